@@ -1,0 +1,45 @@
+# make demo | test | test-all | lint | bench
+# PYTHON names the interpreter (3.11 or newer) that .venv is made with.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed-dev
+RUNTIME_STAMP := $(VENV)/.installed
+
+.PHONY: demo test test-all lint bench system clean
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "pushlab needs Python 3.11 or newer, this is " + sys.version.split()[0] + ": make PYTHON=/path/to/python3.11")'
+	$(PYTHON) -m venv $(VENV)
+
+$(RUNTIME_STAMP): pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	@touch $@
+
+$(STAMP): pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@ $(RUNTIME_STAMP)
+
+# Debian packages that some tests use; only where it is asked for, never a reason to fail.
+system:
+	@if [ "$${PUSHLAB_INSTALL_SYSTEM:-}" = 1 ]; then sh tests/install-system.sh; fi
+
+demo: $(RUNTIME_STAMP)
+	@$(BIN)/pushlab demo
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-timing 2>/dev/null || $(BIN)/lint-imports
+
+test: $(STAMP) system lint
+	$(BIN)/python -m pytest -m 'not slow'
+
+test-all: $(STAMP) system
+	$(BIN)/python -m pytest -m slow
+
+bench: $(STAMP)
+	$(BIN)/python bench/run.py
+
+clean:
+	rm -rf $(VENV) build dist

@@ -1,0 +1,1 @@
+"""The world that a gateway meets: thousands of Cisco phone web servers, and CallManager."""

@@ -1,0 +1,1 @@
+"""CallManager's authentication service, its users, and its capacity."""

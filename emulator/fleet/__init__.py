@@ -1,0 +1,1 @@
+"""Thousands of phones on real sockets."""

@@ -1,0 +1,1 @@
+"""One phone without I/O: reads a push, decides, asks, executes, answers."""

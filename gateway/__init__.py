@@ -1,0 +1,1 @@
+"""The paging gateway: pushes pages to Cisco IP phones and answers their authentication requests."""

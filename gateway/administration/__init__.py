@@ -1,0 +1,1 @@
+"""The interface for people and programs: pages, inventory, status."""

@@ -1,0 +1,1 @@
+"""Decides what a phone's authentication request is answered. No I/O."""

@@ -1,0 +1,1 @@
+"""The phone push protocol as the gateway sees it. No I/O."""

@@ -1,0 +1,1 @@
+"""Phones by directory number, MAC and address, read from their web servers."""

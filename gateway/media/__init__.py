@@ -1,0 +1,1 @@
+"""WAV to G.711 mu-law to RTP, paced by a process of its own."""

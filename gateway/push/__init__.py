@@ -1,0 +1,1 @@
+"""One page over many phones: concurrency, deadlines, one outcome per phone."""

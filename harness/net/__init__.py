@@ -1,0 +1,1 @@
+"""The hermetic lab: namespaces, hosts, addresses, blocked ports."""

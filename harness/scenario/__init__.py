@@ -1,0 +1,1 @@
+"""Scenario files: strict TOML to frozen objects, and the catalogue of metrics."""
