@@ -1,0 +1,133 @@
+"""A run's folder: where evidence and results lie, and the manifest that shows whether evidence was changed.
+
+Layout: contract of docs/reference/run-folder.md. Evidence is written once, while the run goes; results (`verdict.json`,
+`ledger.csv`, `junit.xml`, `report.html`) can be made again from it at any time.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+SCENARIO: Final = "scenario.toml"
+ROSTER: Final = "roster.csv"
+EVENTS: Final = "events.jsonl.gz"
+CAPTURE: Final = "capture.pcap.gz"
+CAPTURE_FACTS: Final = "capture.json"
+LOGS: Final = ("gateway.log", "phones.log", "callmanager.log", "capture.log")
+MANIFEST: Final = "manifest.json"
+VERDICT: Final = "verdict.json"
+LEDGER: Final = "ledger.csv"
+JUNIT: Final = "junit.xml"
+REPORT: Final = "report.html"
+
+EVIDENCE: Final = (SCENARIO, ROSTER, EVENTS, CAPTURE, CAPTURE_FACTS, *LOGS)
+
+BYTES_PER_PACKET: Final = 260
+"""Room that one captured RTP packet may need while the run goes: ring frame, spool and pcap record (measured 230)."""
+ROOM_BESIDE_CAPTURE: Final = 64 * 2**20
+"""Room for records, logs and report, with a margin: 10,000 phones wrote 40 MiB."""
+
+
+class RunFolderError(Exception):
+    """A folder that is no run, or whose evidence is not what was written. Not: a run that failed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFolder:
+    """One run's folder on disk."""
+
+    path: Path
+
+    @classmethod
+    def create(cls, root: Path, scenario: str, seed: int, now: datetime) -> "RunFolder":
+        """Make `root/<scenario>/<UTC time>-<seed>` and point `root/latest` and `root/<scenario>/latest` at it.
+
+        A second run within the same second gets `.2`, `.3` and so on behind its name.
+        """
+        base = root / scenario / f"{now:%Y%m%dT%H%M%SZ}-{seed}"
+        path = base
+        ordinal = 1
+        while True:
+            try:
+                path.mkdir(parents=True)
+                break
+            except FileExistsError:
+                ordinal += 1
+                path = base.with_name(f"{base.name}.{ordinal}")
+        _link(root / "latest", path)
+        _link(root / scenario / "latest", path)
+        return cls(path=path)
+
+    def file(self, name: str) -> Path:
+        """The path of one of the folder's files."""
+        return self.path / name
+
+    def write_manifest(self) -> None:
+        """Record the SHA-256 of each evidence file there is."""
+        present = [self.path / name for name in EVIDENCE if (self.path / name).is_file()]
+        manifest = {"schema": 1, "sha256": {file.name: _digest(file) for file in present}}
+        (self.path / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+
+    def verify(self) -> None:
+        """Check every evidence file against the manifest.
+
+        Raises:
+            RunFolderError: with every file that is missing, changed or not listed.
+        """
+        manifest = self.path / MANIFEST
+        if not manifest.is_file():
+            raise RunFolderError(
+                f"{self.path}: no {MANIFEST}, so this is no finished run; give a folder such as runs/latest"
+            )
+        try:
+            listed: dict[str, str] = json.loads(manifest.read_text(encoding="utf-8"))["sha256"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise RunFolderError(f"{manifest}: not a manifest ({error}); the folder cannot be trusted") from None
+        wrong = []
+        for name in EVIDENCE:
+            file = self.path / name
+            if name in listed and not file.is_file():
+                wrong.append(f"{name} is missing")
+            elif name in listed and _digest(file) != listed[name]:
+                wrong.append(f"{name} was changed after the run")
+            elif name not in listed and file.exists():
+                wrong.append(f"{name} was added after the run")
+        if wrong:
+            raise RunFolderError(
+                f"{self.path}: evidence does not match {MANIFEST}: {'; '.join(wrong)}. "
+                "Judge an unchanged copy of the folder, or run the scenario again"
+            )
+
+
+def check_room(root: Path, packets: int) -> None:
+    """Refuse to begin a run whose evidence would not fit on the disk.
+
+    Raises:
+        RunFolderError: with what is needed and what is free.
+    """
+    root.mkdir(parents=True, exist_ok=True)
+    needed = packets * BYTES_PER_PACKET + ROOM_BESIDE_CAPTURE
+    free = shutil.disk_usage(root).free
+    if free < needed:
+        raise RunFolderError(
+            f"{root}: the run's evidence needs about {needed // 2**20} MiB, {free // 2**20} MiB are free; "
+            "choose another folder with --out, or fewer phones with --phones"
+        )
+
+
+def _link(link: Path, target: Path) -> None:
+    """Point a symbolic link at the run at once: a reader sees the old run or the new one, never none."""
+    fresh = link.with_name(f".{link.name}.{os.getpid()}")
+    fresh.unlink(missing_ok=True)
+    fresh.symlink_to(os.path.relpath(target, link.parent))
+    fresh.replace(link)
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

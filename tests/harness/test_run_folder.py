@@ -1,0 +1,92 @@
+"""Run folders: names, links, and a manifest that notices a changed byte."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from harness import run_folder
+from harness.run_folder import RunFolder, RunFolderError
+
+NOON = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
+
+
+def evidence(tmp_path: Path) -> RunFolder:
+    folder = RunFolder.create(tmp_path, "burst-offload", 1, NOON)
+    for name in run_folder.EVIDENCE:
+        folder.file(name).write_bytes(name.encode())
+    folder.write_manifest()
+    return folder
+
+
+def test_a_folder_is_named_by_time_and_seed_and_linked(tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path, "burst-offload", 7, NOON)
+    assert folder.path == tmp_path / "burst-offload" / "20261123T120000Z-7"
+    assert (tmp_path / "latest").resolve() == folder.path.resolve()
+    assert (tmp_path / "burst-offload" / "latest").resolve() == folder.path.resolve()
+
+
+def test_two_runs_in_one_second_do_not_share_a_folder(tmp_path: Path) -> None:
+    first = RunFolder.create(tmp_path, "s", 1, NOON)
+    second = RunFolder.create(tmp_path, "s", 1, NOON)
+    third = RunFolder.create(tmp_path, "s", 1, NOON)
+    assert len({first.path, second.path, third.path}) == 3
+    assert (tmp_path / "latest").resolve() == third.path.resolve()
+
+
+def test_untouched_evidence_is_accepted(tmp_path: Path) -> None:
+    evidence(tmp_path).verify()
+
+
+@pytest.mark.parametrize("name", run_folder.EVIDENCE)
+def test_one_changed_byte_is_noticed(tmp_path: Path, name: str) -> None:
+    folder = evidence(tmp_path)
+    content = bytearray(folder.file(name).read_bytes())
+    content[-1] ^= 1
+    folder.file(name).write_bytes(content)
+    with pytest.raises(RunFolderError, match=f"{name} was changed"):
+        folder.verify()
+
+
+def test_all_differences_are_named_at_once(tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path, "s", 1, NOON)
+    folder.file(run_folder.EVENTS).write_bytes(b"records")
+    folder.file(run_folder.ROSTER).write_bytes(b"phones")
+    folder.write_manifest()
+    folder.file(run_folder.EVENTS).unlink()
+    folder.file(run_folder.ROSTER).write_bytes(b"Phones")
+    folder.file(run_folder.CAPTURE).write_bytes(b"late")
+    with pytest.raises(RunFolderError) as caught:
+        folder.verify()
+    message = str(caught.value)
+    assert "events.jsonl.gz is missing" in message
+    assert "roster.csv was changed" in message
+    assert "capture.pcap.gz was added" in message
+
+
+def test_results_may_be_written_again(tmp_path: Path) -> None:
+    folder = evidence(tmp_path)
+    folder.file(run_folder.VERDICT).write_text("{}")
+    folder.verify()
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b"\xff"])
+def test_a_broken_manifest_is_no_manifest(tmp_path: Path, content: bytes) -> None:
+    folder = evidence(tmp_path)
+    folder.file(run_folder.MANIFEST).write_bytes(content)
+    with pytest.raises(RunFolderError, match="not a manifest"):
+        folder.verify()
+
+
+def test_a_folder_without_manifest_is_no_run(tmp_path: Path) -> None:
+    with pytest.raises(RunFolderError, match="no manifest.json"):
+        RunFolder(path=tmp_path).verify()
+
+
+def test_too_little_room_is_said_before_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Usage:
+        free = 10 * 2**20
+
+    monkeypatch.setattr(run_folder.shutil, "disk_usage", lambda _: Usage)
+    with pytest.raises(RunFolderError, match="needs about 312 MiB, 10 MiB are free"):
+        run_folder.check_room(tmp_path, packets=1_000_000)
