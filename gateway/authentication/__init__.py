@@ -1,1 +1,16 @@
-"""Decides what a phone's authentication request is answered. No I/O."""
+"""Answers phones' authentication requests: match, then `AUTHORIZED`; no match, then off to CallManager. No I/O."""
+
+from gateway.authentication.decision import Authenticator, Decision, OwnUserMismatch
+from gateway.authentication.endpoint import AUTHENTICATION_PATH, answer_request
+from gateway.authentication.request import Rejection, Request, RequestReader
+
+__all__ = [
+    "AUTHENTICATION_PATH",
+    "Authenticator",
+    "Decision",
+    "OwnUserMismatch",
+    "Rejection",
+    "Request",
+    "RequestReader",
+    "answer_request",
+]
