@@ -1,0 +1,220 @@
+"""Charts as inline SVG: lines and steps on two axes, nothing else.
+
+Colours come from the page's style sheet by class, so that light, dark and print need no second drawing. Coordinates are in
+units of a 440 × 220 box, which the page scales.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Final
+
+from harness.report import figures
+from harness.report.timeline import Point, Timeline
+
+_WIDTH: Final = 440
+_HEIGHT: Final = 220
+_LEFT: Final = 46
+_RIGHT: Final = 12
+_TOP: Final = 12
+_BOTTOM: Final = 34
+_CURVE_POINTS: Final = 200
+"""Points of a distribution's curve: more would not be seen."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Series:
+    """One line of a chart."""
+
+    name: str
+    colour: str
+    """class of the style sheet: gateway, callmanager or phones"""
+    points: Sequence[Point]
+    note: str
+    """what the line says, in words: it stands in the legend and is what a screen reader reads"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chart:
+    """One chart before it is drawn."""
+
+    title: str
+    x_label: str
+    series: Sequence[Series]
+    steps: bool = True
+    """a value holds until the next point, instead of a straight line to it"""
+    logarithmic: bool = False
+    """x axis by powers of ten"""
+    top: float | None = None
+    """upper end of the y axis; default: above the highest point"""
+    limit: tuple[float, str] | None = None
+    """a level to draw across, and what it is"""
+
+
+def charts_of(timeline: Timeline, workers: int | None) -> tuple[Chart, ...]:
+    """The charts of a run's report. `workers`: CallManager's, drawn as a line where they are known."""
+    seconds = "seconds after Send"
+    each = f"counted each {figures.number(timeline.bin_s, 2)} s"
+    return (
+        Chart(
+            title="Authentications per second",
+            x_label=f"{seconds}, {each}",
+            series=(
+                _rate("gateway", "gateway", timeline.gateway_per_s),
+                _rate("CallManager", "callmanager", timeline.callmanager_per_s),
+            ),
+        ),
+        Chart(
+            title="Phones listening",
+            x_label=seconds,
+            series=(_level("phones", "phones", timeline.listening),),
+        ),
+        Chart(
+            title="Pushes answered per second",
+            x_label=f"{seconds}, {each}",
+            series=(_rate("pushes", "phones", timeline.pushes_per_s),),
+        ),
+        Chart(
+            title="Answer times: share answered within",
+            x_label="milliseconds (powers of ten)",
+            series=(
+                _distribution("pushes", "phones", timeline.push_answers_ms),
+                _distribution("gateway", "gateway", timeline.gateway_answers_ms),
+                _distribution("CallManager", "callmanager", timeline.callmanager_answers_ms),
+            ),
+            steps=False,
+            logarithmic=True,
+            top=100,
+        ),
+        Chart(
+            title="CallManager: busy workers",
+            x_label=seconds,
+            series=(_level("busy", "callmanager", timeline.busy),),
+            limit=(workers, "all workers") if workers else None,
+        ),
+        Chart(
+            title="CallManager: queue",
+            x_label=seconds,
+            series=(_level("waiting", "callmanager", timeline.queue),),
+        ),
+    )
+
+
+def draw(chart: Chart) -> str:
+    """A chart as a `<figure>` with its legend."""
+    words = "; ".join(f"{series.name}: {series.note}" for series in chart.series)
+    legend = "".join(
+        f'<li class="{series.colour}"><span>{escape(series.name)}</span> {escape(series.note)}</li>'
+        for series in chart.series
+    )
+    return (
+        f"<figure><figcaption>{escape(chart.title)}</figcaption><ul class=legend>{legend}</ul>"
+        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{escape(chart.title)}. {escape(words)}">'
+        f"{''.join(_body(chart))}</svg></figure>"
+    )
+
+
+def nice_ticks(highest: float, count: int = 4) -> list[float]:
+    """Round numbers from 0 to at least `highest`, about `count` of them above 0."""
+    if highest <= 0:
+        return [0.0, 1.0]
+    rough = highest / count
+    power = 10 ** math.floor(math.log10(rough))
+    step = next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= rough * 0.999)
+    return [step * number for number in range(math.ceil(highest / step - 1e-9) + 1)]
+
+
+def _rate(name: str, colour: str, points: Sequence[Point]) -> Series:
+    peak = max((value for _, value in points), default=0)
+    return Series(name=name, colour=colour, points=points, note=f"peak {figures.number(peak, 0)}/s" if peak else "none")
+
+
+def _level(name: str, colour: str, points: Sequence[Point]) -> Series:
+    peak = max((value for _, value in points), default=0)
+    return Series(name=name, colour=colour, points=points, note=f"at most {figures.number(peak)}" if peak else "none")
+
+
+def _distribution(name: str, colour: str, ordered: Sequence[float]) -> Series:
+    """The share of answers (percent) within each time; `ordered` is sorted, in milliseconds."""
+    total = len(ordered)
+    if not total:
+        return Series(name=name, colour=colour, points=(), note="none")
+    ranks = sorted({0, total - 1, *(round(n * (total - 1) / _CURVE_POINTS) for n in range(_CURVE_POINTS))})
+    points = [(max(ordered[rank], 0.01), (rank + 1) / total * 100) for rank in ranks]
+    median = ordered[math.ceil(total * 0.5) - 1]
+    tail = ordered[math.ceil(total * 0.99) - 1]
+    note = f"median {figures.show('x_ms', median)}, p99 {figures.show('x_ms', tail)}"
+    return Series(name=name, colour=colour, points=points, note=note)
+
+
+def _body(chart: Chart) -> list[str]:
+    points = [point for series in chart.series for point in series.points]
+    level = chart.limit[0] if chart.limit else 0.0
+    y_ticks = nice_ticks(max([chart.top or 0.0, level, *(y for _, y in points)]))
+    x_ticks, place_x = _x_axis(chart, points)
+    inner = _HEIGHT - _TOP - _BOTTOM
+
+    def place_y(value: float) -> float:
+        return _TOP + inner * (1 - value / y_ticks[-1])
+
+    parts = []
+    for tick in y_ticks:
+        y = place_y(tick)
+        text = figures.number(tick, 1) + (" %" if chart.top == 100 else "")
+        parts.append(f'<path class=grid d="M{_LEFT} {y:.1f}H{_WIDTH - _RIGHT}"/>')
+        parts.append(f'<text x="{_LEFT - 5}" y="{y + 3.5:.1f}" text-anchor="end">{text}</text>')
+    for tick in x_ticks:
+        x = place_x(tick)
+        parts.append(f'<path class=tick d="M{x:.1f} {_TOP + inner}v4"/>')
+        parts.append(f'<text x="{x:.1f}" y="{_TOP + inner + 15}" text-anchor="middle">{figures.number(tick, 2)}</text>')
+    middle = (_LEFT + _WIDTH - _RIGHT) / 2
+    parts.append(f'<text x="{middle:.0f}" y="{_HEIGHT - 4}" text-anchor="middle">{escape(chart.x_label)}</text>')
+    if chart.limit:
+        y = place_y(level)
+        parts.append(f'<path class=limit d="M{_LEFT} {y:.1f}H{_WIDTH - _RIGHT}"/>')
+        parts.append(
+            f'<text x="{_WIDTH - _RIGHT}" y="{y - 4:.1f}" text-anchor="end">'
+            f"{escape(chart.limit[1])}: {figures.number(level)}</text>"
+        )
+    parts += [
+        f'<path class="line {series.colour}" d="{_path(series.points, place_x, place_y, steps=chart.steps)}"/>'
+        for series in chart.series
+        if series.points
+    ]
+    return parts
+
+
+def _x_axis(chart: Chart, points: Sequence[Point]) -> tuple[list[float], Callable[[float], float]]:
+    """Ticks of the x axis, and where a value stands on it."""
+    inner = _WIDTH - _LEFT - _RIGHT
+    if chart.logarithmic:
+        low = math.floor(math.log10(min((x for x, _ in points), default=1)))
+        high = max(low + 1, math.ceil(math.log10(max((x for x, _ in points), default=10))))
+        return (
+            [10.0**power for power in range(low, high + 1)],
+            lambda x: _LEFT + inner * (math.log10(x) - low) / (high - low),
+        )
+    end = max((x for x, _ in points), default=0) or 1.0
+    return (
+        [tick for tick in nice_ticks(end, 6) if tick <= end * 1.0001],
+        lambda x: _LEFT + inner * min(1.0, max(0.0, x / end)),
+    )
+
+
+def _path(
+    points: Sequence[Point], place_x: Callable[[float], float], place_y: Callable[[float], float], *, steps: bool
+) -> str:
+    first_x, first_y = points[0]
+    parts = [f"M{place_x(first_x):.1f} {place_y(first_y):.1f}"]
+    last = place_y(first_y)
+    for x, y in points[1:]:
+        at, level = place_x(x), place_y(y)
+        if steps:
+            parts.append(f"H{at:.1f}")
+            if level != last:
+                parts.append(f"V{level:.1f}")
+        else:
+            parts.append(f"L{at:.1f} {level:.1f}")
+        last = level
+    return "".join(parts)

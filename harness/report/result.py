@@ -1,0 +1,219 @@
+"""A run's result as the reports read it: `verdict.json` and `ledger.csv` of a run folder."""
+
+import csv
+import json
+import math
+import shlex
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from harness.report import figures
+from harness.run_folder import LEDGER, SCENARIO, VERDICT
+
+SCHEMA: Final = 1
+"""The only schema of verdict.json there is."""
+
+VERDICTS: Final = ("none", "pass", "inconclusive", "fail", "error")
+"""From best to worst; a run has the worst of its checks."""
+
+_LEDGER_BYTES: Final = 256 * 2**20
+"""A ledger of a million phones: more is not one of ours, and would not fit into a page."""
+
+
+class ReportError(Exception):
+    """A folder without a result that can be read. Not: a run that failed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One check of the verdict."""
+
+    name: str
+    kind: str
+    """law, threshold, probe or control"""
+    verdict: str
+    observed: str
+    """for people, see `figures.observed`"""
+    expected: str
+    """"" where the name says it all, as for laws"""
+    witnesses: tuple[str, ...]
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What a run's folder says about the run."""
+
+    folder: Path
+    scenario: str
+    verdict: str
+    as_expected: bool
+    seed: int
+    phones: int
+    ground: str
+    outcomes: Mapping[str, int]
+    """end state → phones"""
+    metrics: Mapping[str, float]
+    """without those that were not measured"""
+    checks: tuple[Check, ...]
+    blind: tuple[str, ...]
+    """one sentence each"""
+    ledger: tuple[Mapping[str, str], ...]
+    """the rows of ledger.csv; a column that is empty is ``""``"""
+    command: str
+    """repeats the run"""
+
+    @property
+    def title(self) -> str:
+        """Which run this is, in a line."""
+        return f"{self.scenario} · {figures.counted(self.phones, 'phone')} · seed {self.seed} · {self.ground}"
+
+    @property
+    def why(self) -> str:
+        """The reason of the verdict, in a line."""
+        if not self.checks:
+            return "nothing was judged"
+        worst = [check for check in self.checks if check.verdict == self.verdict]
+        if self.verdict == "pass":
+            return f"all {figures.counted(len(self.checks), 'check')} hold" if len(self.checks) > 1 else "1 check holds"
+        if not worst:
+            return "no single check says so"
+        first = worst[0]
+        text = f"{first.name}: {first.why or first.observed}".rstrip(". ")
+        return text if len(worst) == 1 else f"{text}; and {figures.counted(len(worst) - 1, 'more check')}"
+
+    @property
+    def expectation(self) -> str:
+        """Empty where a pass was expected and came; else how the verdict stands to what the scenario expects."""
+        if self.as_expected:
+            return "" if self.verdict == "pass" else "as the scenario expects"
+        return "not what the scenario expects" if self.verdict == "pass" else ""
+
+    @property
+    def open_checks(self) -> tuple[Check, ...]:
+        """Checks that do not say pass, worst first."""
+        found = [check for check in self.checks if check.verdict != "pass"]
+        return tuple(sorted(found, key=lambda check: -_rank(check.verdict)))
+
+    @property
+    def missed(self) -> tuple[Mapping[str, str], ...]:
+        """Ledger rows of the phones that did not get what was sent, or got it late."""
+        rows = [row for row in self.ledger if row.get("state") not in figures.WORKED]
+        return tuple(sorted(rows, key=lambda row: (row.get("state", ""), row.get("phone", ""))))
+
+    def show(self, metric: str) -> str:
+        """One of the run's metrics for people."""
+        return figures.show(metric, self.metrics.get(metric))
+
+    def outcome_text(self) -> str:
+        """`990 delivered · 10 no_audio`; what worked first."""
+        ordered = sorted(self.outcomes.items(), key=lambda item: (item[0] not in figures.WORKED, -item[1], item[0]))
+        return " · ".join(f"{count:,} {state}" for state, count in ordered if count) or "no phones"
+
+
+def read_result(folder: Path) -> Result:
+    """Read a finished run.
+
+    Raises:
+        ReportError: no verdict there, or one that is not of this schema.
+    """
+    verdict = _read_verdict(folder / VERDICT)
+    try:
+        name = figures.clean(str(verdict["scenario"]))
+        phones, seed, ground = int(verdict["phones"]), int(verdict["seed"]), figures.clean(str(verdict["ground"]))
+        return Result(
+            folder=folder,
+            scenario=name,
+            verdict=_known_verdict(verdict["verdict"]),
+            as_expected=bool(verdict["as_expected"]),
+            seed=seed,
+            phones=phones,
+            ground=ground,
+            outcomes={figures.clean(str(state)): int(count) for state, count in verdict["outcomes"].items()},
+            metrics={
+                str(metric): value
+                for metric, value in verdict["metrics"].items()
+                if isinstance(value, int | float) and math.isfinite(value)
+            },
+            checks=tuple(_check(each) for each in verdict["checks"]),
+            blind=tuple(_sentence(each) for each in verdict["blind"]),
+            ledger=_read_ledger(folder / LEDGER),
+            command=shlex.join(
+                ["pushlab", "run", name, "--phones", str(phones), "--seed", str(seed), "--ground", ground]
+            ),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ReportError(
+            f"{folder / VERDICT}: not a verdict of schema {SCHEMA} ({type(error).__name__}: {error}); "
+            "write it again with: pushlab judge RUN"
+        ) from None
+
+
+def read_settings(folder: Path) -> Mapping[str, Any]:
+    """The run's scenario as resolved; empty where the folder has none that can be read."""
+    try:
+        return tomllib.loads((folder / SCENARIO).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+
+
+def _read_verdict(file: Path) -> dict[str, Any]:
+    try:
+        verdict = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ReportError(
+            f"{file}: not there, so this is no judged run; give a folder such as runs/latest, or judge it first"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise ReportError(f"{file}: cannot be read ({error}); write it again with: pushlab judge RUN") from None
+    if not isinstance(verdict, dict) or verdict.get("schema") != SCHEMA:
+        found = verdict.get("schema") if isinstance(verdict, dict) else type(verdict).__name__
+        raise ReportError(f"{file}: expected schema {SCHEMA}, got {found}; judge the run again with this version")
+    return verdict
+
+
+def _check(given: Mapping[str, Any]) -> Check:
+    name = figures.clean(str(given["name"]))
+    expected = given.get("expected")
+    return Check(
+        name=name,
+        kind=figures.clean(str(given["kind"])),
+        verdict=_known_verdict(given["verdict"]),
+        observed=figures.observed(name, given.get("observed")),
+        expected=figures.split_threshold(name)[1] if expected is None else figures.observed(name, expected),
+        witnesses=tuple(figures.clean(str(each)) for each in given.get("witnesses") or ()),
+        why=figures.clean(str(given.get("why") or "")),
+    )
+
+
+def _sentence(blind: object) -> str:
+    """What was blind, as the judge wrote it: a sentence, or fields of which the values are one."""
+    if isinstance(blind, Mapping):
+        return figures.clean(": ".join(str(value) for value in blind.values()))
+    return figures.clean(str(blind))
+
+
+def _known_verdict(text: object) -> str:
+    if text not in VERDICTS:
+        raise ValueError(f"verdict is {text!r}, expected one of {', '.join(VERDICTS)}")
+    return str(text)
+
+
+def _rank(verdict: str) -> int:
+    return VERDICTS.index(verdict)
+
+
+def _read_ledger(file: Path) -> tuple[Mapping[str, str], ...]:
+    """The ledger's rows; none where the run was not judged so far as to have one."""
+    if not file.is_file():
+        return ()
+    if file.stat().st_size > _LEDGER_BYTES:
+        raise ReportError(f"{file}: larger than {_LEDGER_BYTES // 2**20} MiB, which no run of this project writes")
+    with file.open(encoding="utf-8", newline="") as stream:
+        return tuple(
+            {str(column): figures.clean(value or "") for column, value in row.items() if column is not None}
+            for row in csv.DictReader(stream)
+        )

@@ -1,0 +1,80 @@
+"""The figures that a reader wants first, in one order for every report."""
+
+from dataclasses import dataclass
+
+from harness.report import figures
+from harness.report.result import Result
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyFigure:
+    """One figure of a run's summary."""
+
+    label: str
+    value: str
+    note: str
+    """What belongs to the figure, in a line; may be empty"""
+
+
+def key_figures(result: Result) -> tuple[KeyFigure, ...]:
+    """The summary of a run: phones, burst, answers, both authentication servers, CallManager's load, audio."""
+    show, phones = result.show, result.phones
+    worked = sum(count for state, count in result.outcomes.items() if state in figures.WORKED)
+    return (
+        KeyFigure(
+            label="Phones that got it in time",
+            value=f"{worked:,} of {phones:,}",
+            note=result.outcome_text() if worked != phones or len(result.outcomes) > 1 else "",
+        ),
+        KeyFigure(label="Pushes per second", value=show("push.per_s"), note="the burst: first sent to last answered"),
+        KeyFigure(
+            label=figures.label("push.answer_ms.p50"),
+            value=show("push.answer_ms.p50"),
+            note=_note(result, ("p99", "push.answer_ms.p99"), ("slowest", "push.answer_ms.max")),
+        ),
+        KeyFigure(
+            label=figures.label("page.listening_ms.p50"),
+            value=show("page.listening_ms.p50"),
+            note=_note(result, ("p99", "page.listening_ms.p99"), ("first to last", "page.activation_spread_ms")),
+        ),
+        KeyFigure(
+            label=figures.label("authentication.gateway"),
+            value=show("authentication.gateway"),
+            note=_note(result, ("redirected", "authentication.redirected"), ("refused", "authentication.refused")),
+        ),
+        KeyFigure(
+            label=figures.label("callmanager.authentications"),
+            value=show("callmanager.authentications"),
+            note=_note(
+                result,
+                ("busiest second", "callmanager.authentications_peak_per_s"),
+                ("turned away", "callmanager.rejected"),
+            ),
+        ),
+        KeyFigure(
+            label=figures.label("callmanager.concurrent_max"),
+            value=show("callmanager.concurrent_max"),
+            note=_note(result, ("queue", "callmanager.queue_max"), ("all busy", "callmanager.busy_s")),
+        ),
+        KeyFigure(
+            label=figures.label("callmanager.answer_ms.p50"),
+            value=show("callmanager.answer_ms.p50"),
+            note=_note(result, ("p99", "callmanager.answer_ms.p99"), ("slowest", "callmanager.answer_ms.max")),
+        ),
+        KeyFigure(
+            label=figures.label("rtp.lost_fraction"),
+            value=show("rtp.lost_fraction"),
+            note=_heard(result),
+        ),
+    )
+
+
+def _note(result: Result, *parts: tuple[str, str]) -> str:
+    """`p99 120 ms · slowest 300 ms`, without what was not measured."""
+    return " · ".join(f"{word} {result.show(metric)}" for word, metric in parts if metric in result.metrics)
+
+
+def _heard(result: Result) -> str:
+    if not {"rtp.packets_at_phones", "rtp.packets_expected"} <= result.metrics.keys():
+        return ""
+    return f"heard {result.show('rtp.packets_at_phones')} of {result.show('rtp.packets_expected')}"

@@ -1,0 +1,173 @@
+"""What happened when: a run's records as series over time, for the charts.
+
+Times are seconds since Send (`page.requested`; the first record where there is none). The positive control phone is left
+out, as in every metric.
+"""
+
+import gzip
+import json
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from harness.run_folder import EVENTS
+
+Point = tuple[float, float]
+"""Seconds since Send and a value there."""
+
+_USED: Final = frozenset(
+    {
+        "lab.described",
+        "page.requested",
+        "push.ended",
+        "authentication.answered",
+        "stream.listening",
+        "stream.stopped",
+    }
+)
+_BIN_WIDTHS: Final = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 600.0, 3600.0)
+_BINS: Final = 120
+"""About as many as a chart has room for; the narrowest width that needs no more is taken."""
+_SAMPLES: Final = 240
+"""Points of a level's line: a step for each two of the chart's units."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeline:
+    """Series of a run. Every list of points is in order of time."""
+
+    span_s: float
+    """from Send to the last thing that happened"""
+    bin_s: float
+    pushes_per_s: Sequence[Point]
+    gateway_per_s: Sequence[Point]
+    callmanager_per_s: Sequence[Point]
+    listening: Sequence[Point]
+    busy: Sequence[Point]
+    queue: Sequence[Point]
+    push_answers_ms: Sequence[float]
+    """sorted, as the two below"""
+    gateway_answers_ms: Sequence[float]
+    """at the phones: question to the gateway's answer"""
+    callmanager_answers_ms: Sequence[float]
+
+
+def read_timeline(folder: Path) -> Timeline | None:
+    """The series of a run's records; None where the folder has no records that can be read."""
+    try:
+        with gzip.open(folder / EVENTS, "rt", encoding="utf-8", errors="replace") as lines:
+            records = list(_relevant(lines))
+    except (OSError, EOFError, zlib.error):
+        return None
+    return build_timeline(records) if records else None
+
+
+def build_timeline(records: Sequence[Mapping[str, Any]]) -> Timeline:
+    """Series out of records (docs/reference/events.md); needs at least one."""
+    described = next((record for record in records if record["kind"] == "lab.described"), {})
+    control = described.get("control_phone")
+    servers = described.get("authentication_servers") or {}
+    zero = min(
+        (record["t_ns"] for record in records if record["kind"] == "page.requested"),
+        default=min(record["t_ns"] for record in records),
+    )
+    pushes: list[float] = []
+    at_gateway: list[float] = []
+    at_callmanager: list[float] = []
+    answers: dict[str, list[float]] = {"push": [], "gateway": [], "callmanager": []}
+    listening: list[Point] = []
+    busy: list[Point] = []
+    queue: list[Point] = []
+
+    for record in records:
+        if record.get("phone") == control and control is not None:
+            continue
+        at = (record["t_ns"] - zero) / 1e9
+        source = (record.get("witness"), record["kind"])
+        if source == ("gateway", "push.ended") and record.get("answer_ms") is not None:
+            pushes.append(at)
+            answers["push"].append(float(record["answer_ms"]))
+        elif source == ("gateway", "authentication.answered"):
+            at_gateway.append(at)
+        elif source == ("callmanager", "authentication.answered"):
+            arrived = (record.get("arrived_ns", record["t_ns"]) - zero) / 1e9
+            at_callmanager.append(arrived)
+            _occupy(record, arrived, busy, queue)
+        elif source == ("phones", "authentication.answered") and record.get("answer_ms") is not None:
+            for name in ("gateway", "callmanager"):
+                if record.get("server") == servers.get(name):
+                    answers[name].append(float(record["answer_ms"]))
+        elif source == ("phones", "stream.listening"):
+            listening.append((at, 1))
+        elif source == ("phones", "stream.stopped"):
+            listening.append((at, -1))
+
+    times = [*pushes, *at_gateway, *at_callmanager, *(at for series in (listening, busy, queue) for at, _ in series)]
+    span = max([0.0, *times])
+    width = next((each for each in _BIN_WIDTHS if span / each <= _BINS), _BIN_WIDTHS[-1])
+    return Timeline(
+        span_s=span,
+        bin_s=width,
+        pushes_per_s=_rates(pushes, span, width),
+        gateway_per_s=_rates(at_gateway, span, width),
+        callmanager_per_s=_rates(at_callmanager, span, width),
+        listening=_levels(listening, span),
+        busy=_levels(busy, span),
+        queue=_levels(queue, span),
+        push_answers_ms=sorted(answers["push"]),
+        gateway_answers_ms=sorted(answers["gateway"]),
+        callmanager_answers_ms=sorted(answers["callmanager"]),
+    )
+
+
+def _relevant(lines: Iterable[str]) -> Iterable[Mapping[str, Any]]:
+    """Records of the kinds used here; a line that is none is the judge's business, not the chart's."""
+    for line in lines:
+        try:
+            record = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(record, dict) and record.get("kind") in _USED and isinstance(record.get("t_ns"), int):
+            yield record
+
+
+def _occupy(record: Mapping[str, Any], arrived: float, busy: list[Point], queue: list[Point]) -> None:
+    """Note when a request waited in CallManager's queue and when it held a worker."""
+    if record.get("answer") == "rejected" or record.get("wait_ms") is None or record.get("answer_ms") is None:
+        return
+    begun = arrived + record["wait_ms"] / 1e3
+    ended = max(begun, arrived + record["answer_ms"] / 1e3)
+    if begun > arrived:
+        queue += [(arrived, 1), (begun, -1)]
+    busy += [(begun, 1), (ended, -1)]
+
+
+def _rates(times: Sequence[float], span: float, width: float) -> Sequence[Point]:
+    """Events a second in bins of `width` seconds; a point stands at its bin's beginning. Times before zero are in the first."""
+    counts = Counter(max(0, int(at / width)) for at in times)
+    bins = int(span / width) + 1
+    return [(number * width, counts[number] / width) for number in range(bins)]
+
+
+def _levels(changes: list[Point], span: float) -> Sequence[Point]:
+    """The running sum of changes, its highest value kept in each sample: a peak of a millisecond stays visible."""
+    changes = sorted(changes, key=lambda change: (change[0], change[1]))
+    step = span / _SAMPLES or 1.0
+    points: list[Point] = [(0.0, 0.0)]
+    level = 0.0
+    position = 0
+    for sample in range(_SAMPLES + 1):
+        end = span if sample == _SAMPLES else (sample + 1) * step
+        highest = level
+        while position < len(changes) and (changes[position][0] < end or sample == _SAMPLES):
+            level += changes[position][1]
+            highest = max(highest, level)
+            position += 1
+        shown = level if sample == _SAMPLES else highest
+        if points[-1][1] != shown:
+            points.append((min(span, sample * step), shown))
+    points.append((span, points[-1][1]))
+    return points
