@@ -1,0 +1,116 @@
+"""`pushlab callmanager`: the mock CallManager alone."""
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import trio
+
+from emulator import engine, server
+from emulator.callmanager.configuration import LISTEN_DEFAULT, Configuration, load, split_address
+from emulator.callmanager.service import Service, address_text, connection_limits
+from emulator.callmanager.users import Users
+from emulator.records import Records
+
+_EPILOG = """\
+Users come from the configuration file (docs/reference/callmanager.md):
+
+  [[user]]
+  name = "agpush"
+  password_file = "agpush.password"    # mode 0600
+  cti = true
+  devices = "all"                      # all | none | a list of device names
+"""
+
+
+class _Part:
+    """The running CallManager, as emulator.server knows it."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        self._configuration = configuration
+        self._users = Users()
+        for entry in configuration.users:
+            self._users.add(name=entry.name, password=entry.password, cti=entry.cti, devices=entry.devices)
+        self._service: Service | None = None
+
+    async def run(self, records: Records, task_status: trio.TaskStatus[Mapping[str, str]]) -> None:
+        configuration = self._configuration
+        listener = engine.listen(*split_address(configuration.listen))
+        service = self._service = Service(configuration, self._users, records)
+        address = address_text(listener.getsockname()[:2])
+        urls = {
+            "authentication": f"http://{address}/CCMCIP/authenticate.asp",
+            "authentication_jsp": f"http://{address}/ccmcip/authenticate.jsp",
+        }
+        try:
+            async with trio.open_nursery() as nursery:
+                if configuration.administration is not None and configuration.administration_token is not None:
+                    # Imported only where it is asked for: quart and hypercorn take half a second.
+                    from emulator.callmanager.administration import application  # noqa: PLC0415
+                    from emulator.callmanager.web import serve  # noqa: PLC0415
+
+                    door = engine.listen(*split_address(configuration.administration))
+                    urls["administration"] = f"http://{address_text(door.getsockname()[:2])}/api/users"
+                    app = application(self._users, token=configuration.administration_token)
+                    await nursery.start(serve, app, door)
+                limits = connection_limits(configuration)
+
+                async def doors() -> None:
+                    await engine.serve([listener], service.handle, limits=limits)
+
+                nursery.start_soon(doors)
+                task_status.started(urls)
+        finally:
+            service.write_summary()
+
+    def status(self) -> Mapping[str, int]:
+        assert self._service is not None, "asked for only after run has started"
+        return self._service.status()
+
+    def ended(self) -> Mapping[str, Any]:
+        return {}
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the mock CallManager until it is asked to stop; the exit codes are those of docs/reference/exit-codes.md."""
+    parser = argparse.ArgumentParser(
+        prog="pushlab callmanager",
+        description="Mock CallManager: authentication pages with users, device association and a capacity model.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--listen", metavar="ADDR:PORT", type=_address, help=f"instead of the file's; default {LISTEN_DEFAULT}"
+    )
+    parser.add_argument("--config", metavar="FILE", type=Path, help="TOML; without it nobody can be authorised")
+    server.add_arguments(parser)
+    try:
+        arguments = parser.parse_args(argv)
+    except SystemExit as wanted:
+        return int(wanted.code or 0)
+    try:
+        configuration = load(arguments.config) if arguments.config is not None else Configuration()
+    except server.ConfigurationError as error:
+        print(error, file=sys.stderr)  # noqa: T201 - the log
+        return error.exit_code
+    if arguments.listen is not None:
+        configuration = replace(configuration, listen=arguments.listen)
+    if not configuration.users and configuration.administration is None:
+        print(  # noqa: T201 - the log
+            "pushlab callmanager: there is no user, so nobody can be authorised; "
+            "add [[user]] to a file and give it with --config (see --help)",
+            file=sys.stderr,
+        )
+    part = _Part(configuration)
+    return server.run(part.run, part, how=server.manners(arguments, "callmanager"))
+
+
+def _address(text: str) -> str:
+    try:
+        split_address(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
