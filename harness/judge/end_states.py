@@ -1,0 +1,143 @@
+"""The end states of a phone in the ledger, decided in one place.
+
+The table of docs/reference/end-states.md, top down: the first row that applies. It is total and exclusive: every
+combination of what the gateway says and what is true of the phone has exactly one state (a test goes through all).
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+
+class EndState(StrEnum):
+    """Where a phone's page ended."""
+
+    WEB_ACCESS_DISABLED = "web_access_disabled"
+    UNREACHABLE = "unreachable"
+    REFUSED_AUTHENTICATION = "refused_authentication"
+    REFUSED_BUSY = "refused_busy"
+    GARBLED = "garbled"
+    TIMED_OUT = "timed_out"
+    INDETERMINATE = "indeterminate"
+    NO_AUDIO = "no_audio"
+    WRONG_AUDIO = "wrong_audio"
+    PARTIAL_AUDIO = "partial_audio"
+    DELIVERED_LATE = "delivered_late"
+    DELIVERED = "delivered"
+
+
+class GatewaySays(StrEnum):
+    """The outcome of the last start push, and `nothing` where none was sent."""
+
+    NOTHING = "nothing"
+    UNREACHABLE = "unreachable"
+    REFUSED_AUTHENTICATION = "refused_authentication"
+    REFUSED_BUSY = "refused_busy"
+    REFUSED = "refused"
+    GARBLED = "garbled"
+    TIMED_OUT = "timed_out"
+    INDETERMINATE = "indeterminate"
+    EXECUTED = "executed"
+
+
+class PhoneTruth(StrEnum):
+    """How far a start push came at the phone."""
+
+    WEB_ACCESS_OFF = "web_access_off"
+    NOT_SEEN = "not_seen"
+    """It never saw a request."""
+    MALFORMED = "malformed"
+    """It saw one that is none, and refused it."""
+    REFUSED = "refused"
+    """It asked and was refused, or could not ask."""
+    BUSY = "busy"
+    """A stream or a call was active."""
+    GARBLED = "garbled"
+    """It sent an answer that is none."""
+    EXECUTED = "executed"
+    UNKNOWN = "unknown"
+    """It got the request; its diary says no more."""
+
+
+class Heard(StrEnum):
+    """What came out of its loudspeaker, as far as its diary and the wire tell."""
+
+    NOTHING = "nothing"
+    FOREIGN = "foreign"
+    PART = "part"
+    ALL = "all"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """All that decides an end state."""
+
+    says: GatewaySays
+    truth: PhoneTruth
+    heard: Heard
+    late: bool
+    """It listened later than `late_after_ms` after Send."""
+
+
+WHOSE: Final = {
+    EndState.WEB_ACCESS_DISABLED: "configuration",
+    EndState.UNREACHABLE: "network or phone",
+    EndState.REFUSED_AUTHENTICATION: "configuration, gateway or CallManager",
+    EndState.REFUSED_BUSY: "phone",
+    EndState.GARBLED: "phone",
+    EndState.TIMED_OUT: "phone, CallManager or gateway",
+    EndState.INDETERMINATE: "",
+    EndState.NO_AUDIO: "network or gateway",
+    EndState.WRONG_AUDIO: "gateway or attacker",
+    EndState.PARTIAL_AUDIO: "network or gateway",
+    EndState.DELIVERED_LATE: "",
+    EndState.DELIVERED: "",
+}
+"""Where to look first."""
+
+AGREES: Final = {
+    GatewaySays.NOTHING: frozenset({PhoneTruth.WEB_ACCESS_OFF, PhoneTruth.NOT_SEEN}),
+    GatewaySays.UNREACHABLE: frozenset({PhoneTruth.WEB_ACCESS_OFF, PhoneTruth.NOT_SEEN}),
+    GatewaySays.REFUSED_AUTHENTICATION: frozenset({PhoneTruth.REFUSED}),
+    GatewaySays.REFUSED_BUSY: frozenset({PhoneTruth.BUSY}),
+    GatewaySays.REFUSED: frozenset({PhoneTruth.MALFORMED, PhoneTruth.BUSY}),
+    GatewaySays.GARBLED: frozenset({PhoneTruth.GARBLED, PhoneTruth.NOT_SEEN}),
+    GatewaySays.TIMED_OUT: frozenset(
+        {PhoneTruth.NOT_SEEN, PhoneTruth.REFUSED, PhoneTruth.EXECUTED, PhoneTruth.UNKNOWN, PhoneTruth.GARBLED}
+    ),
+    GatewaySays.INDETERMINATE: frozenset(PhoneTruth) - {PhoneTruth.WEB_ACCESS_OFF},
+    GatewaySays.EXECUTED: frozenset({PhoneTruth.EXECUTED}),
+}
+"""For each gateway outcome the phone truths that agree with it (law `gateway-agrees-with-phones`)."""
+
+_NOT_EXECUTED: Final = {
+    GatewaySays.UNREACHABLE: EndState.UNREACHABLE,
+    GatewaySays.NOTHING: EndState.UNREACHABLE,
+    GatewaySays.REFUSED_AUTHENTICATION: EndState.REFUSED_AUTHENTICATION,
+    GatewaySays.REFUSED_BUSY: EndState.REFUSED_BUSY,
+    GatewaySays.REFUSED: EndState.GARBLED,
+    GatewaySays.GARBLED: EndState.GARBLED,
+    GatewaySays.TIMED_OUT: EndState.TIMED_OUT,
+    GatewaySays.INDETERMINATE: EndState.INDETERMINATE,
+}
+
+
+def end_state(case: Case) -> EndState:
+    """The end state of a phone.
+
+    What the gateway was told decides, not what it should have been told: where that is not the phone's truth the state
+    stays and the law `gateway-agrees-with-phones` fails.
+    """
+    if case.truth is PhoneTruth.WEB_ACCESS_OFF and case.says in (GatewaySays.UNREACHABLE, GatewaySays.NOTHING):
+        return EndState.WEB_ACCESS_DISABLED
+    if case.says is not GatewaySays.EXECUTED:
+        return _NOT_EXECUTED[case.says]
+    match case.heard:
+        case Heard.NOTHING:
+            return EndState.NO_AUDIO
+        case Heard.FOREIGN:
+            return EndState.WRONG_AUDIO
+        case Heard.PART:
+            return EndState.PARTIAL_AUDIO
+        case Heard.ALL:
+            return EndState.DELIVERED_LATE if case.late else EndState.DELIVERED

@@ -1,0 +1,205 @@
+"""Reads scenario files: TOML to frozen objects, every error of a file at once."""
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from harness.scenario.audio import AudioError, audio_path, audio_seconds, scenarios_folder
+from harness.scenario.findings import Findings, checked
+from harness.scenario.keys import MAX_USERS
+from harness.scenario.lines import key_lines
+from harness.scenario.model import (
+    Application,
+    CallManager,
+    Capture,
+    Expect,
+    Fault,
+    Fleet,
+    Gateway,
+    Page,
+    Scenario,
+    ScenarioError,
+    ServiceTime,
+    User,
+)
+from harness.scenario.overrides import Overrides, overlay
+
+MAX_FILE_BYTES: Final = 2**20
+"""A scenario is a page of text; a megabyte is somebody's mistake."""
+
+
+def bundled() -> list[tuple[str, Path, str]]:
+    """The scenarios that travel with pushlab: name, file, purpose; sorted by name."""
+    found = []
+    for path in sorted(scenarios_folder().glob("*.toml")):
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+        found.append((str(raw.get("name", path.stem)), path, str(raw.get("purpose", ""))))
+    return found
+
+
+def load(name_or_path: str, overrides: Overrides = ()) -> Scenario:
+    """Read a scenario by its file or its bundled name, with values from the command line laid over it.
+
+    Args:
+        name_or_path: `burst-offload`, or a path (with a `/` or ending in `.toml`).
+        overrides: pairs of key path and text, in order: `("fleet.phones", "50")`. `--phones`, `--seed` and
+            `--ground` are taken for their keys, and their names kept as the values' origin.
+
+    Raises:
+        ScenarioError: with every error of the file.
+    """
+    path = _find(name_or_path)
+    text = _text(path)
+    return parse(text, path, overrides, files=True)
+
+
+def parse(text: str, path: Path, overrides: Overrides = (), *, files: bool) -> Scenario:
+    """Read a scenario's text.
+
+    Args:
+        text: TOML.
+        path: the file it came from; audio files are looked for beside it.
+        overrides: as in `load`.
+        files: whether the audio must be there and be readable.
+
+    Raises:
+        ScenarioError: with every error.
+    """
+    try:
+        raw: dict[str, Any] = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ScenarioError((f"{path}: not TOML: {error}",)) from None
+    return build(raw, text, path, overrides, files=files)
+
+
+def build(raw: dict[str, Any], text: str, path: Path, overrides: Overrides, *, files: bool) -> Scenario:
+    """A scenario from parsed TOML; `text` serves for line numbers only."""
+    given, errors = overlay(raw, overrides)
+    findings = Findings(file=str(path), lines=key_lines(text), given=given, errors=errors)
+    values = checked(raw, findings)
+    if not findings.errors:
+        _contradictions(values, findings)
+    if findings.errors:
+        raise ScenarioError(tuple(findings.errors))
+    scenario = _scenario(values, path, findings.origins)
+    if files:
+        _audio(scenario, findings)
+    if findings.errors:
+        raise ScenarioError(tuple(findings.errors))
+    return scenario
+
+
+def _find(name: str) -> Path:
+    if "/" in name or name.endswith(".toml"):
+        return Path(name)
+    found = {known: path for known, path, _ in bundled()}
+    if name in found:
+        return found[name]
+    if Path(name).is_file():
+        return Path(name)
+    raise ScenarioError((f"no scenario named {name!r}; bundled: {', '.join(found)}; a file is given by its path",))
+
+
+def _text(path: Path) -> str:
+    try:
+        size = path.stat().st_size
+        if size > MAX_FILE_BYTES:
+            raise ScenarioError((f"{path}: {size} bytes; a scenario has at most {MAX_FILE_BYTES}",))
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ScenarioError((f"{path}: cannot be read: {error.strerror or error}",)) from None
+    except UnicodeDecodeError as error:
+        raise ScenarioError((f"{path}: not UTF-8 at byte {error.start}",)) from None
+
+
+def _contradictions(values: Mapping[str, Any], findings: Findings) -> None:
+    """What each key alone allows, but not together."""
+    manager, gateway = values["callmanager"], values["gateway"]
+    names = [user["name"] for user in manager["user"]] or [gateway["user"]]
+    if len(names) > MAX_USERS:
+        findings.wrong(("callmanager", "user"), f"at most {MAX_USERS} users, got {len(names)}")
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            findings.wrong(("callmanager", "user", str(index), "name"), f"user {name!r} is there already")
+    if gateway["user"] not in names:
+        findings.wrong(("gateway", "user"), f"expected a user of [[callmanager.user]] ({', '.join(names)})")
+    for index, application in enumerate(values["application"]):
+        where = ("application", str(index), "user")
+        if application["user"] not in names:
+            findings.wrong(
+                where, f"expected a user of [[callmanager.user]] ({', '.join(names)}), got {application['user']!r}"
+            )
+        elif application["user"] == gateway["user"]:
+            findings.wrong(where, "another application needs another user than the gateway's")
+    if gateway["kind"] == "command" and not gateway["command"]:
+        findings.wrong(("gateway", "command"), 'expected a program and its arguments: command = ["/usr/bin/x"]')
+    if gateway["kind"] == "own" and gateway["command"]:
+        findings.wrong(("gateway", "command"), 'only for kind = "command"')
+    if len(values["page"]) > 1:
+        findings.wrong(("page", "1"), "not available yet: several pages in one run")
+    expect = values["expect"]
+    if expect["verdict"] == "pass" and expect["checks"]:
+        findings.wrong(("expect", "checks"), 'with verdict = "pass" no check is named: all of them pass')
+
+
+def _audio(scenario: Scenario, findings: Findings) -> None:
+    for index, page in enumerate(scenario.pages):
+        try:
+            audio_seconds(page.audio_path)
+        except AudioError as error:
+            findings.wrong(("page", str(index), "audio"), f"{page.audio_path}: {error}")
+
+
+def _scenario(values: Mapping[str, Any], path: Path, origins: dict[str, str]) -> Scenario:
+    fleet, manager, gateway = values["fleet"], values["callmanager"], values["gateway"]
+    users = manager["user"] or [{"name": gateway["user"], "cti": True, "devices": "all"}]
+    pages = values["page"] or [_default_page(origins)]
+    return Scenario(
+        name=values["name"],
+        purpose=values["purpose"],
+        seed=values["seed"],
+        ground=values["ground"],
+        witnesses=values["witnesses"],
+        fleet=Fleet(
+            phones=fleet["phones"],
+            models=fleet["models"],
+            authentication_url=fleet["authentication_url"],
+            authentication_timeout_s=fleet["authentication_timeout_s"],
+            boot=fleet["boot"],
+        ),
+        callmanager=CallManager(
+            kind=manager["kind"],
+            workers=manager["workers"],
+            service_ms=ServiceTime(**manager["service_ms"]),
+            queue=manager["queue"],
+            credential_cache_s=manager["credential_cache_s"],
+            directory_kind=manager["directory"]["kind"],
+            users=tuple(User(**user) for user in users),
+        ),
+        gateway=Gateway(
+            kind=gateway["kind"],
+            command=gateway["command"],
+            user=gateway["user"],
+            concurrency=gateway["concurrency"],
+            own_user_mismatch=gateway["own_user_mismatch"],
+            push_password=gateway["push_password"],
+        ),
+        applications=tuple(Application(**application) for application in values["application"]),
+        pages=tuple(Page(**page, audio_path=audio_path(page["audio"], path.parent)) for page in pages),
+        faults=tuple(Fault(**fault) for fault in values["fault"]),
+        capture=Capture(**values["capture"]),
+        integrity=values["integrity"],
+        thresholds=values["thresholds"],
+        expect=Expect(**values["expect"]),
+        origins=origins,
+        source=path,
+    )
+
+
+def _default_page(origins: dict[str, str]) -> dict[str, Any]:
+    findings = Findings(file="", lines={}, given={})
+    values: dict[str, Any] = checked({"name": "x", "purpose": "x", "page": [{}]}, findings)
+    origins.update({key: value for key, value in findings.origins.items() if key.startswith("page.")})
+    page: dict[str, Any] = values["page"][0]
+    return page

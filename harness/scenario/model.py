@@ -1,0 +1,167 @@
+"""What a scenario says, as frozen objects. Keys and defaults: docs/reference/scenario.md."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from harness.scenario.thresholds import Threshold
+
+EXIT_INVALID: Final = 4
+
+
+class ScenarioError(Exception):
+    """A scenario that cannot be run as written; carries every error of the file at once. Not: a run that failed."""
+
+    exit_code = EXIT_INVALID
+
+    def __init__(self, errors: tuple[str, ...]) -> None:
+        """Keep the errors, one text each with place, expected, got and what to do."""
+        super().__init__("\n".join(errors))
+        self.errors = errors
+
+
+def share_of(phones: int, share: float) -> int:
+    """How many phones a share of the fleet means: rounded, at least one."""
+    return max(1, round(phones * share))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fleet:
+    """The emulated phones."""
+
+    phones: int
+    models: Mapping[str, float]
+    """Model in its real spelling → share of the fleet; the shares sum to 1."""
+    authentication_url: str
+    """`gateway`, `callmanager` or a URL."""
+    authentication_timeout_s: float
+    boot: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceTime:
+    """Log-normal service time of one CallManager worker, milliseconds."""
+
+    p50: float
+    p99: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class User:
+    """A user of CallManager."""
+
+    name: str
+    cti: bool
+    devices: str | float | tuple[str, ...]
+    """`all`, `none`, a share of the fleet, or device names."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallManager:
+    """The emulated CallManager and its capacity."""
+
+    kind: str
+    workers: int
+    service_ms: ServiceTime
+    queue: int
+    credential_cache_s: float
+    directory_kind: str
+    users: tuple[User, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gateway:
+    """The system under test."""
+
+    kind: str
+    """`own`, or `command`: a program run inside the lab where a gateway would stand."""
+    command: tuple[str, ...]
+    user: str
+    concurrency: int
+    own_user_mismatch: str
+    push_password: str
+    """`right`, or `wrong`: pushes carry another password than the one that the gateway compares phones' questions
+    with and that CallManager knows as the user's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Application:
+    """Another application that pushes to phones with a CallManager user of its own."""
+
+    user: str
+    phones: float
+    """Share of the fleet, at least one phone."""
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """One page."""
+
+    at_s: float
+    audio: str
+    """As written: a bundled recording's name or a WAV file."""
+    audio_path: Path
+    """The file meant."""
+    delivery: str
+    start: str
+    start_fraction: float
+    start_deadline_s: float
+    late_after_ms: float
+    """A phone that listens later than this after Send is `delivered_late`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """Something made wrong on purpose."""
+
+    kind: str
+    phones: float
+    """Share of the fleet, at least one phone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capture:
+    """The evidence from the wire."""
+
+    keep: str
+    """`all`, or `failing`: the capture is deleted after a run that went as expected."""
+    max_bytes: int
+    ring_bytes: int
+    """Size of each tap's ring in the kernel."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expect:
+    """How the run is to end."""
+
+    verdict: str
+    checks: tuple[str, ...]
+    """Names of the checks that must have exactly that verdict; empty with `pass`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """One scenario with every value in force."""
+
+    name: str
+    purpose: str
+    seed: int
+    ground: str
+    witnesses: tuple[str, ...]
+    """Witnesses that this scenario has: what needs another is inconclusive by declaration."""
+    fleet: Fleet
+    callmanager: CallManager
+    gateway: Gateway
+    applications: tuple[Application, ...]
+    pages: tuple[Page, ...]
+    faults: tuple[Fault, ...]
+    capture: Capture
+    integrity: tuple[Threshold, ...]
+    thresholds: tuple[Threshold, ...]
+    expect: Expect
+    origins: Mapping[str, str]
+    """Key path → `scenario`, `--set` and the like, `default`, or `assumed (a)`."""
+    source: Path
+    """The file it was read from."""

@@ -1,0 +1,198 @@
+"""The table of every key that a scenario file knows, with its default."""
+
+from typing import Final
+
+from harness.scenario.keys import (
+    MAX_CONCURRENCY,
+    MAX_PHONES,
+    MAX_SECONDS,
+    Key,
+    Table,
+    choice,
+    devices,
+    flag,
+    models,
+    not_yet,
+    number,
+    service_ms,
+    slug,
+    some_of,
+    text,
+    texts,
+    url_or,
+    whole,
+)
+
+FAULTS: Final = ("port-blocked",)
+"""Kinds of [[fault]] that can be run (docs/reference/faults.md)."""
+WITNESSES: Final = ("gateway", "phones", "callmanager", "wire")
+GROUNDS: Final = ("auto", "netns", "loopback", "lab")
+INTEGRITY: Final = {
+    "capture.dropped": "== 0",
+    "lateness.callmanager_model_fraction.p99": "<= 0.1",
+    "lateness.pacer_ms.p99": "<= 10",
+}
+"""Beyond these a witness is blind. The limit of `lateness.load_ms` belongs to open loads."""
+
+_ROOT: Final = {
+    "schema": Key(accept=whole(1, 1), default=1, meaning="version of this format"),
+    "name": Key(accept=slug, meaning="the scenario's name, also its folder's"),
+    "purpose": Key(accept=text, meaning="one sentence: what it shows"),
+    "seed": Key(accept=whole(0, 2**63 - 1), default=1, meaning="what is drawn at random is drawn from this"),
+    "ground": Key(
+        accept=choice("auto", "netns", "loopback", later={"lab": "real phones and servers"}),
+        default="auto",
+        meaning="where it runs; auto takes netns, or loopback with a line saying why",
+    ),
+    "witnesses": Key(
+        accept=some_of(*WITNESSES),
+        default=WITNESSES,
+        meaning="who is there to see; what needs another witness is left to the ones there are",
+    ),
+}
+_FLEET: Final = {
+    "phones": Key(accept=whole(1, MAX_PHONES), default=1000, meaning="size of the fleet"),
+    "csv": Key(accept=not_yet("a fleet is made by phones = N"), default=None, meaning="a phone list instead"),
+    "models": Key(
+        accept=models,
+        default={"CP-7960G": 0.5, "CP-7961G": 0.3, "CP-7970G": 0.2},
+        assumed=True,
+        meaning="share of each phone model",
+    ),
+    "authentication_url": Key(
+        accept=url_or("gateway", "callmanager"), default="gateway", meaning="whom phones ask whether a push is genuine"
+    ),
+    "authentication_timeout_s": Key(
+        accept=number(0, MAX_SECONDS, above=True),
+        default=10.0,
+        assumed=True,
+        meaning="how long a phone waits for that answer",
+    ),
+    "boot": Key(
+        accept=choice("instant", later={"fetch": "configuration files from CallManager"}),
+        default="instant",
+        meaning="how phones come to their settings",
+    ),
+}
+_CALLMANAGER: Final = {
+    "kind": Key(
+        accept=choice("own", later={"external": "a real CallManager"}), default="own", meaning="which CallManager"
+    ),
+    "url": Key(accept=not_yet("it belongs to kind = external"), default=None, meaning="where a real one is"),
+    "workers": Key(accept=whole(1, 1024), default=8, assumed=True, meaning="requests worked on at once"),
+    "service_ms": Key(
+        accept=service_ms,
+        default={"p50": 60.0, "p99": 300.0},
+        assumed=True,
+        meaning="log-normal time of one request; with 8 workers about 105 a second",
+    ),
+    "queue": Key(accept=whole(0, 100_000), default=500, assumed=True, meaning="requests waiting; beyond it 503"),
+    "credential_cache_s": Key(
+        accept=number(0, 120),
+        default=0.0,
+        assumed=True,
+        meaning="how long a right answer is remembered; 0 is off, Unified CM may use up to 120",
+    ),
+}
+_DIRECTORY: Final = {
+    "kind": Key(
+        accept=choice(
+            "builtin", later={"slapd": "a directory server in the bed", "samba": "a directory server in the bed"}
+        ),
+        default="builtin",
+        meaning="where users are looked up",
+    ),
+}
+_USER: Final = {
+    "name": Key(accept=text, meaning="user name"),
+    "cti": Key(accept=flag, default=True, meaning="Enable CTI Application Use"),
+    "devices": Key(accept=devices, default="all", meaning="Device Association: all, none, a share, or a list"),
+}
+_GATEWAY: Final = {
+    "kind": Key(
+        accept=choice("own", "command", later={"external": "a gateway at a URL"}),
+        default="own",
+        meaning="which gateway: this one, or a command run inside the lab",
+    ),
+    "command": Key(accept=texts, default=(), meaning="program and arguments of kind = command"),
+    "url": Key(accept=not_yet("it belongs to kind = external"), default=None, meaning="where a foreign gateway is"),
+    "user": Key(accept=text, default="agpush", meaning="the push user; the name is the one that CTX111243 recommends"),
+    "concurrency": Key(accept=whole(1, MAX_CONCURRENCY), default=200, meaning="pushes in flight at once"),
+    "own_user_mismatch": Key(
+        accept=choice("redirect", "refuse"),
+        default="redirect",
+        meaning="what happens to a wrong password of the push user itself",
+    ),
+    "push_password": Key(
+        accept=choice("right", "wrong"),
+        default="right",
+        meaning="wrong: pushes carry another password than the one that gateway and CallManager know",
+    ),
+}
+_APPLICATION: Final = {
+    "user": Key(accept=text, meaning="its CallManager user, one of [[callmanager.user]]"),
+    "phones": Key(accept=number(0, 1, above=True), meaning="share of the fleet that it pushes to"),
+    "at_s": Key(accept=number(0, MAX_SECONDS), default=0.0, meaning="when, seconds after the run's zero"),
+}
+_PAGE: Final = {
+    "at_s": Key(accept=number(0, MAX_SECONDS), default=0.0, meaning="when, seconds after the run's zero"),
+    "audio": Key(accept=text, default="announcement", meaning="bundled recording or a WAV file"),
+    "delivery": Key(
+        accept=choice("unicast", later={"multicast": "group addresses"}), default="unicast", meaning="how audio travels"
+    ),
+    "start": Key(
+        accept=choice("together", "each"),
+        default="together",
+        meaning="together: audio waits for start_fraction to listen, or the deadline; each: every phone its own",
+    ),
+    "start_fraction": Key(
+        accept=number(0, 1, above=True), default=1.0, meaning="share of listening phones that audio waits for"
+    ),
+    "start_deadline_s": Key(accept=number(0, MAX_SECONDS), default=2.0, meaning="longest wait for them"),
+    "late_after_ms": Key(
+        accept=number(0, MAX_SECONDS * 1000, above=True),
+        default=2000.0,
+        meaning="a phone that listens later than this after Send is delivered_late",
+    ),
+}
+_FAULT: Final = {
+    "kind": Key(accept=choice(*FAULTS), meaning="which fault (faults.md)"),
+    "phones": Key(accept=number(0, 1, above=True), default=1.0, meaning="share of the fleet that has it"),
+}
+_CAPTURE: Final = {
+    "keep": Key(
+        accept=choice("all", "failing"), default="all", meaning="failing: deleted after a run that went as expected"
+    ),
+    "max_bytes": Key(
+        accept=whole(2**20, 2**40), default=4 * 2**30, meaning="the capture ends here, and the wire is blind from there"
+    ),
+    "ring_bytes": Key(accept=whole(2**12, 2**30), default=64 * 2**20, meaning="ring of each tap in the kernel"),
+}
+_EXPECT: Final = {
+    "verdict": Key(
+        accept=choice("pass", "inconclusive", "fail", "error"), default="pass", meaning="how the run is to end"
+    ),
+    "checks": Key(accept=texts, default=(), meaning="the checks that must have that verdict, exactly these"),
+}
+
+SCHEMA: Final = Table(
+    keys=_ROOT,
+    tables={
+        "fleet": Table(keys=_FLEET),
+        "callmanager": Table(
+            keys=_CALLMANAGER,
+            tables={"directory": Table(keys=_DIRECTORY), "user": Table(keys=_USER, repeated=True)},
+        ),
+        "gateway": Table(keys=_GATEWAY),
+        "application": Table(keys=_APPLICATION, repeated=True),
+        "page": Table(keys=_PAGE, repeated=True),
+        "alert": Table(keys={}, repeated=True, later="text alerts"),
+        "load": Table(keys={}, later="load shapes; one page is sent"),
+        "fault": Table(keys=_FAULT, repeated=True),
+        "capture": Table(keys=_CAPTURE),
+        "expect": Table(keys=_EXPECT),
+    },
+)
+"""Everything but [integrity] and [thresholds], whose keys are metrics."""
+
+METRIC_TABLES: Final = ("integrity", "thresholds")
