@@ -1,7 +1,7 @@
 """Charts as inline SVG: lines and steps on two axes, nothing else.
 
-Colours come from the page's style sheet by class, so that light, dark and print need no second drawing. Coordinates are in
-units of a 440 × 220 box, which the page scales.
+Colours come from the page's style sheet by class, so that light, dark and print need no second drawing. Coordinates are
+in units of a box 440 wide and 220 high, which the page scales.
 """
 
 import math

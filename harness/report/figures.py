@@ -1,15 +1,15 @@
 """How figures look: the one place that turns a metric into text, so that every report says the same number.
 
-The unit is read from the metric's name, where it stands last (`push.answer_ms.p95`, `callmanager.busy_s`). Thousands are
-separated by a comma, a figure that is absent is an en dash, and rounding never turns "almost all" into "all" nor "a little"
-into "nothing".
+The unit is read from the metric's name, where it stands last (`push.answer_ms.p95`, `callmanager.busy_s`). Thousands
+are separated by a comma, a figure that is absent is an en dash, and rounding never turns "almost all" into "all" nor
+"a little" into "nothing".
 """
 
 import math
 import re
 from typing import Final
 
-ABSENT: Final = "–"
+ABSENT: Final = "\N{EN DASH}"
 """Shown for a metric that a run does not have: nothing was measured, which is not zero."""
 
 STATISTICS: Final = ("count", "p50", "p90", "p95", "p99", "max")
@@ -23,20 +23,20 @@ LABELS: Final[dict[str, str]] = {
     "push.answer_ms.p50": "Push answered, median",
     "push.answer_ms.p99": "Push answered, p99",
     "push.answer_ms.max": "Push answered, slowest",
-    "page.listening_ms.p50": "Phone listens after Send, median",
-    "page.listening_ms.p99": "Phone listens after Send, p99",
+    "page.listening_ms.p50": "Phone listens, median",
+    "page.listening_ms.p99": "Phone listens, p99",
     "page.activation_spread_ms": "First to last phone",
-    "authentication.gateway": "Authentications at the gateway",
+    "authentication.gateway": "Authentications, gateway",
     "authentication.redirected": "Redirected to CallManager",
     "authentication.refused": "Refused by the gateway",
-    "authentication.answer_ms.p50": "Phone's question answered, median",
-    "authentication.answer_ms.p99": "Phone's question answered, p99",
-    "callmanager.authentications": "Authentications at CallManager",
+    "authentication.answer_ms.p50": "Phone's question, median",
+    "authentication.answer_ms.p99": "Phone's question, p99",
+    "callmanager.authentications": "Authentications, CallManager",
     "callmanager.authentications_peak_per_s": "CallManager, busiest second",
     "callmanager.concurrent_max": "CallManager, most at once",
     "callmanager.queue_max": "CallManager, longest queue",
-    "callmanager.rejected": "CallManager, turned away (503)",
-    "callmanager.busy_s": "CallManager, all workers busy",
+    "callmanager.rejected": "CallManager, turned away",
+    "callmanager.busy_s": "CallManager, all busy",
     "callmanager.answer_ms.p50": "CallManager answers, median",
     "callmanager.answer_ms.p99": "CallManager answers, p99",
     "rtp.packets_expected": "RTP packets expected",
@@ -56,7 +56,9 @@ _MOST: Final = 0.99995
 _LEAST: Final = 0.00005
 """Shares below it would be rounded to 0 %."""
 
-_COMPARISON: Final = re.compile(r"(?P<metric>[a-z][A-Za-z0-9_.-]*)\s*(?P<expected>(?:==|!=|<=|>=|<|>)\s*(?P<bound>\S+))")
+_COMPARISON: Final = re.compile(
+    r"(?P<metric>[a-z][A-Za-z0-9_.-]*)\s*(?P<expected>(?:==|!=|<=|>=|<|>)\s*(?P<bound>\S+))"
+)
 # Everything that could move a terminal's cursor or is no character of XML 1.0: C0 without tab and newline, DEL and C1,
 # surrogates, the two non-characters, and the marks that reorder text.
 _UNPRINTABLE: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069\ufffe\uffff]")
@@ -78,7 +80,7 @@ def unit(metric: str) -> str:
 
 
 def show(metric: str, value: float | None) -> str:
-    """A metric's value for people, with its unit: `1,834/s`, `38.2 ms`, `99.8 %`, `2,000`; `–` where it is absent."""
+    """A metric's value for people, with its unit: `1,834/s`, `38.2 ms`, `99.8 %`, `2,000`; a dash where absent."""
     if value is None or not math.isfinite(value):
         return ABSENT
     name = unit(metric)
@@ -91,7 +93,7 @@ def show(metric: str, value: float | None) -> str:
 
 
 def number(value: float, decimals: int = 1) -> str:
-    """A number with separated thousands; whole numbers without decimals, a true minus sign.
+    """A number with separated thousands; whole numbers without decimals.
 
     What is not zero never reads as zero: `0.04` stays `0.04`.
     """
@@ -101,7 +103,7 @@ def number(value: float, decimals: int = 1) -> str:
         while decimals < 9 and round(value, decimals) == 0:
             decimals += 1
         text = f"{value:,.{decimals}f}"
-    return text.replace("-", "−")
+    return text
 
 
 def share(value: float) -> str:
@@ -110,13 +112,12 @@ def share(value: float) -> str:
         return "> 99.99 %"
     if 0 < value < _LEAST:
         return "< 0.01 %"
-    return f"{value * 100:,.2f}".rstrip("0").rstrip(".").replace("-", "−") + " %"
+    return f"{value * 100:,.2f}".rstrip("0").rstrip(".") + " %"
 
 
 def exact(value: float) -> str:
     """A number with every digit that was recorded, thousands separated."""
-    text = f"{value:,.6f}".rstrip("0").rstrip(".") if not float(value).is_integer() else f"{int(value):,}"
-    return text.replace("-", "−")
+    return f"{int(value):,}" if float(value).is_integer() else f"{value:,.6f}".rstrip("0").rstrip(".")
 
 
 def split_threshold(name: str) -> tuple[str, str]:

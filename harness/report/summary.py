@@ -26,7 +26,7 @@ def key_figures(result: Result) -> tuple[KeyFigure, ...]:
             value=f"{worked:,} of {phones:,}",
             note=result.outcome_text() if worked != phones or len(result.outcomes) > 1 else "",
         ),
-        KeyFigure(label="Pushes per second", value=show("push.per_s"), note="the burst: first sent to last answered"),
+        KeyFigure(label="Pushes per second", value=show("push.per_s"), note="first sent to last answered"),
         KeyFigure(
             label=figures.label("push.answer_ms.p50"),
             value=show("push.answer_ms.p50"),
@@ -35,7 +35,7 @@ def key_figures(result: Result) -> tuple[KeyFigure, ...]:
         KeyFigure(
             label=figures.label("page.listening_ms.p50"),
             value=show("page.listening_ms.p50"),
-            note=_note(result, ("p99", "page.listening_ms.p99"), ("first to last", "page.activation_spread_ms")),
+            note=_note(result, ("p99", "page.listening_ms.p99"), ("spread", "page.activation_spread_ms")),
         ),
         KeyFigure(
             label=figures.label("authentication.gateway"),
@@ -54,7 +54,7 @@ def key_figures(result: Result) -> tuple[KeyFigure, ...]:
         KeyFigure(
             label=figures.label("callmanager.concurrent_max"),
             value=show("callmanager.concurrent_max"),
-            note=_note(result, ("queue", "callmanager.queue_max"), ("all busy", "callmanager.busy_s")),
+            note=_note(result, ("queue", "callmanager.queue_max"), ("all workers busy", "callmanager.busy_s")),
         ),
         KeyFigure(
             label=figures.label("callmanager.answer_ms.p50"),

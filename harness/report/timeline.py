@@ -1,7 +1,7 @@
 """What happened when: a run's records as series over time, for the charts.
 
-Times are seconds since Send (`page.requested`; the first record where there is none). The positive control phone is left
-out, as in every metric.
+Times are seconds since Send (`page.requested`; the first record where there is none). The positive control phone is
+left out, as in every metric.
 """
 
 import gzip
@@ -146,7 +146,7 @@ def _occupy(record: Mapping[str, Any], arrived: float, busy: list[Point], queue:
 
 
 def _rates(times: Sequence[float], span: float, width: float) -> Sequence[Point]:
-    """Events a second in bins of `width` seconds; a point stands at its bin's beginning. Times before zero are in the first."""
+    """Events a second in bins of `width` seconds; a point stands at its bin's beginning. The first takes all before."""
     counts = Counter(max(0, int(at / width)) for at in times)
     bins = int(span / width) + 1
     return [(number * width, counts[number] / width) for number in range(bins)]

@@ -1,0 +1,108 @@
+"""A run's result as JUnit XML: one case for each check.
+
+A check that fails is a `<failure>`. One that is inconclusive or in error is an `<error>`: it could not be carried out,
+and `<skipped>` would let a build turn green on it. The file says the same as `verdict.json`: the checks that a scenario
+expects to fail are failures here as well; whether the run went as expected is its property `as_expected` and pushlab's
+exit code.
+"""
+
+import xml.etree.ElementTree as ET
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from harness.report import figures
+from harness.report.result import Check, Result, read_result
+from harness.run_folder import JUNIT, LEDGER
+
+_ELEMENTS: Final = {"fail": "failure", "inconclusive": "error", "error": "error", "none": "skipped"}
+
+NAMED_PHONES: Final = 1000
+"""Phones named in each failure: build servers keep and show the whole text, 100 kB of it is bearable."""
+
+
+def write_junit(folder: Path) -> None:
+    """Write `junit.xml` of a judged run.
+
+    Raises:
+        ReportError: no result there that can be read.
+    """
+    tree = ET.ElementTree(junit_of(read_result(folder)))
+    ET.indent(tree)
+    tree.write(folder / JUNIT, encoding="utf-8", xml_declaration=True)
+
+
+def junit_of(result: Result) -> ET.Element:
+    """The `<testsuites>` element of a result."""
+    cases = [_case(result, check) for check in result.checks]
+    if (not result.as_expected and result.verdict in {"none", "pass"}) or not cases:
+        cases.append(_expectation(result))
+    totals = {
+        "tests": str(len(cases)),
+        "failures": _count(cases, "failure"),
+        "errors": _count(cases, "error"),
+        "skipped": _count(cases, "skipped"),
+    }
+    root = ET.Element("testsuites", {"name": "pushlab", **totals})
+    suite = ET.SubElement(root, "testsuite", {"name": result.scenario, **totals})
+    properties = ET.SubElement(suite, "properties")
+    for name, value in _properties(result):
+        ET.SubElement(properties, "property", {"name": figures.clean(name), "value": value})
+    suite.extend(cases)
+    return root
+
+
+def _properties(result: Result) -> Iterable[tuple[str, str]]:
+    yield "verdict", result.verdict
+    yield "as_expected", "true" if result.as_expected else "false"
+    yield "phones", str(result.phones)
+    yield "seed", str(result.seed)
+    yield "ground", result.ground
+    yield "command", result.command
+    for state, count in result.outcomes.items():
+        yield f"outcomes.{state}", f"{count:,}"
+    for metric in result.metrics:
+        yield metric, result.show(metric)
+
+
+def _case(result: Result, check: Check) -> ET.Element:
+    case = ET.Element("testcase", {"classname": f"{result.scenario}.{check.kind}", "name": check.name})
+    if check.verdict == "pass":
+        return case
+    lines = [check.why] if check.why else []
+    lines.append(f"observed: {check.observed}")
+    if check.expected:
+        lines.append(f"expected: {check.expected}")
+    if check.witnesses:
+        lines.append(f"witnesses: {', '.join(check.witnesses)}")
+    if result.as_expected:
+        lines.append("the scenario expects this verdict")
+    if check.verdict == "fail" and result.missed:
+        lines.append(f"phones that did not get it in time ({len(result.missed):,}):")
+        lines += [
+            " ".join(filter(None, (row.get("phone"), row.get("address"), row.get("state"), row.get("why"))))
+            for row in result.missed[:NAMED_PHONES]
+        ]
+        if len(result.missed) > NAMED_PHONES:
+            lines.append(f"and {len(result.missed) - NAMED_PHONES:,} more in {LEDGER}")
+    if check.verdict != "fail":
+        lines += [f"blind: {sentence}" for sentence in result.blind]
+    message = check.why or f"observed {check.observed}"
+    told = ET.SubElement(case, _ELEMENTS[check.verdict], {"message": message, "type": check.verdict})
+    told.text = "\n".join(lines)
+    return case
+
+
+def _expectation(result: Result) -> ET.Element:
+    """What no check says: nothing was judged, or all is well although the scenario expects otherwise."""
+    case = ET.Element("testcase", {"classname": f"{result.scenario}.expectation", "name": "verdict is as expected"})
+    if not result.checks:
+        ET.SubElement(case, "error", {"message": "nothing was judged", "type": result.verdict})
+    else:
+        message = f"the verdict is {result.verdict}, which is not what the scenario expects"
+        ET.SubElement(case, "failure", {"message": message, "type": result.verdict})
+    return case
+
+
+def _count(cases: list[ET.Element], element: str) -> str:
+    return str(sum(1 for case in cases if case.find(element) is not None))
