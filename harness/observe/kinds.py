@@ -1,0 +1,92 @@
+"""Which fields a record must have before anybody draws a conclusion from it.
+
+Only what the judge reads is listed; docs/reference/events.md has all. Kinds and fields that are not here are let
+through unseen: a foreign gateway may write more, and a later version will.
+"""
+
+from typing import Final
+
+WITNESSES: Final = frozenset({"gateway", "phones", "callmanager", "harness"})
+
+_TEXT: Final = (str,)
+_COUNT: Final = (int,)
+_NUMBER: Final = (int, float)
+_FLAG: Final = (bool,)
+_LIST: Final = (list,)
+_TABLE: Final = (dict,)
+
+Fields = dict[str, tuple[type, ...]]
+
+REQUIRED: Final[dict[tuple[str, str], Fields]] = {
+    ("gateway", "page.started"): {"page": _TEXT},
+    ("gateway", "push.sent"): {"phone": _TEXT, "push": _TEXT, "action": _TEXT},
+    ("gateway", "push.ended"): {"phone": _TEXT, "action": _TEXT, "outcome": _TEXT},
+    ("gateway", "authentication.answered"): {"connection": _TEXT, "answer": _TEXT},
+    ("gateway", "stream.started"): {
+        "phone": _TEXT,
+        "source": _TEXT,
+        "destination": _TEXT,
+        "ssrc": _COUNT,
+        "first_sequence": _COUNT,
+        "first_frame": _COUNT,
+    },
+    ("gateway", "stream.stopped"): {"phone": _TEXT, "packets": _COUNT},
+    ("phones", "push.received"): {"phone": _TEXT, "push": _TEXT, "items": _LIST, "well_formed": _FLAG},
+    ("phones", "authentication.asked"): {
+        "phone": _TEXT,
+        "push": _TEXT,
+        "connection": _TEXT,
+        "server": _TEXT,
+        "hop": _COUNT,
+    },
+    ("phones", "authentication.answered"): {
+        "phone": _TEXT,
+        "push": _TEXT,
+        "connection": _TEXT,
+        "server": _TEXT,
+        "answer": _TEXT,
+    },
+    ("phones", "push.executed"): {"phone": _TEXT, "push": _TEXT, "action": _TEXT},
+    ("phones", "push.answered"): {"phone": _TEXT, "push": _TEXT, "answer": _TEXT},
+    ("phones", "stream.listening"): {"phone": _TEXT, "push": _TEXT, "port": _COUNT},
+    ("phones", "stream.heard"): {
+        "phone": _TEXT,
+        "source": _TEXT,
+        "ssrc": _COUNT,
+        "packets": _COUNT,
+        "lost": _COUNT,
+        "duplicates": _COUNT,
+        "reordered": _COUNT,
+        "malformed": _COUNT,
+        "foreign": _FLAG,
+        "first_t_ns": _COUNT,
+        "last_t_ns": _COUNT,
+        "first_sequence": _COUNT,
+        "last_sequence": _COUNT,
+        "jitter_ms": _NUMBER,
+        "gap_ms": _NUMBER,
+        "crc32": _TEXT,
+    },
+    ("phones", "stream.stopped"): {"phone": _TEXT, "reason": _TEXT},
+    ("phones", "rtp.unlistened"): {"phone": _TEXT, "source": _TEXT, "packets": _COUNT},
+    ("callmanager", "authentication.answered"): {"connection": _TEXT, "answer": _TEXT},
+    ("harness", "lab.described"): {"ground": _TEXT, "authentication_servers": _TABLE},
+    ("harness", "page.requested"): {},
+    ("harness", "application.pushed"): {"phone": _TEXT, "push": _TEXT},
+    ("harness", "control.pushed"): {"phone": _TEXT, "push": _TEXT},
+    ("harness", "canary.sent"): {"clause": _TEXT, "source": _TEXT, "destination": _TEXT, "when": _TEXT},
+    ("harness", "fault.applied"): {"fault": _TEXT, "phones": _LIST},
+}
+
+
+def problem(witness: str, kind: str, fields: dict[str, object]) -> str | None:
+    """What a record lacks to be used; None for a good one and for a kind that is not known."""
+    required = REQUIRED.get((witness, kind))
+    if required is None:
+        return None
+    for name, types in required.items():
+        value = fields.get(name)
+        if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
+            expected = " or ".join(t.__name__ for t in types)
+            return f"{kind}: expected {name} as {expected}, got {type(value).__name__}"
+    return None
