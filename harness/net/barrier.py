@@ -1,10 +1,11 @@
 """Packets dropped in the middle of the path: nftables over netlink, in the bridge's own namespace.
 
-The table is of the `bridge` family and hooks forwarding: whatever one host sends to another passes it; the receiving host, its
-sockets and its taps never see what is dropped, and the sender notices nothing. Each call makes one set of addresses and a
-rule, so that the cost of a packet does not grow with the number of blocked phones.
+The table is of the `bridge` family and hooks forwarding: whatever one host sends to another passes it; the receiving
+host, its sockets and its taps never see what is dropped, and the sender notices nothing. Each call makes one set of
+addresses and a rule, so that the cost of a packet does not grow with the number of blocked phones.
 
-Expressions are written as the kernel wants them (include/uapi/linux/netfilter/nf_tables.h): load, compare, look up, count, drop.
+Expressions are written as the kernel wants them (include/uapi/linux/netfilter/nf_tables.h): load, compare, look up,
+count, drop.
 """
 
 import itertools

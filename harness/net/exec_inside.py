@@ -1,8 +1,8 @@
 """Replaces itself by a command inside a network namespace.
 
-A program by itself, run by its path with `python -I -S` (10 ms): `exec_inside.py DESCRIPTOR COMMAND...`. A step of its own,
-because a namespace entered between fork and exec would be entered by the parent's threads too, and a parent-death signal would hang
-on the thread that forked.
+A program by itself, run by its path with `python -I -S` (10 ms): `exec_inside.py DESCRIPTOR COMMAND...`. A step of
+its own, because a namespace entered between fork and exec would be entered by the parent's threads too, and a
+parent-death signal would hang on the thread that forked.
 """
 
 import ctypes

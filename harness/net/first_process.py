@@ -6,13 +6,13 @@ only the standard library, nothing of this project.
     first_process.py run ARGUMENTS...      run ARGUMENTS in new namespaces, return its exit code
     first_process.py probe                 only try; one JSON line says at which step it failed
 
-Three processes stand in a row: the *outer* one, which the user's shell knows, outside all namespaces; its child, *process 1*
-of the new process namespace; and the run. Each watches the next. The kernel kills process 1 when the outer one dies, however
-it dies (parent-death signal), and everything in a process namespace when its process 1 dies: so `kill -9` of the
-outer process takes the run, its parts, the namespaces and the scratch file system with it.
+Three processes stand in a row: the *outer* one, which the user's shell knows, outside all namespaces; its child,
+*process 1* of the new process namespace; and the run. Each watches the next. The kernel kills process 1 when the
+outer one dies, however it dies (parent-death signal), and everything in a process namespace when its process 1 dies:
+so `kill -9` of the outer process takes the run, its parts, the namespaces and the scratch file system with it.
 
-An ordinary user gets a user namespace first, in which he is user 0; root needs none. Where root is a root without rights
-(in a container), a user namespace is tried as well.
+An ordinary user gets a user namespace first, in which he is user 0; root needs none. Where root is a root without
+rights (in a container), a user namespace is tried as well.
 """
 
 import contextlib
@@ -42,7 +42,10 @@ IFF_UP: Final = 1
 
 FORWARDED: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 SCRATCH: Final = "/proc/fs/nfsd"
-"""Where the scratch file system goes: a mount point that procfs always has and keeps empty, so that it hides nobody's files."""
+"""Where the scratch file system goes.
+
+A mount point that procfs always has and keeps empty, so that it hides nobody's files.
+"""
 SCRATCH_OPTIONS: Final = "mode=0700,size=256m"
 """Limit: passwords, configuration and sockets of one run need kilobytes; spools of a long run may use the rest."""
 ENVIRONMENT_INSIDE: Final = "PUSHLAB_NETNS"
@@ -88,7 +91,10 @@ def _unshare() -> None:
 
 
 def _loopback_up() -> None:
-    """Also the proof of rights over the network: where AppArmor guards namespaces, it is here that they turn out empty."""
+    """Also the proof of rights over the network.
+
+    Where AppArmor guards namespaces, it is here that they turn out empty.
+    """
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
         request = struct.pack("16sH14x", b"lo", 0)
         try:
@@ -103,7 +109,10 @@ def _mount(source: bytes, target: str, kind: bytes | None, flags: int, options: 
 
 
 def _mount_own() -> bool:
-    """Mount /proc for the new process namespace and the scratch file system; False where the system does not allow it."""
+    """Mount /proc for the new process namespace and the scratch file system.
+
+    False where the system does not allow it.
+    """
     return (
         _mount(b"none", "/", None, MS_REC_PRIVATE)
         and _mount(b"proc", "/proc", b"proc", MS_NOSUID_NODEV_NOEXEC)

@@ -4,13 +4,14 @@
                         ├── callmanager
                         └── phones, and the phones' whole network by AnyIP on lo
 
-The topology is docs/design/parts.md. Two things keep the wire quiet and the figures steady: every host knows the others' hardware
-addresses from the start (no ARP in a burst), and IPv6 is off. AnyIP (`local 10.20.0.0/17 dev lo`) makes one wildcard
-listener answer for every phone.
+The topology is docs/design/parts.md. Two things keep the wire quiet and the figures steady: every host knows the
+others' hardware addresses from the start (no ARP in a burst), and IPv6 is off. AnyIP (`local 10.20.0.0/17 dev lo`)
+makes one wildcard listener answer for every phone.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -33,7 +34,8 @@ _NTF_MASTER: Final = 0x04
 _MULTICAST: Final = "224.0.0.0/4"
 
 SYSCTLS: Final[Mapping[str, str]] = {
-    # Nothing of IPv6 (neighbour discovery, MLD) on the wire that is captured. First, before there is a link to speak on.
+    # Nothing of IPv6 (neighbour discovery, MLD) on the wire that is captured. First, before there is a link to speak
+    # on.
     "ipv6/conf/all/disable_ipv6": "1",
     "ipv6/conf/default/disable_ipv6": "1",
     # A burst opens thousands of connections within a second: room for ports, for SYNs, for the accept queue.
@@ -99,11 +101,16 @@ class Lab:
         self._barrier: Barrier | None = None
         self._switch.call(self._build_switch)
         for index, host in enumerate(plan.hosts):
-            self._namespaces[host.name].call(lambda host=host, index=index: self._build_host(host, index))  # type: ignore[misc]
+            self._namespaces[host.name].call(partial(self._build_host, host, index))
 
     def namespace(self, host: str) -> NetNamespace:
         """The namespace of the host with that name."""
         return self._namespaces[host]
+
+    @property
+    def blocks(self) -> bool:
+        """Whether something was ever blocked."""
+        return self._barrier is not None
 
     @property
     def barrier(self) -> Barrier:
@@ -120,11 +127,13 @@ class Lab:
     def _build_switch(self) -> None:
         _set_sysctls()
         with IPRoute() as route:
-            # No spanning tree: a port forwards at once. No snooping: multicast reaches every host, as on a plain switch.
+            # No spanning tree: a port forwards at once. No snooping: multicast reaches every host, as on a plain
+            # switch.
             route.link("add", ifname=_BRIDGE, kind="bridge", br_stp_state=0, br_forward_delay=0, br_mcast_snooping=0)
             bridge = route.link_lookup(ifname=_BRIDGE)[0]
             for index, host in enumerate(self.plan.hosts):
-                # The far end is made in its own namespace, with a hardware address that the neighbour tables know already.
+                # The far end is made in its own namespace, with a hardware address that the neighbour tables know
+                # already.
                 peer = {"ifname": INTERFACE, "net_ns_fd": self._namespaces[host.name].fd, "address": _mac(index)}
                 route.link("add", ifname=host.name, kind="veth", peer=peer)
                 port = route.link_lookup(ifname=host.name)[0]
@@ -172,8 +181,3 @@ def _set_sysctls() -> None:
         except OSError:
             # Absent in this kernel, or /proc/sys is read-only in a container: the defaults serve smaller fleets.
             continue
-
-
-
-
-

@@ -43,7 +43,10 @@ def inside() -> bool:
 
 
 def scratch() -> Path | None:
-    """The lab's memory file system, which vanishes with the run, also at `kill -9`; None outside, or where mounting is refused."""
+    """The lab's memory file system, which vanishes with the run, also at `kill -9`.
+
+    None outside, or where mounting is refused.
+    """
     named = os.environ.get(_ENVIRONMENT_SCRATCH, "")
     return Path(named) if named and inside() else None
 
@@ -51,9 +54,10 @@ def scratch() -> Path | None:
 def enter_lab(argv: Sequence[str]) -> NoReturn:
     """Become the waiter around a new run of `argv` in namespaces of its own.
 
-    Never returns: this process *is replaced*, keeps its process id, waits, passes SIGINT, SIGTERM, SIGHUP and SIGQUIT on and
-    exits with the run's code (128 + n where signal n ended it; 5 where the namespaces are refused). Call it before anything is
-    open that needs an orderly end. `argv` is a whole command line, first the program: `[sys.executable, "-m", ...]`.
+    Never returns: this process *is replaced*, keeps its process id, waits, passes SIGINT, SIGTERM, SIGHUP and SIGQUIT
+    on and exits with the run's code (128 + n where signal n ended it; 5 where the namespaces are refused). Call it
+    before anything is open that needs an orderly end. `argv` is a whole command line, first the program:
+    `[sys.executable, "-m", ...]`.
     """
     sys.stdout.flush()
     sys.stderr.flush()
@@ -65,14 +69,16 @@ def available() -> Availability:
     """Find out by trying, in a process of its own that leaves nothing behind (about 50 ms)."""
     if sys.platform != "linux":
         return Availability(
-            possible=False, why=f"namespaces are Linux's, this is {sys.platform}", remedy="run it on Linux, or use --ground loopback"
+            possible=False, why=f"namespaces are Linux's, this is {sys.platform}", remedy="run it on Linux"
         )
     command = [sys.executable, "-I", "-S", str(_FIRST_PROCESS), "probe"]
     try:
         tried = subprocess.run(command, capture_output=True, text=True, timeout=PROBE_TIMEOUT_S, check=False)
         failed: dict[str, object] = json.loads(tried.stdout)
     except (OSError, ValueError, subprocess.TimeoutExpired) as error:
-        return Availability(possible=False, why=f"the probe of namespaces did not work: {error}", remedy="use --ground loopback")
+        return Availability(
+            possible=False, why=f"the probe of namespaces did not work: {error}", remedy="use --ground loopback"
+        )
     if not failed:
         return Availability(possible=True, why="", remedy="")
     return diagnose(step=str(failed["step"]), number=int(str(failed["errno"])))
@@ -112,10 +118,12 @@ def diagnose(*, step: str, number: int, sysctl_root: Path = Path("/proc/sys")) -
         ("kernel.apparmor_restrict_unprivileged_userns", "1", "0"),
     ):
         if setting(name) == closed:
-            return Availability(possible=False, why=f"{why} ({name} = {closed})", remedy=f"sudo sysctl -w {name}={opened}")
+            return Availability(
+                possible=False, why=f"{why} ({name} = {closed})", remedy=f"sudo sysctl -w {name}={opened}"
+            )
     if number in {errno.EINVAL, errno.ENOSYS}:
         return Availability(
-            possible=False, why=why, remedy="a kernel with CONFIG_USER_NS, CONFIG_NET_NS and CONFIG_PID_NS, or --ground loopback"
+            possible=False, why=why, remedy="a kernel with CONFIG_USER_NS, CONFIG_NET_NS and CONFIG_PID_NS"
         )
     return Availability(
         possible=False,

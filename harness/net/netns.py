@@ -1,8 +1,8 @@
 """One network namespace as a file descriptor, and calls made inside it.
 
 A namespace lives as long as something holds it: here a descriptor, which ends with the process. It has no name in
-/run/netns, so nothing can be left behind. A call inside runs in a thread of its own that moves there first and ends after it:
-a socket made in the thread stays in the namespace wherever it is used later.
+/run/netns, so nothing can be left behind. A call inside runs in a thread of its own that moves there first and ends
+after it: a socket made in the thread stays in the namespace wherever it is used later.
 """
 
 import contextlib

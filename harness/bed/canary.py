@@ -1,0 +1,98 @@
+"""Canaries: packets sent only to be seen by the taps, before and after a run.
+
+One for each clause of the capture, from a reserved address to where the clause's tap stands. A canary that is missing
+in the capture says that the tap was blind, so that nothing may be concluded from what else it did not see.
+"""
+
+import socket
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import trio
+
+from harness.bed.errors import BedError
+from harness.bed.ground import Addresses, Ground, Host
+
+Clause = Literal["rtp", "authentication-gateway", "authentication-callmanager"]
+When = Literal["before", "after"]
+
+CONNECT_S: Final = 5.0
+"""A server under a burst accepts within its backlog; the SYN itself leaves at once."""
+PAYLOAD: Final = b"pushlab canary "
+"""Begins every RTP canary: its first byte, `p`, is RTP version 1, so that no reader takes it for a stream's packet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Canary:
+    """A canary that was sent; fields as in the record `canary.sent`.
+
+    Attributes:
+        answered: whether a TCP connection came about; a SYN was sent in any case. True for UDP.
+    """
+
+    clause: Clause
+    source: str
+    destination: str
+    when: When
+    answered: bool
+
+
+async def send_all(ground: Ground, when: When, *, clauses: tuple[Clause, ...] | None = None) -> list[Canary]:
+    """Send one canary for each clause from the harness's host, all at once.
+
+    Raises:
+        BedError: one cannot be sent.
+    """
+    host = ground.host("harness")
+    addresses = ground.addresses
+    wanted = clauses or ("rtp", "authentication-gateway", "authentication-callmanager")
+    sent: list[Canary] = []
+
+    async def send(clause: Clause) -> None:
+        sent.append(await _send(host, addresses, clause, when))
+
+    async with trio.open_nursery(strict_exception_groups=False) as nursery:
+        for clause in wanted:
+            nursery.start_soon(send, clause)
+    return sorted(sent, key=lambda canary: wanted.index(canary.clause))
+
+
+async def _send(host: Host, addresses: Addresses, clause: Clause, when: When) -> Canary:
+    try:
+        match clause:
+            case "rtp":
+                target = (addresses.canary_phone, addresses.rtp_port)
+                source, answered = await _send_datagram(host, addresses.canary_source, target, when)
+            case "authentication-gateway":
+                target = (addresses.gateway, addresses.authentication_port)
+                source, answered = await _send_syn(host, addresses.canary_source, target)
+            case "authentication-callmanager":
+                target = (addresses.callmanager, addresses.authentication_port)
+                source, answered = await _send_syn(host, addresses.canary_source, target)
+    except OSError as error:
+        raise BedError(f"the canary for {clause} cannot be sent: {error.strerror}") from None
+    return Canary(clause=clause, source=source, destination=f"{target[0]}:{target[1]}", when=when, answered=answered)
+
+
+async def _send_datagram(host: Host, source: str, target: tuple[str, int], when: When) -> tuple[str, bool]:
+    with trio.socket.from_stdlib_socket(host.socket(socket.SOCK_DGRAM, source)) as sender:
+        await sender.sendto(PAYLOAD + when.encode("ascii"), target)
+        return _name(sender), True
+
+
+async def _send_syn(host: Host, source: str, target: tuple[str, int]) -> tuple[str, bool]:
+    with trio.socket.from_stdlib_socket(host.socket(socket.SOCK_STREAM, source)) as client:
+        answered = False
+        with trio.move_on_after(CONNECT_S):
+            try:
+                await client.connect(target)
+                answered = True
+            except ConnectionRefusedError:
+                # The SYN has passed the tap all the same; that nobody listens is the part's own failure.
+                answered = False
+        return _name(client), answered
+
+
+def _name(sock: trio.socket.SocketType) -> str:
+    address, port = sock.getsockname()
+    return f"{address}:{port}"

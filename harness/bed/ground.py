@@ -1,0 +1,292 @@
+"""Where a run stands: its hosts, their addresses and ports, and how to start something on them.
+
+`netns` is the hermetic lab (harness/net), `loopback` the fallback. Both have the same hosts by the same names, so
+that the
+run on top asks no question about the ground, except what only a network of its own can do: `can_block`, `hermetic`.
+"""
+
+import socket
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final, Literal, TypeVar
+
+import trio
+from pyroute2 import NetlinkError
+
+from harness.bed.errors import BedError
+from harness.bed.processes import Part, PartPlan, run_part
+from harness.net import namespace
+from harness.net.lab import INTERFACE, HostPlan, Lab, LabPlan
+from harness.net.netns import NetNamespace
+
+T = TypeVar("T")
+
+GroundName = Literal["netns", "loopback"]
+HostName = Literal["harness", "gateway", "callmanager", "phones"]
+
+IP_BIND_ADDRESS_NO_PORT: Final = 24
+"""include/uapi/linux/in.h: choose the port at connect, by the whole connection, so that ports do not run out."""
+_EXEC_INSIDE: Final = Path(__file__).parent.parent / "net" / "exec_inside.py"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Addresses:
+    """Addresses and ports of every part on one ground (docs/design/parts.md).
+
+    Attributes:
+        phones_network: CIDR of the fleet; `first_phone` is the fleet's first address.
+        control_phone: the positive control, outside the fleet.
+        canary_phone: takes the RTP canary; no phone.
+        canary_source: canaries leave from here.
+        phone_port: where phones' web servers listen.
+        authentication_port: where both authentication servers listen.
+        gateway_administration_port, callmanager_administration_port: JSON interfaces.
+    """
+
+    phones_network: str
+    first_phone: str
+    control_phone: str
+    canary_phone: str
+    gateway: str
+    callmanager: str
+    phones: str
+    harness: str
+    canary_source: str
+    phone_port: int
+    authentication_port: int
+    gateway_administration_port: int
+    callmanager_administration_port: int
+    rtp_port: int = 32674
+
+    @property
+    def gateway_authentication_url(self) -> str:
+        """The gateway's authentication URL, as phones are given it."""
+        return f"http://{_authority(self.gateway, self.authentication_port)}/cisco_auth/authenticate.html"
+
+    @property
+    def callmanager_authentication_url(self) -> str:
+        """CallManager's authentication URL, as phones are given it."""
+        return f"http://{_authority(self.callmanager, self.authentication_port)}/CCMCIP/authenticate.asp"
+
+
+NETNS: Final = Addresses(
+    phones_network="10.20.0.0/17",
+    first_phone="10.20.0.1",
+    control_phone="10.20.127.254",
+    canary_phone="10.20.127.253",
+    gateway="10.20.128.10",
+    callmanager="10.20.128.20",
+    phones="10.20.128.30",
+    harness="10.20.128.40",
+    canary_source="10.20.128.250",
+    phone_port=80,
+    authentication_port=80,
+    gateway_administration_port=8443,
+    callmanager_administration_port=8080,
+)
+LOOPBACK: Final = Addresses(
+    phones_network="127.20.0.0/17",
+    first_phone="127.20.0.1",
+    control_phone="127.20.127.254",
+    canary_phone="127.20.127.253",
+    gateway="127.20.128.10",
+    callmanager="127.20.128.20",
+    phones="127.20.128.30",
+    harness="127.20.128.40",
+    canary_source="127.20.128.250",
+    phone_port=18080,
+    authentication_port=18080,
+    gateway_administration_port=18443,
+    callmanager_administration_port=18081,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Host:
+    """One host of a ground.
+
+    Attributes:
+        address: its own address, from which unbound clients leave (on netns only; on loopback bind it).
+        interface: where a tap of this host stands.
+        network: its namespace; None on loopback.
+    """
+
+    name: HostName
+    address: str
+    interface: str
+    network: NetNamespace | None
+
+    @property
+    def descriptor(self) -> int | None:
+        """The namespace's file descriptor, for a part that works in several hosts (`PartPlan.pass_fds`).
+
+        None on loopback.
+        """
+        return None if self.network is None else self.network.fd
+
+    async def start(self, nursery: trio.Nursery, plan: PartPlan) -> Part:
+        """Start a part on this host; return it ready.
+
+        The nursery holds the task that listens to the part; a part that dies by itself raises PartEndedError there.
+
+        Raises:
+            BedError: it cannot be started or is not ready in time.
+        """
+        part: Part = await nursery.start(run_part, self.placed(plan))
+        return part
+
+    def placed(self, plan: PartPlan) -> PartPlan:
+        """The same plan, with the command line that runs it on this host."""
+        if self.network is None:
+            return plan
+        enter = [sys.executable, "-I", "-S", str(_EXEC_INSIDE), str(self.network.fd)]
+        return replace(plan, argv=[*enter, *plan.argv], pass_fds=[*plan.pass_fds, self.network.fd])
+
+    def call(self, work: Callable[[], T]) -> T:
+        """Run blocking `work` on this host and return what it returns; sockets that it makes stay here."""
+        return work() if self.network is None else self.network.call(work)
+
+    def socket(self, kind: socket.SocketKind, source: str) -> socket.socket:
+        """An IPv4 socket on this host, not blocking, bound to `source`; a TCP socket's port is chosen at connect."""
+        made = self.call(lambda: socket.socket(socket.AF_INET, kind))
+        try:
+            made.setblocking(False)
+            if kind == socket.SOCK_STREAM:
+                made.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
+            made.bind((source, 0))
+        except BaseException:
+            made.close()
+            raise
+        return made
+
+
+class Ground:
+    """A ground that stands."""
+
+    def __init__(self, *, name: GroundName, addresses: Addresses, lab: Lab | None) -> None:
+        self.name: GroundName = name
+        self.addresses = addresses
+        self._lab = lab
+
+    @property
+    def hermetic(self) -> bool:
+        """Whether nothing can leave: a network of its own, without a way out."""
+        return self._lab is not None
+
+    @property
+    def can_block(self) -> bool:
+        """Whether ports and hosts can be blocked here."""
+        return self._lab is not None
+
+    def host(self, name: HostName) -> Host:
+        """The host of that name."""
+        return Host(
+            name=name,
+            address=getattr(self.addresses, name),
+            interface="lo" if self._lab is None else INTERFACE,
+            network=None if self._lab is None else self._lab.namespace(name),
+        )
+
+    def block_udp(self, destinations: Sequence[str], port: int) -> None:
+        """Drop UDP packets to that port of those addresses between the hosts, from now on.
+
+        Raises:
+            BedError: this ground or this kernel cannot.
+        """
+        self._blocking(lambda lab: lab.barrier.block_udp(destinations, port))
+
+    def block_host(self, address: str) -> None:
+        """Drop everything from and to that address between the hosts, from now on.
+
+        Raises:
+            BedError: this ground or this kernel cannot.
+        """
+        self._blocking(lambda lab: lab.barrier.block_host(address))
+
+    def dropped(self) -> int:
+        """Packets dropped by blocks so far; 0 where nothing was blocked."""
+        return 0 if self._lab is None or not self._lab.blocks else self._lab.barrier.dropped()
+
+    def _blocking(self, work: Callable[[Lab], None]) -> None:
+        if self._lab is None:
+            raise BedError("ports can be blocked on ground netns only, this is loopback: use --ground netns")
+        try:
+            work(self._lab)
+        except NetlinkError as error:
+            raise BedError(
+                f"this kernel refuses nftables for bridges ({error}); it needs CONFIG_NF_TABLES_BRIDGE "
+                "(modprobe nf_tables)"
+            ) from None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """Which ground a run takes, and what to print about it."""
+
+    ground: GroundName
+    notice: str
+    """One line on why and what is lost; empty where there is nothing to say."""
+
+
+def choose(requested: Literal["auto", "netns", "loopback"]) -> Choice:
+    """Choose before anything is started; `netns` then needs `namespace.enter_lab` unless already inside.
+
+    Raises:
+        BedError: `netns` was asked for and is not possible; with the command that would allow it.
+    """
+    if requested == "loopback":
+        return Choice(ground="loopback", notice="")
+    if namespace.inside():
+        return Choice(ground="netns", notice="")
+    found = namespace.available()
+    if found.possible:
+        return Choice(ground="netns", notice="")
+    if requested == "netns":
+        raise BedError(f"ground netns is not possible here: {found.why}. To allow it: {found.remedy}")
+    return Choice(
+        ground="loopback",
+        notice=f"ground: loopback, because {found.why}; lost: blocked ports, unbound clients' real addresses and, "
+        f"without capture right, the wire. To allow netns: {found.remedy}",
+    )
+
+
+@contextmanager
+def stand(name: GroundName) -> Iterator[Ground]:
+    """Build the ground and take it down again; netns needs the rights that `namespace.enter_lab` gives.
+
+    Raises:
+        BedError: the lab cannot be built.
+    """
+    if name == "loopback":
+        yield Ground(name=name, addresses=LOOPBACK, lab=None)
+        return
+    try:
+        lab = Lab(lab_plan(NETNS))
+    except (OSError, NetlinkError) as error:
+        raise BedError(f"the lab cannot be built: {error}; use --ground loopback") from None
+    try:
+        yield Ground(name=name, addresses=NETNS, lab=lab)
+    finally:
+        lab.close()
+
+
+def lab_plan(addresses: Addresses) -> LabPlan:
+    """The lab of docs/design/parts.md."""
+    return LabPlan(
+        hosts=[
+            HostPlan(name="harness", address=addresses.harness, more=[addresses.canary_source]),
+            HostPlan(name="gateway", address=addresses.gateway),
+            HostPlan(name="callmanager", address=addresses.callmanager),
+            HostPlan(name="phones", address=addresses.phones),
+        ],
+        link="10.20.128.0/24",
+        behind=addresses.phones_network,
+        behind_host="phones",
+    )
+
+
+def _authority(address: str, port: int) -> str:
+    return address if port == 80 else f"{address}:{port}"
