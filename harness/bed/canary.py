@@ -37,7 +37,7 @@ class Canary:
     answered: bool
 
 
-async def send_all(ground: Ground, when: When, *, clauses: tuple[Clause, ...] | None = None) -> list[Canary]:
+async def send_canaries(ground: Ground, when: When, *, clauses: tuple[Clause, ...] | None = None) -> list[Canary]:
     """Send one canary for each clause from the harness's host, all at once.
 
     Raises:

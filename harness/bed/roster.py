@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from harness.bed.errors import RosterError
+from harness.bed.ground import Addresses
 
 COLUMNS: Final = (
     "device_name",
@@ -72,7 +73,7 @@ class Roster:
     phones: Sequence[Phone]
     control: Phone | None
 
-    def write_fleet(self, path: Path) -> None:
+    def write(self, path: Path) -> None:
         """Write what the fleet is built from: all phones, the control phone last."""
         path.write_text(to_csv([*self.phones, *([self.control] if self.control else [])]), encoding="utf-8")
 
@@ -81,51 +82,46 @@ class Roster:
         path.write_text(to_csv(self.phones), encoding="utf-8")
 
 
-def build(
-    *, phones: int, models: Mapping[str, float], seed: int, first_address: str, control_address: str, network: str
-) -> Roster:
-    """Make a fleet of `phones` phones on addresses in a row.
+def build_roster(*, phones: int, models: Mapping[str, float], seed: int, addresses: Addresses) -> Roster:
+    """Make a fleet of `phones` phones on addresses in a row, and the control phone.
 
     Args:
-        phones: how many, at least 1; the network has room for 32,252 beside the reserved addresses.
+        phones: how many, at least 1; a ground has room for 32,252.
         models: model → share; the shares sum to 1. Counts are exact by the largest remainder.
         seed: decides which phone is of which model, nothing else.
-        first_address: the first phone's address.
-        control_address: the control phone's; the fleet stays below it.
-        network: CIDR that all addresses must lie in.
+        addresses: the ground's.
 
     Raises:
         RosterError: no phone, too many, or shares that are not shares.
     """
     errors = []
-    first = int(IPv4Address(first_address))
-    # The address below the control phone's is the canary's.
-    room = int(IPv4Address(control_address)) - 1 - first
+    first = int(IPv4Address(addresses.first_phone))
+    room = int(IPv4Address(addresses.canary_phone)) - first
     if phones < 1:
         errors.append(
             f"fleet: {phones} phones; at least 1 is needed, for a run in which nothing can happen shows nothing"
         )
     if phones > room:
-        errors.append(f"fleet: {phones} phones; {network} has room for {room}")
+        errors.append(f"fleet: {phones} phones; {addresses.phones_network} has room for {room}")
     if not models or any(share < 0 for share in models.values()) or abs(sum(models.values()) - 1) > 1e-6:
         errors.append(f"fleet: shares of models must be positive and sum to 1, they sum to {sum(models.values()):g}")
     if errors:
         raise RosterError(errors)
     assigned = [model for model, count in apportion(phones, models).items() for _ in range(count)]
     random.Random(f"roster-{seed}").shuffle(assigned)
-    fleet = []
-    for index, model in enumerate(assigned):
-        mac = f"{OUI}{index + 1:06X}"
-        fleet.append(
-            Phone(
-                device_name=f"SEP{mac}",
-                directory_number=str(FIRST_DIRECTORY_NUMBER + index),
-                mac=mac,
-                model=model,
-                address=str(IPv4Address(first + index)),
-            )
-        )
-    return Roster(phones=tuple(fleet), control=control_phone(control_address))
+    fleet = tuple(_generated(index, model, first) for index, model in enumerate(assigned))
+    return Roster(phones=fleet, control=control_phone(addresses.control_phone))
+
+
+def _generated(index: int, model: str, first: int) -> Phone:
+    mac = f"{OUI}{index + 1:06X}"
+    return Phone(
+        device_name=f"SEP{mac}",
+        directory_number=str(FIRST_DIRECTORY_NUMBER + index),
+        mac=mac,
+        model=model,
+        address=str(IPv4Address(first + index)),
+    )
 
 
 def control_phone(address: str) -> Phone:
@@ -172,7 +168,7 @@ def to_csv(phones: Iterable[Phone]) -> str:
 
 
 def read_site(path: Path, *, network: str | None = None, reserved: Sequence[str] = ()) -> tuple[Phone, ...]:
-    """Read a site's phones, or a `roster.csv`; columns as there, of which `directory_number` and what follows may be absent.
+    """Read a site's phones, or a `roster.csv`: the same columns, of which only REQUIRED are needed.
 
     Args:
         path: UTF-8, with a line of column names; spaces around values do not count, nor does case in names and MACs.
