@@ -1,5 +1,4 @@
-"""Decide a phone's question. A pure function of the question and the stored credentials: no state, so no lockout
-either.
+"""Decide a phone's question: a pure function of it and the stored credentials. No state, so no lockout either.
 
 Row 9 of the modelled system: a match is authorised here; anything else is redirected to CallManager, and the same
 phone's next question is decided afresh.

@@ -1,0 +1,113 @@
+"""Hypercorn's connections behind a guard: no request ends the process.
+
+Hypercorn 0.18 on trio lets exceptions of three requests out of the connection handler and ends with them: an h2c
+upgrade with bad settings, an HTTP/2 preface with a foreign path, a WebSocket upgrade with a trailing byte. So the
+accepting is done here, each connection is guarded, and everything that is not plain HTTP/1 is refused before
+hypercorn changes protocols. It also shields its sending without a limit, so that a client that does not read holds up
+the end: sending is limited here. Look again at each upgrade of hypercorn.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+
+import h11
+import trio
+from hypercorn.config import Config
+from hypercorn.events import Closed, Event, RawData
+from hypercorn.protocol.h11 import H11Protocol
+from hypercorn.trio.tcp_server import TCPServer
+from hypercorn.trio.worker_context import WorkerContext
+from hypercorn.typing import ConnectionState
+from hypercorn.utils import wrap_app
+from quart_trio import QuartTrio
+
+READ_S = 10.0
+"""Between two pieces of a request."""
+HEAD_S = 5
+"""For a request's head, and for a connection that says nothing."""
+WRITE_S = 5.0
+"""For a client to take its answer."""
+CONNECTION_S = 600.0
+"""For a connection, whatever goes on in it."""
+MAX_CONNECTIONS = 100
+"""Those who page are few; the rest of the descriptors is the phones'."""
+MAX_HEAD = 16 * 1024
+
+_log = logging.getLogger("gateway.administration")
+
+
+class _ForeignProtocolError(Exception):
+    """The client wants another protocol than HTTP/1."""
+
+
+class _PlainProtocol(H11Protocol):
+    """HTTP/1 and nothing else."""
+
+    async def _check_protocol(self, event: h11.Request) -> None:
+        asks = any(name.lower() == b"upgrade" for name, _ in event.headers)
+        if asks or event.http_version not in (b"1.0", b"1.1") or event.method in (b"PRI", b"CONNECT"):
+            await self._send_error_response(400)
+            raise _ForeignProtocolError
+
+
+class _GuardedServer(TCPServer):
+    async def _read_data(self) -> None:
+        wrapper = self.protocol
+        wrapper.protocol = _PlainProtocol(
+            wrapper.app,
+            wrapper.config,
+            wrapper.context,
+            wrapper.task_group,
+            wrapper.state,
+            wrapper.ssl,
+            wrapper.client,
+            wrapper.server,
+            wrapper.send,
+        )
+        await super()._read_data()
+
+    async def protocol_send(self, event: Event) -> None:
+        if not isinstance(event, RawData):
+            await super().protocol_send(event)
+            return
+        async with self.send_lock:
+            try:
+                with trio.fail_after(WRITE_S):
+                    await self.stream.send_all(event.data)
+            except (trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError):
+                await self.protocol.handle(Closed())
+
+
+async def serve_administration(application: QuartTrio, listener: socket.socket) -> None:
+    """Serve ``application`` on a listening socket until cancelled. Takes the socket over."""
+    config = Config()
+    config.read_timeout = int(READ_S)
+    config.keep_alive_timeout = HEAD_S
+    config.h11_max_incomplete_size = MAX_HEAD
+    config.include_server_header = False
+    config.accesslog = None
+    wrapped = wrap_app(application, MAX_HEAD, "asgi")
+    context = WorkerContext(None)
+    open_now = 0
+
+    async def handle(stream: trio.SocketStream) -> None:
+        nonlocal open_now
+        if open_now >= MAX_CONNECTIONS:
+            await trio.aclose_forcefully(stream)
+            return
+        open_now += 1
+        try:
+            with trio.move_on_after(CONNECTION_S):
+                # Hypercorn's annotation names TLS streams only; it serves both.
+                await _GuardedServer(wrapped, config, context, ConnectionState({}), stream)  # type: ignore[arg-type]
+        except* _ForeignProtocolError:
+            pass
+        except* Exception as group:  # noqa: BLE001  the guard: one connection never ends the process
+            _log.error("a connection failed: %s", ", ".join(sorted({type(e).__name__ for e in group.exceptions})))
+        finally:
+            open_now -= 1
+            await trio.aclose_forcefully(stream)
+
+    await trio.serve_listeners(handle, [trio.SocketListener(trio.socket.from_stdlib_socket(listener))])

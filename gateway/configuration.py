@@ -1,0 +1,340 @@
+"""The gateway's configuration file: strict TOML, all errors at once (docs/design/parts.md)."""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import os
+import re
+import socket
+import stat
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import SplitResult, urlsplit
+
+from gateway.authentication import OwnUserMismatch
+from gateway.cisco import Credentials
+
+MAX_CONCURRENCY = 2000
+"""Pushes in flight. 200 are enough (docs/design/performance.md); more only adds queueing."""
+MAX_SECRET = 256
+"""Bytes of a secret file. CallManager's passwords have at most 127 characters."""
+RTP_PORTS = range(20480, 32769, 2)
+"""Ports on which phones receive: even, 20480 to 32768 (Cisco XSI development notes, RTP URIs)."""
+MAX_URL = 255
+"""Characters of an authentication URL that phones take (usecallmanagernz, SEPMAC.cnf.xml)."""
+
+_URL = re.compile(r"[!-~]+")
+
+
+class ConfigurationError(Exception):
+    """The configuration cannot be used. Not for trouble at run time, such as an address that is taken.
+
+    Attributes:
+        errors: One line each: where, what was expected, what to do. No secret is quoted.
+    """
+
+    def __init__(self, errors: list[str]) -> None:
+        super().__init__("\n".join(errors))
+        self.errors = tuple(errors)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Endpoint:
+    """An address to listen on."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Configuration:
+    """Everything the gateway is told."""
+
+    phone_port: Endpoint
+    """Where phones' authentication requests are answered."""
+    administration: Endpoint | None
+    """Where the JSON interface listens; None: nowhere."""
+    token: str | None = field(repr=False)
+    """The bearer token of the JSON interface."""
+    push_user: Credentials
+    """What pushes carry."""
+    accepted_password: str = field(repr=False)
+    """What phones' questions are compared with."""
+    callmanager_url: str
+    """Where mismatches are redirected to."""
+    own_user_mismatch: OwnUserMismatch
+    """What happens to the push user's name with a wrong password."""
+    source: str | None
+    """Address that pushes and RTP leave from; None: the system's choice."""
+    concurrency: int
+    """Pushes in flight, over all pages."""
+    connect_s: float
+    """Limit for a connection to a phone."""
+    total_s: float
+    """Limit for a whole push, connecting included."""
+    phones_csv: Path | None
+    """The phone list."""
+    phones_port: int
+    """Port of the phones' web servers."""
+    networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
+    """Networks of phones; empty: anywhere."""
+    rtp_port: int
+    """Port on which phones receive audio."""
+
+    def is_phone_address(self, host: str) -> bool:
+        """Whether phones may be at this address."""
+        address = ipaddress.ip_address(host)
+        return not self.networks or any(address in network for network in self.networks)
+
+
+def load_configuration(path: Path) -> Configuration:
+    """Read and check a configuration file.
+
+    Raises:
+        ConfigurationError: With every error found.
+    """
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigurationError([f"{path}: cannot be read: {error.strerror}"]) from None
+    except UnicodeDecodeError:
+        raise ConfigurationError([f"{path}: not UTF-8 text"]) from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError([f"{path}: not TOML: {error}"]) from None
+    return _Reader(document, path).configuration()
+
+
+_KEYS: dict[str, tuple[str, ...]] = {
+    "phone_port": ("listen",),
+    "administration": ("listen", "token_file"),
+    "push_user": ("name", "password_file"),
+    "authentication": ("callmanager_url", "own_user_mismatch", "accepted_password_file"),
+    "push": ("source", "concurrency", "connect_s", "total_s"),
+    "phones": ("csv", "port", "networks"),
+    "media": ("rtp_port",),
+}
+
+
+class _Reader:
+    """Reads one document, collecting errors; values after an error are placeholders that are never used."""
+
+    def __init__(self, document: dict[str, object], path: Path) -> None:
+        self._path = path
+        self._errors: list[str] = []
+        self._sections: dict[str, dict[str, object]] = {}
+        for name, section in document.items():
+            if name not in _KEYS:
+                self._error(f"[{name}]", f"unknown section{_nearest(name, tuple(_KEYS))}")
+            elif not isinstance(section, dict):
+                self._error(name, "must be a section")
+            else:
+                self._sections[name] = section
+                for key in section:
+                    if key not in _KEYS[name]:
+                        self._error(f"{name}.{key}", f"unknown key{_nearest(key, _KEYS[name])}")
+
+    def configuration(self) -> Configuration:
+        phone_port = self._endpoint("phone_port")
+        administration = self._endpoint("administration") if "administration" in self._sections else None
+        password = self._secret("push_user", "password_file")
+        accepts_another = "accepted_password_file" in self._sections.get("authentication", {})
+        source = self._source()
+        csv = self._text("phones", "csv", "")
+        connect_s = self._number("push", "connect_s", 2.0, 0.05, 60.0)
+        total_s = self._number("push", "total_s", 10.0, 0.05, 300.0)
+        if connect_s > total_s:
+            self._error("push.connect_s", f"must not be longer than push.total_s ({total_s:g})")
+        result = Configuration(
+            phone_port=phone_port,
+            administration=administration,
+            token=self._secret("administration", "token_file") if administration is not None else None,
+            push_user=Credentials(user=self._user(), password=password),
+            accepted_password=self._secret("authentication", "accepted_password_file") if accepts_another else password,
+            callmanager_url=self._callmanager_url(phone_port, source),
+            own_user_mismatch=self._own_user_mismatch(),
+            source=source,
+            concurrency=int(self._number("push", "concurrency", 200, 1, MAX_CONCURRENCY, whole=True)),
+            connect_s=connect_s,
+            total_s=total_s,
+            phones_csv=self._beside(csv) if csv else None,
+            phones_port=int(self._number("phones", "port", 80, 1, 65535, whole=True)),
+            networks=self._networks(),
+            rtp_port=self._rtp_port(),
+        )
+        if self._errors:
+            raise ConfigurationError(self._errors)
+        return result
+
+    # values
+
+    def _error(self, where: str, what: str) -> None:
+        self._errors.append(f"{self._path}: {where}: {what}")
+
+    def _beside(self, name: str) -> Path:
+        return self._path.parent / name
+
+    def _text(self, section: str, key: str, default: str | None = None) -> str:
+        value = self._sections.get(section, {}).get(key, default)
+        if value is None:
+            self._error(f"{section}.{key}", "is missing")
+        elif not isinstance(value, str):
+            self._error(f"{section}.{key}", f"must be text, got {type(value).__name__}")
+        elif not value and default is None:
+            self._error(f"{section}.{key}", "must not be empty")
+        else:
+            return value
+        return ""
+
+    def _number(self, section: str, key: str, default: float, low: float, high: float, *, whole: bool = False) -> float:
+        value = self._sections.get(section, {}).get(key, default)
+        if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)):
+            self._error(f"{section}.{key}", f"must be a {'whole ' if whole else ''}number")
+        elif not low <= value <= high:
+            self._error(f"{section}.{key}", f"must be from {low:g} to {high:g}, got {value:g}")
+        else:
+            return value
+        return default
+
+    def _endpoint(self, section: str) -> Endpoint:
+        text = self._text(section, "listen")
+        host, _, port = text.rpartition(":")
+        host = host.removeprefix("[").removesuffix("]")
+        if text and not (
+            _is_address(host) and port.isascii() and port.isdigit() and len(port) < 6 and int(port) < 65536
+        ):
+            self._error(f"{section}.listen", f'must be "address:port", such as "10.0.0.10:80", got "{text}"')
+        elif text:
+            return Endpoint(host=host, port=int(port))
+        return Endpoint(host="0.0.0.0", port=0)
+
+    def _secret(self, section: str, key: str) -> str:
+        name = self._text(section, key)
+        if not name:
+            return ""
+        path = self._beside(name)
+        try:
+            with path.open("rb") as file:
+                mode = os.fstat(file.fileno()).st_mode
+                data = file.read(MAX_SECRET + 1)
+        except OSError as error:
+            self._error(f"{section}.{key}", f"{path} cannot be read: {error.strerror}")
+            return ""
+        if mode & (stat.S_IRWXG | stat.S_IRWXO):
+            self._error(f"{section}.{key}", f"{path} can be read by others: chmod 600 {path}")
+        data = data.removesuffix(b"\n").removesuffix(b"\r")
+        try:
+            secret = data.decode("utf-8")
+        except UnicodeDecodeError:
+            secret = ""
+        if not secret or len(data) > MAX_SECRET or not secret.isprintable():
+            self._error(f"{section}.{key}", f"{path} must hold one line of 1 to {MAX_SECRET} printable bytes of UTF-8")
+        return secret
+
+    def _user(self) -> str:
+        name = self._text("push_user", "name")
+        if name and (":" in name or not name.isprintable()):
+            self._error("push_user.name", "must be printable and without a colon (RFC 7617)")
+        return name
+
+    def _source(self) -> str | None:
+        source = self._text("push", "source", "")
+        if source and not _is_address(source):
+            self._error("push.source", f'must be an address, got "{source}"')
+            return None
+        if source and ipaddress.ip_address(source).is_unspecified:
+            self._error("push.source", "must be one of this machine's addresses: phones only take audio from it")
+        return source or None
+
+    def _own_user_mismatch(self) -> OwnUserMismatch:
+        value = self._text("authentication", "own_user_mismatch", OwnUserMismatch.REDIRECT)
+        try:
+            return OwnUserMismatch(value)
+        except ValueError:
+            if value:
+                self._error("authentication.own_user_mismatch", f'must be "redirect" or "refuse", got "{value}"')
+            return OwnUserMismatch.REDIRECT
+
+    def _callmanager_url(self, phone_port: Endpoint, source: str | None) -> str:
+        where = "authentication.callmanager_url"
+        url = self._text("authentication", "callmanager_url")
+        if not url:
+            return ""
+        try:
+            parts = urlsplit(url)
+            port = parts.port
+        except ValueError:
+            self._error(where, "is no URL")
+            return ""
+        if not _URL.fullmatch(url) or parts.scheme not in ("http", "https") or not parts.hostname or len(url) > MAX_URL:
+            self._error(where, f"must be an absolute http or https URL of at most {MAX_URL} ASCII characters")
+        elif parts.username is not None or parts.fragment:
+            self._error(where, "must hold neither a user nor a fragment")
+        elif _is_own_port(parts, port or (443 if parts.scheme == "https" else 80), phone_port, source):
+            self._error(where, f"points at this gateway's own phone port {phone_port}: phones would be sent in circles")
+        return url
+
+    def _networks(self) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+        value = self._sections.get("phones", {}).get("networks", [])
+        if not isinstance(value, list):
+            self._error("phones.networks", 'must be a list, such as ["10.20.0.0/17"]')
+            return ()
+        networks = []
+        for text in value:
+            try:
+                networks.append(ipaddress.ip_network(text if isinstance(text, str) else ""))
+            except ValueError:
+                self._error("phones.networks", f'"{text}" is no network, such as "10.20.0.0/17"')
+        return tuple(networks)
+
+    def _rtp_port(self) -> int:
+        port = int(self._number("media", "rtp_port", 32674, 1, 65535, whole=True))
+        if port not in RTP_PORTS:
+            self._error("media.rtp_port", f"phones receive on even ports from 20480 to 32768, got {port}")
+        return port
+
+
+def _nearest(name: str, valid: tuple[str, ...]) -> str:
+    near = difflib.get_close_matches(name, valid, n=1, cutoff=0.5)
+    return f", did you mean {near[0]}?" if near else f"; known are {', '.join(valid)}"
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return "%" not in text
+
+
+def _is_own_port(url: SplitResult, port: int, listen: Endpoint, source: str | None) -> bool:
+    """Whether a URL leads to ``listen``. No name is looked up except those that always mean this machine."""
+    if port != listen.port:
+        return False
+    host = (url.hostname or "").rstrip(".").lower()
+    if host == "localhost" or host.endswith(".localhost"):
+        host = "127.0.0.1"
+    elif host == socket.gethostname().lower():
+        return True
+    if not _is_address(host):
+        return False
+    target = ipaddress.ip_address(host)
+    own = ipaddress.ip_address(listen.host)
+    if target == own or target.is_unspecified:
+        return True
+    return own.is_unspecified and (host == source or _is_local(host))
+
+
+def _is_local(host: str) -> bool:
+    """Whether an address is one of this machine's: only such can be bound."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((host, 0))
+        except OSError:
+            return False
+    return True

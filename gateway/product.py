@@ -1,0 +1,273 @@
+"""The gateway put together: what its parts are, and how they hear of each other."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import socket
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import trio
+
+from gateway.administration.page_request import PageRequest, RequestError
+from gateway.authentication import Authenticator, Decision, Request, answer_request
+from gateway.configuration import Configuration, ConfigurationError
+from gateway.inventory import Inventory, Phone, PhoneListError, load_phone_list
+from gateway.media import Audio, AudioError, Pacer, StreamStarted, StreamStopped, load_audio
+from gateway.phone_port import PhonePort
+from gateway.push import Limits, Page, PagePlan, Pusher
+from gateway.push.client import PushSettings
+from gateway.records import Records, Value
+
+MAX_ACTIVE_PAGES = 8
+"""Pages at once. A phone plays one stream at a time; more pages only wait for each other's slots."""
+MAX_KEPT_PAGES = 1000
+"""Pages whose results can still be asked for."""
+
+_log = logging.getLogger("gateway")
+
+
+def load_phones(configuration: Configuration) -> tuple[Phone, ...]:
+    """Read the configured phone list; without one there are no phones.
+
+    Raises:
+        ConfigurationError: The list is wrong, or names addresses outside ``phones.networks``.
+    """
+    if configuration.phones_csv is None:
+        return ()
+    try:
+        phones = load_phone_list(configuration.phones_csv)
+    except PhoneListError as error:
+        raise ConfigurationError(list(error.errors)) from None
+    if configuration.networks:
+        outside = [phone for phone in phones if not configuration.is_phone_address(phone.address)]
+        if outside:
+            raise ConfigurationError(
+                [f"{configuration.phones_csv}: {phone.address} is outside phones.networks" for phone in outside[:50]]
+            )
+    return phones
+
+
+class Gateway:
+    """One gateway. Its parts are made by methods, so that a variant can be brought up the same way.
+
+    Args:
+        configuration: As read from its file.
+        phones: As read from the phone list.
+        records: Where event records go.
+    """
+
+    def __init__(self, configuration: Configuration, phones: Sequence[Phone], records: Records) -> None:
+        self.configuration = configuration
+        self.records = records
+        self.authenticator = self.make_authenticator()
+        self.pusher = self.make_pusher()
+        self._inventory = Inventory(
+            phones,
+            source=configuration.source,
+            port=configuration.phones_port,
+            limits=self._limits(),
+            concurrency=configuration.concurrency,
+            records=records,
+        )
+        self._pacer: Pacer | None = None
+        self._nursery: trio.Nursery | None = None
+        self._closing = False
+        self._pages: dict[str, Page] = {}
+        self._page_count = 0
+        self.authentications = 0
+        """Requests for authentication that were answered."""
+        self.redirected = 0
+        """Those of them that were sent to CallManager."""
+
+    # parts
+
+    def make_authenticator(self) -> Authenticator:
+        """Who decides phones' questions."""
+        return Authenticator(
+            user=self.configuration.push_user.user,
+            password=self.configuration.accepted_password,
+            callmanager_url=self.configuration.callmanager_url,
+            own_user_mismatch=self.configuration.own_user_mismatch,
+            key=secrets.token_bytes(32),
+        )
+
+    def make_pusher(self) -> Pusher:
+        """Who pushes."""
+        return Pusher(
+            settings=PushSettings(
+                credentials=self.configuration.push_user,
+                source=self.configuration.source,
+                port=self.configuration.phones_port,
+                rtp_port=self.configuration.rtp_port,
+                limits=self._limits(),
+                concurrency=self.configuration.concurrency,
+            ),
+            records=self.records,
+        )
+
+    def make_plan(self, wish: PageRequest, phones: Sequence[Phone], audio: Audio) -> PagePlan:
+        """What a page is to do."""
+        return PagePlan(
+            phones=tuple(phone.device_name for phone in phones),
+            duration_s=audio.duration_ms / 1000,
+            start=wish.start,
+            start_fraction=wish.start_fraction,
+            start_deadline_s=wish.start_deadline_s,
+        )
+
+    def make_phone_port(self, listener: socket.socket) -> PhonePort:
+        """Who answers phones."""
+        return PhonePort(
+            listener=listener,
+            respond=self.respond,
+            observe=self._observe_answer,
+            networks=self.configuration.networks,
+        )
+
+    def respond(self, request: Request) -> Decision:
+        """Answer one request of a phone."""
+        return answer_request(request, self.authenticator)
+
+    # life
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Ready to page inside. Pages that still run at the end are interrupted and their phones stopped."""
+        async with Pacer.open(
+            source=self.configuration.source,
+            rtp_port=self.configuration.rtp_port,
+            on_started=self._observe_started,
+            on_stopped=self._observe_stopped,
+        ) as pacer:
+            self._pacer = pacer
+            async with trio.open_nursery() as nursery:
+                self._nursery = nursery
+                try:
+                    yield
+                finally:
+                    self._begin_finish()
+        lateness: dict[str, Value] = dict(pacer.lateness)
+        self.records.write("schedule.lateness", t_ns=None, schedule="pacer", **lateness)
+        self.records.write("part.ended", part="pacer", cpu_s=pacer.cpu_s, rss_bytes=pacer.rss_bytes)
+
+    async def finish(self) -> None:
+        """Take no more pages, interrupt those that run, wait until their phones are stopped."""
+        self._begin_finish()
+        for page in list(self._pages.values()):
+            await page.wait_ended()
+
+    def _begin_finish(self) -> None:
+        self._closing = True
+        for page in self._pages.values():
+            page.interrupt()
+
+    # pages, as the JSON interface asks for them
+
+    async def request_page(self, wish: PageRequest) -> str:
+        """Check everything, then begin a page; nothing is sent before all of it is right.
+
+        Raises:
+            RequestError: Unknown phones, no phones, unusable audio, too many pages, or the gateway is ending.
+        """
+        phones = self._select(wish)
+        try:
+            audio = await trio.to_thread.run_sync(load_audio, wish.audio)
+        except AudioError as error:
+            raise RequestError([str(error)]) from None
+        # From here on without a checkpoint: what is checked stays true.
+        if self._closing or self._nursery is None or self._pacer is None:
+            raise RequestError(["the gateway is ending"], status=503)
+        if sum(page.state != "ended" for page in self._pages.values()) >= MAX_ACTIVE_PAGES:
+            raise RequestError([f"{MAX_ACTIVE_PAGES} pages are already running"], status=429)
+        self._page_count += 1
+        number = str(self._page_count)
+        page = Page(
+            number=number,
+            plan=self.make_plan(wish, phones, audio),
+            phones=phones,
+            audio=audio,
+            pusher=self.pusher,
+            pacer=self._pacer,
+            records=self.records,
+        )
+        self._keep(number, page)
+        self._nursery.start_soon(page.run, name=f"page {number}")
+        return number
+
+    def page(self, number: str) -> Page | None:
+        """A page by number; the oldest are forgotten."""
+        return self._pages.get(number)
+
+    async def read_inventory(self) -> dict[str, int]:
+        """Ask all phones who they are; outcome to count."""
+        return await self._inventory.read()
+
+    def inventory(self) -> Sequence[dict[str, object]]:
+        """One object for each phone of the list."""
+        return [dict(entry.as_json()) for entry in self._inventory.entries.values()]
+
+    def status(self) -> dict[str, int]:
+        """Cumulative counters (docs/design/parts.md)."""
+        return {
+            "pushes_answered": self.pusher.answered,
+            "authentications": self.authentications,
+            "redirected": self.redirected,
+            "streams": self._pacer.streams if self._pacer else 0,
+            "packets": self._pacer.packets if self._pacer else 0,
+        }
+
+    def _select(self, wish: PageRequest) -> list[Phone]:
+        known = {phone.device_name: phone for phone in self._inventory.phones}
+        if not known:
+            raise RequestError(["the phone list is empty: nobody would be paged. Name one in [phones] csv"])
+        if wish.phones is None:
+            return list(known.values())
+        unknown = [name for name in wish.phones if name not in known]
+        if unknown:
+            more = f" and {len(unknown) - 10} more" if len(unknown) > 10 else ""
+            raise RequestError([f"not in the phone list: {', '.join(name[:40] for name in unknown[:10])}{more}"])
+        return [known[name] for name in wish.phones]
+
+    def _keep(self, number: str, page: Page) -> None:
+        self._pages[number] = page
+        if len(self._pages) > MAX_KEPT_PAGES:
+            oldest = next(name for name, kept in self._pages.items() if kept.state == "ended")
+            del self._pages[oldest]
+
+    def _limits(self) -> Limits:
+        return Limits(connect_s=self.configuration.connect_s, total_s=self.configuration.total_s)
+
+    # facts
+
+    def _observe_answer(self, decision: Decision, *, connection: str, answer_ms: float) -> None:
+        self.authentications += 1
+        self.redirected += decision.answer == "redirected"
+        self.records.write(
+            "authentication.answered",
+            phone=decision.device_name,
+            connection=connection,
+            answer=decision.answer,
+            own_user=decision.own_user,
+            answer_ms=answer_ms,
+        )
+
+    def _observe_started(self, fact: StreamStarted) -> None:
+        self.records.write(
+            "stream.started",
+            t_ns=fact.t_ns,
+            phone=fact.phone,
+            page=fact.page,
+            source=fact.source,
+            destination=fact.destination,
+            ssrc=fact.ssrc,
+            first_sequence=fact.first_sequence,
+            first_timestamp=fact.first_timestamp,
+            first_frame=fact.first_frame,
+        )
+
+    def _observe_stopped(self, fact: StreamStopped) -> None:
+        if fact.unsent:
+            _log.warning("page %s: %d packets to %s were refused by the system", fact.page, fact.unsent, fact.phone)
+        self.records.write("stream.stopped", t_ns=fact.t_ns, phone=fact.phone, page=fact.page, packets=fact.packets)

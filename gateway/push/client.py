@@ -1,0 +1,129 @@
+"""Push to one phone and say how it ended: one outcome, one pair of records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import trio
+
+from gateway.cisco import Credentials, Outcome, PushAnswer, execute_body, execute_request, read_push_answer
+from gateway.push.exchange import Exchange, Limits, exchange
+from gateway.records import Records
+
+Action = Literal["start", "stop"]
+
+
+class PushTarget(Protocol):
+    """A phone, as far as pushing goes."""
+
+    @property
+    def device_name(self) -> str:
+        """SEP and 12 hex digits."""
+
+    @property
+    def address(self) -> str:
+        """Where its web server is."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PushSettings:
+    """What all pushes have in common."""
+
+    credentials: Credentials
+    source: str | None
+    port: int
+    rtp_port: int
+    limits: Limits
+    concurrency: int
+
+
+class Pusher:
+    """Sends pushes, at most ``concurrency`` at once over all pages.
+
+    A phone that hangs holds its slot until the total deadline and no longer.
+    """
+
+    def __init__(self, *, settings: PushSettings, records: Records) -> None:
+        self._settings = settings
+        self._records = records
+        self._authorization = settings.credentials.basic()
+        self._slots = trio.Semaphore(settings.concurrency)
+        self._bodies: dict[tuple[Action, str], bytes] = {}
+        self._host_suffix = "" if settings.port == 80 else f":{settings.port}"
+        self.answered = 0
+        """Pushes that got any answer."""
+
+    @property
+    def concurrency(self) -> int:
+        """Pushes in flight at most."""
+        return self._settings.concurrency
+
+    async def push(self, phone: PushTarget, *, page: str, action: Action, attempt: int) -> PushAnswer:
+        """Push the start or the stop of reception and wait for what comes of it."""
+        try:
+            self._slots.acquire_nowait()
+        except trio.WouldBlock:
+            await self._slots.acquire()
+        try:
+            return await self._push(phone, page, action, attempt)
+        finally:
+            self._slots.release()
+
+    def uris(self, action: Action, source: str) -> list[str]:
+        """What the phone is asked to execute. ``source`` is where the audio comes from."""
+        return [f"RTPRx:{source}:{self._settings.rtp_port}"] if action == "start" else ["RTPRx:Stop"]
+
+    def request(self, phone: PushTarget, action: Action, source: str) -> bytes:
+        """The bytes of a push."""
+        body = self._bodies.get((action, source))
+        if body is None:
+            body = self._bodies[action, source] = execute_body(self.uris(action, source))
+        return execute_request(host=phone.address + self._host_suffix, authorization=self._authorization, body=body)
+
+    async def _push(self, phone: PushTarget, page: str, action: Action, attempt: int) -> PushAnswer:
+        def sent(state: Exchange) -> None:
+            self._records.write(
+                "push.sent",
+                t_ns=state.sent_ns,
+                phone=phone.device_name,
+                push=state.connection,
+                page=page,
+                action=action,
+                attempt=attempt,
+                address=phone.address,
+            )
+
+        state = Exchange()
+        answer = PushAnswer(outcome=Outcome.INDETERMINATE, detail="interrupted")
+        try:
+            await exchange(
+                state,
+                address=phone.address,
+                port=self._settings.port,
+                source=self._settings.source,
+                limits=self._settings.limits,
+                request=lambda source: self.request(phone, action, source),
+                on_sent=sent,
+            )
+            if state.response is not None:
+                self.answered += 1
+                answer = read_push_answer(state.response)
+            else:
+                answer = PushAnswer(outcome=state.failure or Outcome.INDETERMINATE, detail=state.detail)
+        finally:
+            # Also when cancelled: whatever was sent has an end in the records.
+            self._records.write(
+                "push.ended",
+                phone=phone.device_name,
+                push=state.connection,
+                page=page,
+                action=action,
+                attempt=attempt,
+                outcome=answer.outcome,
+                http_status=answer.http_status,
+                error_number=answer.error_number,
+                answer_ms=state.answer_ms,
+                detail=answer.detail,
+            )
+        return answer

@@ -1,0 +1,181 @@
+"""The gateway as a process: ready line, status lines, lifeline, signals, records at the end (docs/design/parts.md)."""
+
+from __future__ import annotations
+
+import errno
+import json
+import logging
+import os
+import resource
+import signal
+import socket
+import sys
+import time
+from collections import deque
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import trio
+
+from gateway.configuration import Configuration, Endpoint
+from gateway.phone_port import open_listener
+from gateway.product import Gateway, load_phones
+from gateway.records import Records
+
+LAG_INTERVAL_S = 0.05
+LAG_SAMPLES = 100_000
+"""Lags kept, the newest: 80 minutes."""
+DESCRIPTORS = 16_384
+"""Wanted: pushes in flight, waiting phones and a reserve."""
+
+_log = logging.getLogger("gateway")
+
+
+class StartError(Exception):
+    """The server cannot start although its configuration is right: an address is taken, a file cannot be opened."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ServerOptions:
+    """How the process behaves."""
+
+    events: Path | None = None
+    status_s: float | None = None
+    stop_with_stdin: bool = False
+
+
+async def serve(configuration: Configuration, options: ServerOptions, gateway_class: type[Gateway] = Gateway) -> None:
+    """Run a gateway until a signal or the lifeline ends it.
+
+    Raises:
+        ConfigurationError: The phone list is wrong.
+        StartError: An address cannot be bound or the records file cannot be opened.
+    """
+    phones = load_phones(configuration)
+    _raise_descriptor_limit()
+    phone_listener = _listen(configuration.phone_port)
+    with phone_listener:
+        administration = _listen(configuration.administration) if configuration.administration else None
+        try:
+            records = Records(options.events)
+        except OSError as error:
+            raise StartError(f"{options.events}: cannot be written: {error.strerror}") from None
+        with records:
+            lag = LoopLag()
+            gateway = gateway_class(configuration, phones, records)
+            records.write("gateway.started", version=_version())
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(records.flush_regularly)
+                async with gateway.running(), trio.open_nursery() as fronts:
+                    fronts.start_soon(gateway.make_phone_port(phone_listener).serve)
+                    urls = {"authentication": f"http://{_address(phone_listener)}/cisco_auth/authenticate.html"}
+                    if administration is not None:
+                        assert configuration.token is not None
+                        # Loading quart takes longer than everything else: only where it is used.
+                        from gateway.administration.application import create_application  # noqa: PLC0415  see above
+                        from gateway.administration.listener import serve_administration  # noqa: PLC0415  see above
+
+                        urls["administration"] = f"http://{_address(administration)}"
+                        application = create_application(gateway, configuration.token)
+                        fronts.start_soon(serve_administration, application, administration)
+                    _print({"ready": True, "urls": urls})
+                    nursery.start_soon(lag.measure)
+                    if options.status_s is not None:
+                        fronts.start_soon(_report, gateway, options.status_s)
+                    await _wait_for_end(stop_with_stdin=options.stop_with_stdin)
+                    # Phones that are being stopped still ask whether they may: their port stays open until then.
+                    await gateway.finish()
+                    fronts.cancel_scope.cancel()
+                nursery.cancel_scope.cancel()
+            records.write(
+                "part.ended",
+                part="gateway",
+                cpu_s=time.process_time(),
+                rss_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+                loop_lag_ms=lag.summary(),
+            )
+
+
+class LoopLag:
+    """How late the loop wakes its tasks, in milliseconds."""
+
+    def __init__(self) -> None:
+        self._lags: deque[float] = deque(maxlen=LAG_SAMPLES)
+
+    async def measure(self) -> None:
+        """Sample until cancelled."""
+        while True:
+            due = trio.current_time() + LAG_INTERVAL_S
+            await trio.sleep_until(due)
+            self._lags.append((trio.current_time() - due) * 1000)
+
+    def summary(self) -> dict[str, float]:
+        """Count, percentiles, maximum."""
+        lags = sorted(self._lags)
+        if not lags:
+            return {"count": 0}
+        at = {f"p{p}": round(lags[min(len(lags) - 1, len(lags) * p // 100)], 3) for p in (50, 90, 95, 99)}
+        return {"count": len(lags), **at, "max": round(lags[-1], 3)}
+
+
+async def _wait_for_end(*, stop_with_stdin: bool) -> None:
+    async with trio.open_nursery() as nursery:
+        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+
+            async def on_signal() -> None:
+                async for number in signals:
+                    _log.info("stopping: %s", signal.Signals(number).name)
+                    nursery.cancel_scope.cancel()
+
+            async def on_end_of_input() -> None:
+                # In a thread: standard input may be a file, which no loop can wait for.
+                while await trio.to_thread.run_sync(os.read, 0, 4096, abandon_on_cancel=True):
+                    pass
+                _log.info("stopping: standard input ended")
+                nursery.cancel_scope.cancel()
+
+            if stop_with_stdin:
+                nursery.start_soon(on_end_of_input)
+            await on_signal()
+
+
+async def _report(gateway: Gateway, interval_s: float) -> None:
+    while True:
+        await trio.sleep(interval_s)
+        _print({"status": gateway.status()})
+
+
+def _print(document: dict[str, object] | dict[str, dict[str, int]]) -> None:
+    """One line on stdout. A reader that went away ends the lines, not the gateway."""
+    try:
+        print(json.dumps(document), flush=True)  # noqa: T201  the interface of parts.md
+    except OSError:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123  for the rest of the process
+
+
+def _listen(endpoint: Endpoint) -> socket.socket:
+    try:
+        return open_listener(endpoint.host, endpoint.port)
+    except OSError as error:
+        name = errno.errorcode.get(error.errno or 0, "?")
+        raise StartError(f"cannot listen on {endpoint}: {error.strerror} ({name})") from None
+
+
+def _address(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return str(Endpoint(host=host, port=port))
+
+
+def _raise_descriptor_limit() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def _version() -> str:
+    try:
+        return version("pushlab")
+    except PackageNotFoundError:
+        return "unknown"
