@@ -11,10 +11,12 @@ import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from emulator.callmanager.users import Devices, UserError
+from emulator.callmanager.users import Devices, UserError, require_name, require_password
 from emulator.server import ConfigurationError
+
+_T = TypeVar("_T")
 
 LISTEN_DEFAULT = "127.0.0.1:18081"
 OPEN_TO_OTHERS = stat.S_IRWXG | stat.S_IRWXO
@@ -125,8 +127,8 @@ class _Reader:
 
     def _users(self, tables: list[dict[str, Any]]) -> tuple[UserEntry, ...]:
         known = {
-            "name": self._text,
-            "password": self._text,
+            "name": self._user_name,
+            "password": self._password,
             "password_file": self._text,
             "cti": self._flag,
             "devices": self._devices,
@@ -144,7 +146,8 @@ class _Reader:
             elif "password" in table and self._open_to_others:
                 self._error(f"{where}password", f"others can read this file: chmod 600 {self._path}")
             if "password_file" in values:
-                values["password"] = self._secret(f"{where}password_file", values["password_file"])
+                secret = self._secret(f"{where}password_file", values["password_file"])
+                values |= self._read(where, {"password": secret}, known) if secret else {}
             users.append(
                 UserEntry(
                     name=values.get("name", ""),
@@ -191,6 +194,7 @@ class _Reader:
             return ""
         if not secret or len(data) > SECRET_BYTES_MAX or "\n" in secret:
             self._error(where, f"{path} must hold one line of 1 to {SECRET_BYTES_MAX} bytes")
+            return ""
         return secret
 
     @staticmethod
@@ -198,6 +202,14 @@ class _Reader:
         if not isinstance(value, str) or not value:
             raise ValueError("a text is needed")
         return value
+
+    @staticmethod
+    def _user_name(value: object) -> str:
+        return _valid(require_name, _Reader._text(value))
+
+    @staticmethod
+    def _password(value: object) -> str:
+        return _valid(require_password, _Reader._text(value))
 
     @staticmethod
     def _flag(value: object) -> bool:
@@ -219,10 +231,7 @@ class _Reader:
 
     @staticmethod
     def _devices(value: object) -> Devices:
-        try:
-            return Devices.of(value)
-        except UserError as error:
-            raise ValueError(str(error).removeprefix("devices: ")) from None
+        return _valid(Devices.of, value)
 
     @staticmethod
     def _address(value: object) -> str:
@@ -248,3 +257,11 @@ class _Reader:
             return float(value)
 
         return check
+
+
+def _valid(check: Callable[[Any], _T], value: object) -> _T:
+    """The user directory's own check, its text without the name of the field."""
+    try:
+        return check(value)
+    except UserError as error:
+        raise ValueError(str(error).partition(": ")[2]) from None

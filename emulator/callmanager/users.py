@@ -130,13 +130,12 @@ class Users:
         Raises:
             UserError: the name or the password cannot be, or the name is taken.
         """
-        if not 0 < len(name) <= USER_NAME_CHARACTERS_MAX or not name.isprintable():
-            raise UserError(f"name: 1 to {USER_NAME_CHARACTERS_MAX} printable characters are needed")
+        require_name(name)
         if name in self._users:
             raise UserError(f"name: there is a user {name!r} already")
         if len(self._users) >= USERS_MAX:
             raise UserError(f"no more than {USERS_MAX} users")
-        _require_password(password)
+        require_password(password)
         user = self._users[name] = _user(name=name, password=password, cti=cti, devices=devices)
         return user
 
@@ -151,7 +150,7 @@ class Users:
         """
         user = self._users[name]
         if password is not None:
-            _require_password(password)
+            require_password(password)
             user = _user(name=name, password=password, cti=user.cti, devices=user.devices)
         if cti is not None:
             user = replace(user, cti=cti)
@@ -209,9 +208,18 @@ class CredentialCache:
         return user.knows(password)
 
 
-def _require_password(password: str) -> None:
+def require_name(name: str) -> str:
+    """The name, if it can be a user's; else UserError."""
+    if not 0 < len(name) <= USER_NAME_CHARACTERS_MAX or not name.isprintable():
+        raise UserError(f"name: 1 to {USER_NAME_CHARACTERS_MAX} printable characters are needed")
+    return name
+
+
+def require_password(password: str) -> str:
+    """The password, if it can be one; else UserError, whose text does not show it."""
     if not 0 < len(password) <= PASSWORD_CHARACTERS_MAX:
         raise UserError(f"password: 1 to {PASSWORD_CHARACTERS_MAX} characters are needed")
+    return password
 
 
 def _user(*, name: str, password: str, cti: bool, devices: Devices) -> User:

@@ -1,0 +1,165 @@
+"""The configuration file: every error at once, and files with secrets closed to others."""
+
+from pathlib import Path
+
+import pytest
+
+from emulator.callmanager.configuration import Configuration, load, split_address
+from emulator.callmanager.users import Devices
+from emulator.server import ConfigurationError
+
+
+def written(folder: Path, text: str, mode: int = 0o600) -> Path:
+    path = folder / "callmanager.toml"
+    path.write_text(text)
+    path.chmod(mode)
+    return path
+
+
+def errors(path: Path) -> list[str]:
+    with pytest.raises(ConfigurationError) as caught:
+        load(path)
+    assert caught.value.exit_code == 4
+    return [problem.removeprefix(f"{path}: ") for problem in caught.value.problems]
+
+
+def secret(path: Path, text: str = "geheim\n", mode: int = 0o600) -> None:
+    path.write_text(text)
+    path.chmod(mode)
+
+
+def test_all_keys(tmp_path: Path):
+    secret(tmp_path / "token", "t0ken\n")
+    secret(tmp_path / "agpush.password")
+    text = """
+listen = "10.20.128.20:80"
+administration = "[::1]:8080"
+administration_token_file = "token"
+seed = 3
+workers = 4
+service_ms = { p50 = 10, p99 = 50.5 }
+queue = 7
+credential_cache_s = 120
+[[user]]
+name = "agpush"
+password_file = "agpush.password"
+cti = true
+devices = "all"
+[[user]]
+name = "other"
+password = "inline"
+cti = false
+devices = ["SEP001BD4000001"]
+"""
+    configuration = load(written(tmp_path, text))
+    assert configuration.listen == "10.20.128.20:80"
+    assert (configuration.administration, configuration.administration_token) == ("[::1]:8080", "t0ken")
+    assert (configuration.seed, configuration.workers, configuration.queue) == (3, 4, 7)
+    assert (configuration.service_p50_ms, configuration.service_p99_ms) == (10, 50.5)
+    assert configuration.credential_cache_s == 120
+    assert [(u.name, u.password, u.cti, u.devices) for u in configuration.users] == [
+        ("agpush", "geheim", True, Devices(everything=True)),
+        ("other", "inline", False, Devices(names=frozenset({"SEP001BD4000001"}))),
+    ]
+    assert not any(text in repr(configuration) for text in ("geheim", "inline", "t0ken"))
+
+
+def test_an_empty_file_is_the_defaults_of_the_contract(tmp_path: Path):
+    configuration = load(written(tmp_path, "", 0o644))
+    assert configuration == Configuration()
+    assert (configuration.workers, configuration.queue, configuration.credential_cache_s) == (8, 500, 0)
+    assert (configuration.service_p50_ms, configuration.service_p99_ms) == (60, 300)
+
+
+def test_all_errors_at_once_with_the_nearest_key(tmp_path: Path):
+    text = """
+listn = "127.0.0.1:1"
+workers = 0
+queue = true
+service_ms = { p5O = 3, p99 = "x" }
+administration = "127.0.0.1"
+seed = 1.5
+zzz = 1
+[[user]]
+nam = "a"
+password = "geheim"
+password_file = "b"
+cti = "yes"
+devices = "some"
+"""
+    found = errors(written(tmp_path, text))
+    assert found[:4] == [
+        "listn: unknown key; did you mean listen?",
+        "workers: a whole number from 1 to 10000 is needed",
+        "queue: a whole number from 0 to 1000000 is needed",
+        """administration: "address:port" is needed, got '127.0.0.1'""",
+    ]
+    rest = "\n".join(found)
+    assert "service_ms.p5O: unknown key; did you mean p50?" in found
+    assert "service_ms.p99: a number from 0.001 to 1e+06 is needed" in found
+    assert "user[1].nam: unknown key; did you mean name?" in found
+    assert "user[1].name: is needed" in found
+    assert "user[1].password: exactly one of password and password_file is needed" in found
+    assert "user[1].cti: true or false is needed" in found
+    assert 'user[1].devices: "all", "none" or a list of device names is needed' in found
+    assert "zzz: unknown key; known are listen" in rest
+    assert "geheim" not in rest
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o666])
+def test_secrets_that_others_can_read_are_refused(tmp_path: Path, mode: int):
+    path = written(tmp_path, '[[user]]\nname = "a"\npassword = "geheim"\n', mode)
+    assert errors(path) == [f"user[1].password: others can read this file: chmod 600 {path}"]
+    secret(tmp_path / "secret", mode=mode)
+    path = written(tmp_path, '[[user]]\nname = "a"\npassword_file = "secret"\n', 0o644)
+    assert errors(path) == [f"user[1].password_file: others can read it: chmod 600 {tmp_path / 'secret'}"]
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b"a\nb\n", b"x" * 5000, b"\xff"])
+def test_what_is_no_password_file(tmp_path: Path, content: bytes):
+    (tmp_path / "secret").write_bytes(content)
+    (tmp_path / "secret").chmod(0o600)
+    path = written(tmp_path, '[[user]]\nname = "a"\npassword_file = "secret"\n')
+    [problem] = errors(path)
+    assert problem.startswith("user[1].password_file: ")
+
+
+def test_missing_files_and_broken_toml(tmp_path: Path):
+    assert errors(tmp_path / "absent.toml") == ["cannot be read: No such file or directory"]
+    path = written(tmp_path, '[[user]]\nname = "a"\npassword_file = "absent"\n')
+    assert errors(path) == [f"user[1].password_file: {tmp_path / 'absent'} cannot be read: No such file or directory"]
+    [problem] = errors(written(tmp_path, 'password = "geheim\n'))
+    assert problem.startswith("no TOML: ")
+    assert "geheim" not in problem
+    path.write_bytes(b"\xff\xfe geheim")
+    assert errors(path) == ["no TOML: it is not UTF-8"]
+
+
+def test_duplicate_names_and_missing_token(tmp_path: Path):
+    text = 'administration = "127.0.0.1:0"\n' + '[[user]]\nname = "a"\npassword = "p"\n' * 2
+    assert errors(written(tmp_path, text)) == [
+        "administration: administration_token_file is needed with it",
+        "user[2].name: there is a user 'a' already",
+    ]
+
+
+def test_percentiles_the_wrong_way_round(tmp_path: Path):
+    assert errors(written(tmp_path, "service_ms = { p50 = 400 }")) == ["service_ms: p99 is below p50: 300.0 < 400.0"]
+
+
+def test_a_name_or_password_that_can_be_none_is_found_here(tmp_path: Path):
+    text = f'[[user]]\nname = "{"n" * 129}"\npassword = "{"geheim" * 50}"\n'
+    found = errors(written(tmp_path, text))
+    assert [problem.partition(" ")[0] for problem in found] == ["user[1].name:", "user[1].password:"]
+    assert "geheim" not in "".join(found)
+
+
+@pytest.mark.parametrize(("text", "address"), [("1.2.3.4:5", ("1.2.3.4", 5)), ("[::1]:80", ("::1", 80))])
+def test_addresses(text: str, address: tuple[str, int]):
+    assert split_address(text) == address
+
+
+@pytest.mark.parametrize("text", ["", ":1", "a", "a:", "a:x", "a:65536", "a:-1", "a:²"])
+def test_what_is_no_address(text: str):
+    with pytest.raises(ValueError, match="address:port"):
+        split_address(text)
