@@ -118,12 +118,12 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
     a, b = comparison.a, comparison.b
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     table.add_column("", no_wrap=True)
-    table.add_column(Text(f"A: {a.name}"), justify="right", overflow="fold")
-    table.add_column(Text(f"B: {b.name}"), justify="right", overflow="fold")
-    table.add_column("B against A", no_wrap=True)
-    table.add_row(
-        "Verdict", _verdict(a), _verdict(b), Text("worse", style="red") if "verdict" in comparison.worse else ""
-    )
+    table.add_column(Text(f"A\n{a.name}"), justify="right")
+    table.add_column(Text(f"B\n{b.name}"), justify="right")
+    table.add_column(Text("\nB against A"), justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    verdict_is = "worse" if "verdict" in comparison.worse else ""
+    table.add_row("Verdict", Text(_verdict(a)), Text(_verdict(b)), "", _judgement(verdict_is))
     for row in comparison.rows:
         table.add_row(
             Text(figures.label(row.metric)),

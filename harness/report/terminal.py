@@ -1,6 +1,6 @@
 """A run's result on the terminal: 80 columns are enough, and nothing is said by colour alone."""
 
-import shlex
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -41,7 +41,8 @@ def print_result(folder: Path, console: Console) -> None:
             console.print(_check(check))
     if result.missed:
         _heading(console, f"Phones that did not get it in time ({len(result.missed):,})")
-        console.print(_missed(result))
+        for line in _missed(result):
+            console.print(Text(f"  {line}"), no_wrap=True, overflow="ellipsis")
     if result.blind:
         _heading(console, "What was blind")
         for sentence in result.blind:
@@ -101,19 +102,14 @@ def _check(check: Check) -> Padding:
     return Padding(block, (0, 0, 0, 2))
 
 
-def _missed(result: Result) -> Padding:
-    block = Table.grid(padding=(0, 2, 0, 0))
-    for _ in range(3):
-        block.add_column(no_wrap=True)
-    # One line a phone: the whole reason is in the ledger.
-    block.add_column(no_wrap=True, overflow="ellipsis")
-    for row in result.missed[:NAMED_PHONES]:
-        block.add_row(*(Text(row.get(column, "")) for column in ("phone", "address", "state", "why")))
-    more = len(result.missed) - NAMED_PHONES
-    if more > 0:
-        ledger = shlex.quote(str(result.folder / LEDGER))
-        table = Table.grid()
-        table.add_row(block)
-        table.add_row(Text(f"and {more:,} more: {ledger}", overflow="fold"))
-        return Padding(table, (0, 0, 0, 2))
-    return Padding(block, (0, 0, 0, 2))
+def _missed(result: Result) -> Iterable[str]:
+    """One line a phone: the whole reason is in the ledger."""
+    shown = result.missed[:NAMED_PHONES]
+    columns = ("phone", "address", "state", "why")
+    widths = [max(len(row.get(column, "")) for row in shown) for column in columns]
+    for row in shown:
+        yield "  ".join(
+            row.get(column, "").ljust(width) for column, width in zip(columns, widths, strict=True)
+        ).rstrip()
+    if len(result.missed) > NAMED_PHONES:
+        yield f"and {len(result.missed) - NAMED_PHONES:,} more in {LEDGER}"
