@@ -1,0 +1,153 @@
+"""What each part of a run is told: configuration files, written from scenario, ground and roster.
+
+Formats: docs/design/parts.md. Files with secrets go to the private folder, the rest beside them.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from harness.bed.ground import Addresses, Ground, HostName
+from harness.bed.secrets import Secret
+from harness.scenario.model import Scenario, User, share_of
+
+CONTROL_USER: Final = "pushlab-control"
+"""The CallManager user of the positive control; associated with the control phone alone."""
+RING_BLOCK_BYTES: Final = 2**20
+"""The tap hands packets over by whole blocks: 4,500 packets each."""
+
+
+def gateway_toml(
+    scenario: Scenario,
+    addresses: Addresses,
+    *,
+    roster: Path,
+    token: Path,
+    push_password: Path,
+    accepted_password: Path,
+) -> str:
+    """The gateway's configuration file."""
+    gateway = scenario.gateway
+    return f"""\
+[phone_port]
+listen = "{addresses.gateway}:{addresses.authentication_port}"
+
+[administration]
+listen = "{addresses.gateway}:{addresses.gateway_administration_port}"
+token_file = {_text(token)}
+
+[push_user]
+name = {_text(gateway.user)}
+password_file = {_text(push_password)}
+
+[authentication]
+callmanager_url = "{addresses.callmanager_authentication_url}"
+own_user_mismatch = "{gateway.own_user_mismatch}"
+accepted_password_file = {_text(accepted_password)}
+
+[push]
+source = "{addresses.gateway}"
+concurrency = {gateway.concurrency}
+
+[phones]
+csv = {_text(roster)}
+port = {addresses.phone_port}
+networks = ["{addresses.phones_network}"]
+
+[media]
+rtp_port = {addresses.rtp_port}
+"""
+
+
+def callmanager_toml(
+    scenario: Scenario,
+    addresses: Addresses,
+    *,
+    devices: Sequence[str],
+    control: str,
+    passwords: Mapping[str, Secret],
+) -> str:
+    """CallManager's configuration file.
+
+    Args:
+        scenario: its capacity and users.
+        addresses: where it listens.
+        devices: device names of the fleet, in roster order.
+        control: device name of the control phone.
+        passwords: by user name, `CONTROL_USER` among them.
+    """
+    manager = scenario.callmanager
+    head = f"""\
+listen = "{addresses.callmanager}:{addresses.authentication_port}"
+seed = {scenario.seed}
+workers = {manager.workers}
+service_ms = {{ p50 = {manager.service_ms.p50}, p99 = {manager.service_ms.p99} }}
+queue = {manager.queue}
+credential_cache_s = {manager.credential_cache_s}
+"""
+    control_user = User(name=CONTROL_USER, cti=True, devices=(control,))
+    users = [_user(user, passwords[user.name].path, devices) for user in (*scenario.callmanager.users, control_user)]
+    return "\n".join([head, *users])
+
+
+def _user(user: User, password: Path, devices: Sequence[str]) -> str:
+    match user.devices:
+        case str() as word:
+            associated: str | list[str] = word
+        case float() as share:
+            associated = list(devices[: share_of(len(devices), share)])
+        case names:
+            associated = list(names)
+    return f"""\
+[[user]]
+name = {_text(user.name)}
+password_file = {_text(password)}
+cti = {"true" if user.cti else "false"}
+devices = {json.dumps(associated)}
+"""
+
+
+def capture_json(scenario: Scenario, ground: Ground, folder: Path) -> dict[str, object]:
+    """The capture's configuration: one tap at each door (docs/design/parts.md).
+
+    On netns each tap names the descriptor of its host's namespace, which the capture process inherits.
+    """
+    addresses = ground.addresses
+    blocks = max(1, scenario.capture.ring_bytes // RING_BLOCK_BYTES)
+    ring = {"block_bytes": min(RING_BLOCK_BYTES, _power_of_two(scenario.capture.ring_bytes)), "blocks": blocks}
+
+    def clause(name: str, kind: str, host: HostName, port: int, address: str | None) -> dict[str, object]:
+        at = ground.host(host)
+        return {
+            "name": name,
+            "kind": kind,
+            "interface": at.interface,
+            "port": port,
+            "address": address,
+            "namespace": at.descriptor,
+            "incoming_only": True,
+            **(ring if kind == "rtp" else {}),
+        }
+
+    port = addresses.authentication_port
+    return {
+        "out": str(folder),
+        "limit_bytes": scenario.capture.max_bytes,
+        "canaries": [addresses.canary_source],
+        "clauses": [
+            clause("rtp", "rtp", "phones", addresses.rtp_port, None),
+            clause("authentication-gateway", "syn", "gateway", port, addresses.gateway),
+            clause("authentication-callmanager", "syn", "callmanager", port, addresses.callmanager),
+        ],
+    }
+
+
+def _power_of_two(size: int) -> int:
+    """The largest power of two that is not larger."""
+    return int(2 ** (size.bit_length() - 1))
+
+
+def _text(value: object) -> str:
+    """A TOML basic string; JSON's escapes are TOML's."""
+    return json.dumps(str(value), ensure_ascii=False)

@@ -1,0 +1,97 @@
+"""A program that is not our gateway, run where a gateway would stand.
+
+It is told by environment variables where everything is; passwords it finds in files, never in a variable.
+"""
+
+import os
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import trio
+
+from harness.bed.errors import BedError
+from harness.bed.plans import GATEWAY_CONFIGURATION, GATEWAY_ROSTER
+from harness.bed.processes import PartPlan
+from harness.bed.roster import Roster
+from harness.bed.secrets import PrivateFolder
+from harness.bed.setup import RunSecrets, Setup
+
+LIMIT_S: Final = 600.0
+"""A command that runs longer is stopped: no load goes on for ever."""
+GRACE_S: Final = 10.0
+
+
+def environment(
+    setup: Setup, roster: Roster, private: PrivateFolder, secrets: RunSecrets, events: Path
+) -> Mapping[str, str]:
+    """The variables of a foreign gateway (docs/reference/exec.md), added to this process's own."""
+    addresses = setup.ground.addresses
+    user = setup.scenario.gateway.user
+    netrc = private.write("netrc", f"default login {user} password {secrets.pushed.value}\n")
+    told = {
+        "PUSHLAB_PHONE": roster.phones[0].address,
+        "PUSHLAB_PHONE_PORT": str(addresses.phone_port),
+        "PUSHLAB_PHONES": str(len(roster.phones)),
+        "PUSHLAB_PHONES_CSV": str(private.path / GATEWAY_ROSTER),
+        "PUSHLAB_RTP_PORT": str(addresses.rtp_port),
+        "PUSHLAB_GATEWAY": addresses.gateway,
+        "PUSHLAB_AUTHENTICATION_URL": setup.authentication_url,
+        "PUSHLAB_AUTHENTICATION_LISTEN": f"{addresses.gateway}:{addresses.authentication_port}",
+        "PUSHLAB_CALLMANAGER_URL": addresses.callmanager_authentication_url,
+        "PUSHLAB_USER": user,
+        "PUSHLAB_PASSWORD_FILE": str(secrets.pushed.path),
+        "PUSHLAB_NETRC_FILE": str(netrc),
+        "PUSHLAB_AUDIO": str(setup.scenario.pages[0].audio_path.absolute()),
+        "PUSHLAB_EVENTS": str(events),
+        "PUSHLAB_GATEWAY_CONFIG": str(private.path / GATEWAY_CONFIGURATION),
+    }
+    return os.environ | told
+
+
+async def run_command(setup: Setup, told: Mapping[str, str]) -> int:
+    """Run the command to its end on the gateway's host; in the terminal for `pushlab exec`, else into gateway.log.
+
+    Returns:
+        Its exit code, negative for a signal.
+
+    Raises:
+        BedError: it cannot be started, or does not end.
+    """
+    terminal = bool(setup.command)
+    argv = setup.command or setup.scenario.gateway.command
+    log = setup.folder.file("gateway.log")
+    placed = setup.ground.host("gateway").placed(
+        PartPlan(name="gateway", argv=argv, log_path=log, environment=told, speaks=False)
+    )
+    with log.open("wb") as file:
+        try:
+            process = await trio.lowlevel.open_process(
+                list(placed.argv),
+                stdin=subprocess.DEVNULL,
+                stdout=None if terminal else file,
+                stderr=None if terminal else file,
+                env=dict(told),
+                pass_fds=tuple(placed.pass_fds),
+            )
+        except OSError as error:
+            raise BedError(f"the command cannot be started: {argv[0]}: {error.strerror}") from None
+        try:
+            with trio.fail_after(LIMIT_S):
+                return await process.wait()
+        except trio.TooSlowError:
+            raise BedError(f"the command did not end within {LIMIT_S:g} s and was stopped: {argv[0]}") from None
+        finally:
+            with trio.CancelScope(shield=True):
+                await _end(process)
+
+
+async def _end(process: trio.Process) -> None:
+    if process.returncode is None:
+        process.terminate()
+        with trio.move_on_after(GRACE_S):
+            await process.wait()
+            return
+        process.kill()
+        await process.wait()

@@ -1,0 +1,199 @@
+"""What happens while the parts stand: faults, the positive control, pages, and other applications' pushes."""
+
+import random
+from collections.abc import Iterable
+from typing import Final
+
+import trio
+
+from harness.bed.application import push
+from harness.bed.canary import When, send_canaries
+from harness.bed.configuration import CONTROL_USER
+from harness.bed.errors import BedError
+from harness.bed.gateway_client import GatewayClient
+from harness.bed.ground import Ground
+from harness.bed.roster import Phone, Roster
+from harness.bed.setup import RunSecrets, Setup
+from harness.observe import EventWriter
+from harness.scenario.audio import audio_seconds
+from harness.scenario.model import Application, Fault, Page, share_of
+
+POLL_S: Final = 0.1
+STOPPING_S: Final = 3.0
+"""What a page takes beside its audio, as shown to who waits: starting and stopping 1,000 phones (measured 2 s)."""
+PAGE_MARGIN_S: Final = 60.0
+"""A page that takes this much longer than its plan allows is stopped, and the run ends as a bed that failed."""
+PUSH_TOTAL_S: Final = 10.0
+"""The gateway's limit for one push (docs/design/parts.md)."""
+PUSHES_PER_PHONE: Final = 3
+"""Start, stop, and one stop again."""
+
+
+def describe(setup: Setup, roster: Roster, writer: EventWriter) -> None:
+    """Record where everything stands, so that the judge needs no other source."""
+    addresses = setup.ground.addresses
+    writer.write(
+        "lab.described",
+        ground=setup.ground.name,
+        phones_network=addresses.phones_network,
+        gateway=addresses.gateway,
+        callmanager=addresses.callmanager,
+        harness=addresses.harness,
+        authentication_servers={
+            "gateway": f"{addresses.gateway}:{addresses.authentication_port}",
+            "callmanager": f"{addresses.callmanager}:{addresses.authentication_port}",
+        },
+        authentication_url=setup.authentication_url,
+        control_phone=roster.control.device_name if roster.control else None,
+        reserved=[addresses.canary_source, addresses.canary_phone],
+    )
+
+
+def apply_faults(setup: Setup, roster: Roster, writer: EventWriter) -> None:
+    """Bring the scenario's faults into force; which phones have them is drawn by its seed.
+
+    Raises:
+        BedError: this ground cannot.
+    """
+    for index, fault in enumerate(setup.scenario.faults):
+        phones = _struck(setup.scenario.seed, index, fault, roster)
+        detail = _apply(setup.ground, fault, phones)
+        writer.write("fault.applied", fault=fault.kind, phones=[phone.device_name for phone in phones], detail=detail)
+
+
+def _struck(seed: int, index: int, fault: Fault, roster: Roster) -> list[Phone]:
+    if fault.kind != "port-blocked":
+        return []
+    count = share_of(len(roster.phones), fault.phones)
+    chosen = random.Random(f"fault-{seed}-{index}").sample(range(len(roster.phones)), count)
+    return [roster.phones[place] for place in sorted(chosen)]
+
+
+def _apply(ground: Ground, fault: Fault, phones: list[Phone]) -> str:
+    addresses = ground.addresses
+    match fault.kind:
+        case "port-blocked":
+            ground.block_udp([phone.address for phone in phones], addresses.rtp_port)
+            return f"UDP {addresses.rtp_port} is dropped between gateway and phones"
+        case "canary-blocked":
+            ground.block_host(addresses.canary_source)
+            return f"everything from {addresses.canary_source} is dropped"
+        case "control-blocked":
+            ground.block_host(addresses.control_phone)
+            return f"everything to {addresses.control_phone} is dropped"
+        case other:
+            raise BedError(f"fault {other!r} is not available on ground {ground.name}")
+
+
+async def canaries(ground: Ground, writer: EventWriter, when: When) -> None:
+    """Send one canary for each clause of the capture, and record them."""
+    for canary in await send_canaries(ground, when):
+        writer.write(
+            "canary.sent",
+            clause=canary.clause,
+            source=canary.source,
+            destination=canary.destination,
+            when=canary.when,
+            answered=canary.answered,
+        )
+
+
+async def control(setup: Setup, roster: Roster, secrets: RunSecrets, writer: EventWriter) -> None:
+    """The positive control: one push by another CallManager user to the phone outside the fleet."""
+    if roster.control is None:
+        return
+    result = await _push_as(setup, roster.control, CONTROL_USER, secrets)
+    writer.write(
+        "control.pushed", phone=roster.control.device_name, push=result[0], user=CONTROL_USER, outcome=result[1]
+    )
+
+
+async def page(setup: Setup, client: GatewayClient, roster: Roster, secrets: RunSecrets, writer: EventWriter) -> None:
+    """Send the scenario's pages, with the other applications' pushes beside them.
+
+    Raises:
+        BedError: a page does not come to an end.
+    """
+    async with trio.open_nursery(strict_exception_groups=False) as nursery:
+        for planned in setup.scenario.pages:
+            nursery.start_soon(_one_page, setup, client, writer, planned)
+        nursery.start_soon(applications, setup, roster, secrets, writer)
+
+
+async def applications(setup: Setup, roster: Roster, secrets: RunSecrets, writer: EventWriter) -> None:
+    """The scenario's other applications push, each at its time."""
+    async with trio.open_nursery(strict_exception_groups=False) as nursery:
+        for index, application in enumerate(setup.scenario.applications):
+            nursery.start_soon(_application, setup, index, application, roster, secrets, writer)
+
+
+async def _one_page(setup: Setup, client: GatewayClient, writer: EventWriter, planned: Page) -> None:
+    await trio.sleep(planned.at_s)
+    ends_at = trio.current_time() + STOPPING_S + audio_seconds(planned.audio_path)
+    setup.display.stage("paging", ends_at=ends_at)
+    sent_ns = writer.write("page.requested", audio=planned.audio, at_s=planned.at_s)
+    assert sent_ns > 0
+    number = await client.begin_page(
+        {
+            "audio": str(planned.audio_path.absolute()),
+            "phones": "all",
+            "delivery": planned.delivery,
+            "start": planned.start,
+            "start_fraction": planned.start_fraction,
+            "start_deadline_s": planned.start_deadline_s,
+        }
+    )
+    limit_s = page_limit_s(setup, planned)
+    shown = "starting"
+    with trio.move_on_after(limit_s):
+        while True:
+            state = await client.page(number)
+            if state["state"] != shown:
+                shown = str(state["state"])
+                setup.display.stage(_STAGES.get(shown, shown))
+            if shown == "ended":
+                writer.write("page.done", page=number, reason=state["reason"])
+                return
+            await trio.sleep(POLL_S)
+    await client.stop_page(number)
+    raise BedError(f"page {number} did not end within {limit_s:g} s; it was stopped. See gateway.log")
+
+
+_STAGES: Final = {"playing": "playing the announcement", "stopping": "stopping the phones", "ended": "page ended"}
+
+
+def page_limit_s(setup: Setup, planned: Page) -> float:
+    """Seconds that a page may take: audio, and every phone hanging to its deadline at each push."""
+    scenario = setup.scenario
+    rounds = -(-scenario.fleet.phones // scenario.gateway.concurrency)
+    pushing_s = rounds * PUSHES_PER_PHONE * PUSH_TOTAL_S
+    return planned.start_deadline_s + audio_seconds(planned.audio_path) + pushing_s + PAGE_MARGIN_S
+
+
+async def _application(
+    setup: Setup, index: int, application: Application, roster: Roster, secrets: RunSecrets, writer: EventWriter
+) -> None:
+    await trio.sleep(application.at_s)
+    for phone in _chosen(setup.scenario.seed, index, application, roster):
+        push_name, outcome = await _push_as(setup, phone, application.user, secrets)
+        writer.write(
+            "application.pushed", phone=phone.device_name, push=push_name, user=application.user, outcome=outcome
+        )
+
+
+def _chosen(seed: int, index: int, application: Application, roster: Roster) -> Iterable[Phone]:
+    count = share_of(len(roster.phones), application.phones)
+    return random.Random(f"application-{seed}-{index}").sample(list(roster.phones), count)
+
+
+async def _push_as(setup: Setup, phone: Phone, user: str, secrets: RunSecrets) -> tuple[str, str]:
+    ground = setup.ground
+    result = await push(
+        ground.host("harness"),
+        phone_address=phone.address,
+        port=ground.addresses.phone_port,
+        source=ground.addresses.harness,
+        user=user,
+        password=secrets.users[user].value,
+    )
+    return result.push, result.outcome

@@ -1,0 +1,95 @@
+"""What to start, and on which host: a scenario and a ground become command lines and configuration files."""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from harness import run_folder
+from harness.bed.configuration import callmanager_toml, capture_json, gateway_toml
+from harness.bed.ground import HostName
+from harness.bed.processes import PartPlan
+from harness.bed.roster import Roster
+from harness.bed.secrets import PrivateFolder
+from harness.bed.setup import RunSecrets, Setup
+
+STATUS_S: Final = 0.25
+"""How often parts tell their counters: as often as an eye follows."""
+TAPPED: Final[tuple[HostName, ...]] = ("phones", "gateway", "callmanager")
+GATEWAY_CONFIGURATION: Final = "gateway.toml"
+GATEWAY_ROSTER: Final = "phones.csv"
+
+Placed = tuple[HostName, PartPlan]
+
+
+def plans(
+    setup: Setup, roster: Roster, private: PrivateFolder, secrets: RunSecrets, events: Mapping[str, Path]
+) -> list[Placed]:
+    """Write all configuration files and say what to start.
+
+    Args:
+        setup: the run.
+        roster: its phones; must be written to the run folder already.
+        private: where files go that hold secrets or name some.
+        secrets: the run's passwords.
+        events: part → its records file.
+    """
+    scenario, ground, folder = setup.scenario, setup.ground, setup.folder
+    addresses = ground.addresses
+
+    def plan(name: str, *argv: str, pass_fds: Sequence[int] = ()) -> PartPlan:
+        return PartPlan(
+            name=name,
+            argv=[sys.executable, "-m", "harness.cli", *argv, "--events", str(events[name]), *_MANNERS],
+            log_path=folder.file(f"{name}.log"),
+            events_path=events[name],
+            pass_fds=pass_fds,
+            on_status=lambda part: setup.display.update(part.name, part.status, part.status_at_s),
+        )
+
+    found: list[Placed] = []
+    if setup.can_capture():
+        descriptors = [number for number in (ground.host(name).descriptor for name in TAPPED) if number is not None]
+        config = private.write("capture.json", json.dumps(capture_json(scenario, ground, folder.path)))
+        found.append(("harness", plan("capture", "capture", "--config", str(config), pass_fds=descriptors)))
+    manager = callmanager_toml(
+        scenario,
+        addresses,
+        devices=[phone.device_name for phone in roster.phones],
+        control=roster.control.device_name if roster.control else "",
+        passwords=secrets.users,
+    )
+    config = private.write("callmanager.toml", manager)
+    found.append(("callmanager", plan("callmanager", "callmanager", "--config", str(config))))
+    found.append(("phones", plan("phones", "phones", *_fleet(setup))))
+    gateway_roster = private.path / GATEWAY_ROSTER
+    roster.write_gateway(gateway_roster)
+    gateway = gateway_toml(
+        scenario,
+        addresses,
+        roster=gateway_roster,
+        token=secrets.token.path,
+        push_password=secrets.pushed.path,
+        accepted_password=secrets.users[scenario.gateway.user].path,
+    )
+    config = private.write(GATEWAY_CONFIGURATION, gateway)
+    if not setup.foreign:
+        found.append(("gateway", plan("gateway", "gateway", "serve", "--config", str(config))))
+    return found
+
+
+_MANNERS: Final = ("--status-s", str(STATUS_S), "--stop-with-stdin")
+
+
+def _fleet(setup: Setup) -> list[str]:
+    scenario, addresses = setup.scenario, setup.ground.addresses
+    return [
+        *("--csv", str(setup.folder.file(run_folder.ROSTER))),
+        *("--port", str(addresses.phone_port)),
+        *("--rtp-port", str(addresses.rtp_port)),
+        *("--auth-url", setup.authentication_url),
+        *("--authentication-timeout-s", str(scenario.fleet.authentication_timeout_s)),
+        *("--seed", str(scenario.seed)),
+        *(() if setup.ground.hermetic else ("--interface", "lo")),
+    ]

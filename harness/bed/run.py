@@ -1,0 +1,146 @@
+"""One run: bring the parts up, page, take them down; what is left is a folder of evidence.
+
+The stages follow each other as they are written in `_stages`. Whatever goes wrong, the parts are stopped in order
+(gateway first, so that it can stop its phones; the capture last, so that it sees that), their records are merged, and
+the manifest is written.
+"""
+
+import math
+import os
+import platform
+from collections.abc import Mapping
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+import trio
+
+from harness import run_folder
+from harness.bed import foreign, paging
+from harness.bed.gateway_client import GatewayClient
+from harness.bed.ground import Host
+from harness.bed.plans import plans
+from harness.bed.processes import Part, PartPlan
+from harness.bed.roster import Roster, build_roster
+from harness.bed.secrets import PrivateFolder, private_folder
+from harness.bed.setup import RunSecrets, Setup
+from harness.observe import EventWriter, merge_records
+from harness.scenario.audio import audio_seconds
+from harness.scenario.model import Scenario
+from harness.scenario.resolved import write_resolved
+
+WRITERS: Final = ("gateway", "phones", "callmanager", "capture", "harness")
+STOP_ORDER: Final = ("gateway", "phones", "callmanager", "capture")
+SETTLE_S: Final = 0.3
+"""Between the last push and the last canaries: what is in flight lands."""
+PACKETS_PER_S: Final = 50
+
+
+def expected_packets(scenario: Scenario) -> int:
+    """RTP packets that the scenario's pages send at most."""
+    seconds = sum(audio_seconds(page.audio_path) for page in scenario.pages)
+    return math.ceil(seconds * PACKETS_PER_S) * scenario.fleet.phones
+
+
+async def run(setup: Setup) -> None:
+    """Run one scenario and leave its evidence in the folder, with a manifest.
+
+    Raises:
+        BedError: a part could not start, or ended while it was needed.
+        RosterError: the fleet cannot be built.
+    """
+    scenario, folder = setup.scenario, setup.folder
+    write_resolved(scenario, folder.file(run_folder.SCENARIO), _versions(), _machine())
+    roster = build_roster(
+        phones=scenario.fleet.phones,
+        models=scenario.fleet.models,
+        seed=scenario.seed,
+        addresses=setup.ground.addresses,
+    )
+    if roster.control is not None:
+        # The control asks CallManager itself: it must not depend on the gateway that is under test.
+        url = setup.ground.addresses.callmanager_authentication_url
+        roster = replace(roster, control=replace(roster.control, authentication_url=url))
+    roster.write(folder.file(run_folder.ROSTER))
+    with private_folder() as private:
+        events = {part: private.path / f"{part}.jsonl" for part in WRITERS}
+        try:
+            with EventWriter(events["harness"]) as writer:
+                await _stages(setup, roster, private, writer, events)
+        finally:
+            setup.display.stage("collecting evidence")
+            merge_records(events.values(), folder.file(run_folder.EVENTS))
+            folder.write_manifest()
+
+
+async def _stages(
+    setup: Setup, roster: Roster, private: PrivateFolder, writer: EventWriter, events: Mapping[str, Path]
+) -> None:
+    ground, stage = setup.ground, setup.display.stage
+    secrets = RunSecrets.make(setup.scenario, private)
+    paging.describe(setup, roster, writer)
+    stage("starting the parts")
+    async with trio.open_nursery(strict_exception_groups=False) as nursery:
+        parts: dict[str, Part] = {}
+        try:
+            async with trio.open_nursery(strict_exception_groups=False) as starting:
+                for host, plan in plans(setup, roster, private, secrets, events):
+                    starting.start_soon(_start, nursery, ground.host(host), plan, parts)
+            paging.apply_faults(setup, roster, writer)
+            if setup.foreign:
+                stage("canaries and positive control")
+                await paging.canaries(ground, writer, "before")
+                await paging.control(setup, roster, secrets, writer)
+                stage("running the command")
+                told = foreign.environment(setup, roster, private, secrets, events["gateway"])
+                writer.write("page.requested", audio=setup.scenario.pages[0].audio, at_s=0.0)
+                async with trio.open_nursery(strict_exception_groups=False) as beside:
+                    beside.start_soon(paging.applications, setup, roster, secrets, writer)
+                    status = await foreign.run_command(setup, told)
+                writer.write("command.ended", exit_status=status)
+            else:
+                private.forget_secrets()
+                client = _client(setup, secrets)
+                stage("reading the phones' web servers")
+                await client.read_inventory()
+                stage("canaries and positive control")
+                await paging.canaries(ground, writer, "before")
+                await paging.control(setup, roster, secrets, writer)
+                await paging.page(setup, client, roster, secrets, writer)
+            await trio.sleep(SETTLE_S)
+            await paging.canaries(ground, writer, "after")
+        finally:
+            with trio.CancelScope(shield=True):
+                stage("stopping the parts")
+                for name in STOP_ORDER:
+                    if name in parts:
+                        await parts[name].stop()
+
+
+async def _start(nursery: trio.Nursery, host: Host, plan: PartPlan, parts: dict[str, Part]) -> None:
+    parts[plan.name] = await host.start(nursery, plan)
+
+
+def _client(setup: Setup, secrets: RunSecrets) -> GatewayClient:
+    addresses = setup.ground.addresses
+    return GatewayClient(
+        host=setup.ground.host("harness"),
+        address=addresses.gateway,
+        port=addresses.gateway_administration_port,
+        token=secrets.token.value,
+    )
+
+
+def _versions() -> dict[str, str]:
+    names = ("pushlab", "trio", "httptools", "numpy", "scapy")
+    return {
+        "python": platform.python_version(),
+        "kernel": platform.release(),
+        **{name: version(name) for name in names},
+    }
+
+
+def _machine() -> dict[str, str | int | float]:
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return {"cores": len(os.sched_getaffinity(0)), "memory_bytes": memory, "architecture": platform.machine()}

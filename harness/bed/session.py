@@ -1,0 +1,96 @@
+"""A session: the scenarios of one command, one after the other, on the ground they need, judged as they end."""
+
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import trio
+
+from harness.bed.errors import BedError, RosterError
+from harness.bed.ground import Ground, choose, stand
+from harness.bed.run import expected_packets, run
+from harness.bed.setup import Setup
+from harness.conclusion import conclude, show
+from harness.live import Live
+from harness.net import namespace
+from harness.run_folder import RunFolder, RunFolderError, check_room
+from harness.scenario.model import Scenario
+
+EXIT_INTERRUPTED: Final = 130
+_WORST: Final = (70, 130, 4, 5, 6, 1, 3, 0)
+"""Exit codes, worst first: of several runs the worst one counts."""
+
+
+def run_all(
+    scenarios: Sequence[Scenario],
+    *,
+    command_line: Sequence[str],
+    out: Path,
+    quiet: bool,
+    command: tuple[str, ...] = (),
+) -> int:
+    """Run scenarios and judge them.
+
+    Args:
+        scenarios: what to run, in order.
+        command_line: the arguments of `pushlab`, to run them again inside the lab's namespaces.
+        out: where run folders go.
+        quiet: print nothing but errors.
+        command: for `pushlab exec`.
+
+    Returns:
+        The worst run's exit code.
+    """
+    try:
+        chosen = [choose(scenario.ground) for scenario in scenarios]  # type: ignore[arg-type] # checked by its key
+    except BedError as error:
+        _complain(str(error))
+        return error.exit_code
+    if any(choice.ground == "netns" for choice in chosen) and not namespace.inside():
+        namespace.enter_lab([sys.executable, "-m", "harness.cli", *command_line])
+    for notice in dict.fromkeys(choice.notice for choice in chosen if choice.notice):
+        _complain(notice)
+    codes = []
+    for scenario, choice in zip(scenarios, chosen, strict=True):
+        code = _one(scenario, choice.ground, out=out, quiet=quiet, command=command)
+        codes.append(code)
+        if code == EXIT_INTERRUPTED:
+            break
+    return min(codes, key=_WORST.index)
+
+
+def _one(scenario: Scenario, ground_name: str, *, out: Path, quiet: bool, command: tuple[str, ...]) -> int:
+    """Run one scenario on a ground of its own; its exit code."""
+    try:
+        check_room(out, expected_packets(scenario))
+        with stand(ground_name) as ground:  # type: ignore[arg-type] # from choose
+            folder = RunFolder.create(out, scenario.name, scenario.seed, datetime.now(UTC))
+            return _run_and_judge(scenario, ground, folder, quiet=quiet, command=command)
+    except (BedError, RosterError) as error:
+        _complain(f"{scenario.name}: {error}")
+        return error.exit_code
+    except (RunFolderError, OSError) as error:
+        _complain(f"{scenario.name}: {error}")
+        return BedError.exit_code
+    except KeyboardInterrupt:
+        _complain(f"{scenario.name}: interrupted; the parts were stopped")
+        return EXIT_INTERRUPTED
+
+
+def _run_and_judge(
+    scenario: Scenario, ground: Ground, folder: RunFolder, *, quiet: bool, command: tuple[str, ...]
+) -> int:
+    with Live(phones=scenario.fleet.phones, quiet=quiet) as display:
+        display.stage(f"{scenario.name}: {scenario.fleet.phones:,} phones on ground {ground.name}")
+        trio.run(run, Setup(scenario=scenario, ground=ground, folder=folder, display=display, command=command))
+        display.stage("judging")
+        code = conclude(folder)
+    if not quiet:
+        show(folder)
+    return code
+
+
+def _complain(line: str) -> None:
+    print(line, file=sys.stderr)  # noqa: T201 - this is the command's error output

@@ -1,0 +1,86 @@
+"""What one run is made of: scenario, ground, folder, secrets."""
+
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from harness.bed.configuration import CONTROL_USER
+from harness.bed.ground import Ground
+from harness.bed.secrets import PrivateFolder, Secret
+from harness.run_folder import RunFolder
+from harness.scenario.model import Scenario
+
+_ANY_PROTOCOL: Final = 0
+
+
+class Display(Protocol):
+    """What is told while a run goes (harness/live.py)."""
+
+    def stage(self, text: str, *, ends_at: float | None = None) -> None:
+        """The run has come to this, and will be over at that time of `update`'s clock."""
+
+    def update(self, part: str, counters: Mapping[str, float], now: float) -> None:
+        """A part's counters at a time in seconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """All that one run needs to know."""
+
+    scenario: Scenario
+    ground: Ground
+    folder: RunFolder
+    display: Display
+    command: tuple[str, ...] = ()
+    """`pushlab exec`: this runs in the terminal where a gateway would stand; wins over the scenario's gateway."""
+
+    @property
+    def foreign(self) -> bool:
+        """Whether another program than our gateway pushes."""
+        return bool(self.command) or self.scenario.gateway.kind == "command"
+
+    @property
+    def authentication_url(self) -> str:
+        """The URL that the fleet asks."""
+        addresses = self.ground.addresses
+        named = {
+            "gateway": addresses.gateway_authentication_url,
+            "callmanager": addresses.callmanager_authentication_url,
+        }
+        wish = self.scenario.fleet.authentication_url
+        return named.get(wish, wish)
+
+    def can_capture(self) -> bool:
+        """Whether this user may open a tap on this ground: found out by trying."""
+
+        def attempt() -> bool:
+            try:
+                # Protocol 0: such a socket receives nothing.
+                socket.socket(socket.AF_PACKET, socket.SOCK_RAW, _ANY_PROTOCOL).close()
+            except OSError:
+                return False
+            return True
+
+        return self.ground.host("phones").call(attempt)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSecrets:
+    """The passwords of one run, all random."""
+
+    users: Mapping[str, Secret] = field(repr=False)
+    """By CallManager user, the control's among them."""
+    pushed: Secret = field(repr=False)
+    """What the gateway's pushes carry: its user's password, or another one where the scenario says so."""
+    token: Secret = field(repr=False)
+    """Of the gateway's JSON interface."""
+
+    @classmethod
+    def make(cls, scenario: Scenario, private: PrivateFolder) -> "RunSecrets":
+        """Draw them and write their files."""
+        names = [*(user.name for user in scenario.callmanager.users), CONTROL_USER]
+        users = {name: private.secret(f"user-{index}.password") for index, name in enumerate(names)}
+        wrong = scenario.gateway.push_password == "wrong"  # noqa: S105 - a word of the scenario, no password
+        pushed = private.secret("pushed.password") if wrong else users[scenario.gateway.user]
+        return cls(users=users, pushed=pushed, token=private.secret("token"))

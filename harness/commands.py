@@ -1,0 +1,221 @@
+"""The subcommands that run, judge and show: arguments in, exit codes out."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from harness.cli import own_version
+from harness.run_folder import RunFolder, RunFolderError
+from harness.scenario.file import bundled, load
+from harness.scenario.model import Scenario, ScenarioError
+
+EXIT_INVALID: Final = 4
+EXIT_BED: Final = 5
+EXIT_NOTHING_JUDGED: Final = 6
+GROUNDS: Final = ("auto", "netns", "loopback")
+TOLERANCE: Final = 0.10
+"""`compare`: worse by more than a tenth counts, because shared machines move by that much between two runs."""
+
+
+def run(argv: Sequence[str]) -> int:
+    """`pushlab run`: bring the parts up, page, judge; the worst run's exit code."""
+    parser = argparse.ArgumentParser(prog="pushlab run", description="Run scenarios and judge them.")
+    parser.add_argument("scenario", nargs="+", help="a bundled name, a file, or a folder of files")
+    _add_run_options(parser)
+    arguments = parser.parse_args(argv)
+    from harness.bed.session import run_all  # noqa: PLC0415 - listing scenarios needs no lab
+
+    scenarios = _load_all(arguments.scenario, _overrides(arguments))
+    if scenarios is None:
+        return EXIT_INVALID
+    return run_all(
+        scenarios,
+        command_line=["run", *argv],
+        out=arguments.out,
+        quiet=arguments.quiet,
+    )
+
+
+def exec_(argv: Sequence[str]) -> int:
+    """`pushlab exec`: the bed without a gateway of ours, a command in its place."""
+    parser = argparse.ArgumentParser(
+        prog="pushlab exec",
+        usage="pushlab exec SCENARIO [options] -- COMMAND [ARGUMENT ...]",
+        description="Bring the bed up, run COMMAND where a gateway would stand, judge what it did. "
+        "COMMAND finds all addresses in PUSHLAB_* variables (docs/reference/exec.md).",
+    )
+    parser.add_argument("scenario", help="a bundled name or a file")
+    _add_run_options(parser)
+    own, command = _split(argv)
+    arguments = parser.parse_args(own)
+    if not command:
+        parser.error("no command: write it behind --, such as: pushlab exec burst-direct --phones 5 -- curl ...")
+    from harness.bed.session import run_all  # noqa: PLC0415 - listing scenarios needs no lab
+
+    scenarios = _load_all([arguments.scenario], _overrides(arguments))
+    if scenarios is None:
+        return EXIT_INVALID
+    return run_all(
+        scenarios,
+        command_line=["exec", *argv],
+        out=arguments.out,
+        quiet=arguments.quiet,
+        command=tuple(command),
+    )
+
+
+def scenarios(argv: Sequence[str]) -> int:
+    """`pushlab scenarios`: the bundled ones."""
+    parser = argparse.ArgumentParser(prog="pushlab scenarios", description="List the bundled scenarios.")
+    parser.add_argument("--json", action="store_true", help="for programs")
+    arguments = parser.parse_args(argv)
+    found = bundled()
+    if arguments.json:
+        _say(
+            json.dumps(
+                [{"name": name, "path": str(path), "purpose": purpose} for name, path, purpose in found], indent=1
+            )
+        )
+        return 0
+    width = max((len(name) for name, _, _ in found), default=0)
+    for name, _, purpose in found:
+        _say(f"{name:<{width}}  {purpose}")
+    return 0
+
+
+def check(argv: Sequence[str]) -> int:
+    """`pushlab check`: validate, run nothing."""
+    parser = argparse.ArgumentParser(prog="pushlab check", description="Validate scenario files, run nothing.")
+    parser.add_argument("scenario", nargs="+", help="a bundled name, a file, or a folder of files")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a value")
+    arguments = parser.parse_args(argv)
+    scenarios = _load_all(arguments.scenario, [_pair(text) for text in arguments.set])
+    if scenarios is None:
+        return EXIT_INVALID
+    for scenario in scenarios:
+        _say(f"{scenario.name}: valid, {scenario.fleet.phones:,} phones, {len(scenario.thresholds)} thresholds")
+    return 0
+
+
+def judge(argv: Sequence[str]) -> int:
+    """`pushlab judge`: the verdict again, from the evidence alone."""
+    parser = argparse.ArgumentParser(
+        prog="pushlab judge", description="Judge a run again from its evidence; nothing is run."
+    )
+    parser.add_argument("run", type=Path, help="a run's folder, such as runs/latest")
+    parser.add_argument("--json", action="store_true", help="print verdict.json instead of the summary")
+    arguments = parser.parse_args(argv)
+    from harness.conclusion import conclude, show  # noqa: PLC0415 - numpy and scapy are only loaded to judge
+
+    folder = RunFolder(path=arguments.run)
+    try:
+        folder.verify()
+    except RunFolderError as error:
+        _complain(str(error))
+        return EXIT_NOTHING_JUDGED
+    code = conclude(folder)
+    if arguments.json:
+        _say(folder.file("verdict.json").read_text(encoding="utf-8").rstrip())
+    else:
+        show(folder)
+    return code
+
+
+def report(argv: Sequence[str]) -> int:
+    """`pushlab report`: report.html and junit.xml again, from the verdict there is."""
+    parser = argparse.ArgumentParser(
+        prog="pushlab report", description="Write a run's report.html and junit.xml again."
+    )
+    parser.add_argument("run", type=Path, help="a run's folder, such as runs/latest")
+    arguments = parser.parse_args(argv)
+    from harness.conclusion import write_reports  # noqa: PLC0415 - as above
+
+    folder = RunFolder(path=arguments.run)
+    if not folder.file("verdict.json").is_file():
+        _complain(f"{arguments.run}: no verdict.json; judge the run first: pushlab judge {arguments.run}")
+        return EXIT_NOTHING_JUDGED
+    write_reports(folder)
+    _say(str(folder.file("report.html")))
+    return 0
+
+
+def compare(argv: Sequence[str]) -> int:
+    """`pushlab compare`: two runs side by side; 1 where B is worse."""
+    parser = argparse.ArgumentParser(
+        prog="pushlab compare", description="Two runs, or two folders of runs, side by side; exit 1 where B is worse."
+    )
+    parser.add_argument("a", type=Path, help="the run to compare with")
+    parser.add_argument("b", type=Path, help="the run in question")
+    parser.add_argument(
+        "--tolerance", type=float, default=TOLERANCE, metavar="F", help="share by which B may be worse (default 0.10)"
+    )
+    arguments = parser.parse_args(argv)
+    from harness.conclusion import compare_runs  # noqa: PLC0415 - rich is only loaded to print
+
+    return compare_runs(arguments.a, arguments.b, arguments.tolerance)
+
+
+def _add_run_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--phones", metavar="N", help="this many phones instead of the scenario's")
+    parser.add_argument("--seed", metavar="N", help="another seed")
+    parser.add_argument(
+        "--ground", choices=GROUNDS, help="where to run: netns (default where it is possible) or loopback"
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("runs"), metavar="DIR", help="where run folders go (default: runs)"
+    )
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="change a value, e.g. gateway.concurrency=50"
+    )
+    parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
+
+
+def _overrides(arguments: argparse.Namespace) -> list[tuple[str, str]]:
+    named = [(f"--{name}", getattr(arguments, name)) for name in ("phones", "seed", "ground")]
+    return [(name, text) for name, text in named if text is not None] + [_pair(text) for text in arguments.set]
+
+
+def _pair(text: str) -> tuple[str, str]:
+    key, _, value = text.partition("=")
+    return key.strip(), value.strip()
+
+
+def _split(argv: Sequence[str]) -> tuple[list[str], list[str]]:
+    words = list(argv)
+    if "--" not in words:
+        return words, []
+    at = words.index("--")
+    return words[:at], words[at + 1 :]
+
+
+def _load_all(names: Sequence[str], overrides: Sequence[tuple[str, str]]) -> list[Scenario] | None:
+    """Every scenario named; None, with all errors of all of them printed, where one is invalid."""
+    found: list[Scenario] = []
+    errors: list[str] = []
+    for name in names:
+        path = Path(name)
+        files = [str(file) for file in sorted(path.glob("*.toml"))] if path.is_dir() else [name]
+        if not files:
+            errors.append(f"{name}: a folder without scenario files (*.toml)")
+        for file in files:
+            try:
+                found.append(load(file, overrides))
+            except ScenarioError as error:
+                errors.extend(error.errors)
+    for line in errors:
+        _complain(line)
+    if errors:
+        _complain(f"pushlab {own_version()}: nothing was run; {len(errors)} error{'s' if len(errors) > 1 else ''}")
+        return None
+    return found
+
+
+def _say(line: str) -> None:
+    print(line)  # noqa: T201 - this is the command's output
+
+
+def _complain(line: str) -> None:
+    print(line, file=sys.stderr)  # noqa: T201 - this is the command's error output

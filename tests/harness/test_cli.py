@@ -1,0 +1,77 @@
+"""The command: help, misspelt names, and ends turned into exit codes."""
+
+import pytest
+
+from harness import cli, commands
+
+
+def test_without_a_command_the_help_is_shown_and_it_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([]) == 2
+    assert "usage: pushlab COMMAND" in capsys.readouterr().out
+
+
+def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--help"]) == 0
+    out = capsys.readouterr().out
+    for name in cli.COMMANDS:
+        assert f"  {name} " in out
+
+
+def test_a_misspelt_command_is_told_the_nearest_one(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["compair"]) == 2
+    assert "did you mean compare?" in capsys.readouterr().err
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("pushlab ")
+
+
+@pytest.mark.parametrize(
+    ("raised", "code"), [(KeyboardInterrupt(), 130), (ValueError("x"), 70)], ids=["interrupt", "defect"]
+)
+def test_ends_become_exit_codes(monkeypatch: pytest.MonkeyPatch, raised: BaseException, code: int) -> None:
+    def command(_: object) -> int:
+        raise raised
+
+    monkeypatch.setattr(commands, "scenarios", command)
+    assert cli.main(["scenarios"]) == code
+
+
+def test_every_command_leads_somewhere() -> None:
+    from importlib import import_module
+
+    for name, (where, _) in cli.COMMANDS.items():
+        module, _, function = where.partition(":")
+        assert callable(getattr(import_module(module), function)), name
+
+
+def test_check_lists_every_error_of_every_file_at_once(
+    tmp_path_factory: pytest.TempPathFactory, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path_factory.mktemp("scenarios")
+    (folder / "one.toml").write_text('schema = 1\nname = "one"\npurpose = "p"\n[fleet]\nphoness = 3\n')
+    (folder / "two.toml").write_text(
+        'schema = 1\nname = "two"\npurpose = "p"\n[thresholds]\n"push.anser_ms.p99" = "< 1"\n'
+    )
+    assert cli.main(["check", str(folder)]) == 4
+    err = capsys.readouterr().err
+    assert "phones" in err
+    assert "push.answer_ms.p99" in err
+
+
+def test_check_of_the_bundled_scenarios(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["check", "burst-offload", "burst-direct"]) == 0
+    assert "burst-offload: valid, 1,000 phones" in capsys.readouterr().out
+
+
+def test_exec_without_a_command_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["exec", "burst-direct"])
+    assert ended.value.code == 2
+    assert "behind --" in capsys.readouterr().err
+
+
+def test_judging_what_is_no_run(tmp_path_factory: pytest.TempPathFactory, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["judge", str(tmp_path_factory.mktemp("empty"))]) == 6
+    assert "no finished run" in capsys.readouterr().err
