@@ -93,6 +93,8 @@ class Pacer:
         """Packets sent so far."""
         self.streams = 0
         """Streams now."""
+        self.pid = 0
+        """Of the process."""
         self.port = 0
         """UDP port that packets leave from."""
         self.lateness: dict[str, float] = {"count": 0}
@@ -137,6 +139,7 @@ class Pacer:
             if isinstance(error, OSError):
                 raise PacerError(f"the pacer process cannot be started: {error}") from error
             raise
+        pacer.pid = process.pid
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(pacer._write, stream)
