@@ -51,6 +51,7 @@ class RequestReader:
         self._body: list[bytes] = []
         self._body_bytes = 0
         self._headers = 0
+        self._head_bytes = 0
         self._hosts = 0
         self._foreign_coding = False
         self._expects = False
@@ -81,6 +82,7 @@ class RequestReader:
         if self._complete:
             return
         self._headers += 1
+        self._head_bytes += len(name) + len(value) + 4
         name = name.lower()
         if name == b"host":
             self._hosts += 1
@@ -100,7 +102,7 @@ class RequestReader:
         version = self._parser.get_http_version()
         if version not in ("1.0", "1.1"):
             self._reject(400 if version == "0.9" else 505)
-        elif self._headers > MAX_HEADERS:
+        elif self._headers > MAX_HEADERS or self._head_bytes > MAX_HEAD:
             self._reject(431)
         elif self._hosts > 1 or (version == "1.1" and not self._hosts):
             self._reject(400)
