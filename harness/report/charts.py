@@ -16,7 +16,7 @@ from harness.report.timeline import Point, Timeline
 _WIDTH: Final = 440
 _HEIGHT: Final = 220
 _LEFT: Final = 46
-_RIGHT: Final = 12
+_RIGHT: Final = 22
 _TOP: Final = 12
 _BOTTOM: Final = 34
 _CURVE_POINTS: Final = 200
@@ -61,8 +61,8 @@ def charts_of(timeline: Timeline, workers: int | None) -> tuple[Chart, ...]:
             title="Authentications per second",
             x_label=f"{seconds}, {each}",
             series=(
-                _rate("gateway", "gateway", timeline.gateway_per_s),
-                _rate("CallManager", "callmanager", timeline.callmanager_per_s),
+                _rate("gateway", "gateway", timeline.gateway_per_s, timeline.bin_s),
+                _rate("CallManager", "callmanager", timeline.callmanager_per_s, timeline.bin_s),
             ),
         ),
         Chart(
@@ -73,7 +73,7 @@ def charts_of(timeline: Timeline, workers: int | None) -> tuple[Chart, ...]:
         Chart(
             title="Pushes answered per second",
             x_label=f"{seconds}, {each}",
-            series=(_rate("pushes", "phones", timeline.pushes_per_s),),
+            series=(_rate("pushes", "phones", timeline.pushes_per_s, timeline.bin_s),),
         ),
         Chart(
             title="Answer times: share answered within",
@@ -121,13 +121,16 @@ def nice_ticks(highest: float, count: int = 4) -> list[float]:
         return [0.0, 1.0]
     rough = highest / count
     power = 10 ** math.floor(math.log10(rough))
-    step = next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= rough * 0.999)
+    # A step of 2.5 would put fractions on an axis of whole things.
+    factors = (1, 2, 2.5, 5, 10) if power >= 10 else (1, 2, 5, 10)
+    step = next(factor * power for factor in factors if factor * power >= rough * 0.999)
     return [step * number for number in range(math.ceil(highest / step - 1e-9) + 1)]
 
 
-def _rate(name: str, colour: str, points: Sequence[Point]) -> Series:
+def _rate(name: str, colour: str, points: Sequence[Point], width: float) -> Series:
     peak = max((value for _, value in points), default=0)
-    return Series(name=name, colour=colour, points=points, note=f"peak {figures.number(peak, 0)}/s" if peak else "none")
+    note = f"peak {figures.number(peak, 0)}/s in {figures.number(width, 2)} s" if peak else "none"
+    return Series(name=name, colour=colour, points=points, note=note)
 
 
 def _level(name: str, colour: str, points: Sequence[Point]) -> Series:
@@ -151,7 +154,8 @@ def _distribution(name: str, colour: str, ordered: Sequence[float]) -> Series:
 def _body(chart: Chart) -> list[str]:
     points = [point for series in chart.series for point in series.points]
     level = chart.limit[0] if chart.limit else 0.0
-    y_ticks = nice_ticks(max([chart.top or 0.0, level, *(y for _, y in points)]))
+    # Room above the limit for its name.
+    y_ticks = nice_ticks(max([chart.top or 0.0, level * 1.1, *(y for _, y in points)]))
     x_ticks, place_x = _x_axis(chart, points)
     inner = _HEIGHT - _TOP - _BOTTOM
 

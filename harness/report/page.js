@@ -102,7 +102,7 @@
     const time = (name) => (get(row, name) === "" ? NaN : Number(get(row, name)));
     const spans = [
       ["push", "gateway", "sent_ms", "answered_ms"],
-      ["authentication", "callmanager", "authentication_asked_ms", "authentication_answered_ms"],
+      ["authentication", /callmanager/i.test(get(row, "authorised_by")) ? "callmanager" : "gateway", "authentication_asked_ms", "authentication_answered_ms"],
       ["until it listens", "phones", "sent_ms", "listening_ms"],
       ["until it hears", "phones", "listening_ms", "first_packet_ms"],
     ].map(([label, colour, from, to]) => ({ label, colour, from: time(from), to: time(to) }))

@@ -1,5 +1,6 @@
 """The figures that a reader wants first, in one order for every report."""
 
+from collections import Counter
 from dataclasses import dataclass
 
 from harness.report import figures
@@ -66,6 +67,16 @@ def key_figures(result: Result) -> tuple[KeyFigure, ...]:
             value=show("rtp.lost_fraction"),
             note=_heard(result),
         ),
+        _checks(result),
+    )
+
+
+def _checks(result: Result) -> KeyFigure:
+    others = Counter(check.verdict for check in result.open_checks)
+    return KeyFigure(
+        label="Checks that hold",
+        value=f"{len(result.checks) - len(result.open_checks):,} of {len(result.checks):,}",
+        note=" · ".join(f"{count:,} {verdict}" for verdict, count in others.items()),
     )
 
 

@@ -33,6 +33,8 @@ _BINS: Final = 120
 """About as many as a chart has room for; the narrowest width that needs no more is taken."""
 _SAMPLES: Final = 240
 """Points of a level's line: a step for each two of the chart's units."""
+_ROUNDING_S: Final = 1e-5
+"""Records hold milliseconds to at least the microsecond; sums of three of them are off by less than this."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +141,10 @@ def _occupy(record: Mapping[str, Any], arrived: float, busy: list[Point], queue:
     if record.get("answer") == "rejected" or record.get("wait_ms") is None or record.get("answer_ms") is None:
         return
     begun = arrived + record["wait_ms"] / 1e3
-    ended = max(begun, arrived + record["answer_ms"] / 1e3)
+    # By the model's own schedule, a hair shorter: the next request begins at this very moment, and rounding must not
+    # show more workers than there are.
+    worked = record.get("service_ms", record["answer_ms"] - record["wait_ms"]) / 1e3
+    ended = max(begun, begun + worked - _ROUNDING_S)
     if begun > arrived:
         queue += [(arrived, 1), (begun, -1)]
     busy += [(begun, 1), (ended, -1)]
