@@ -38,7 +38,7 @@ class Canary:
 
 
 async def send_canaries(ground: Ground, when: When, *, clauses: tuple[Clause, ...] | None = None) -> list[Canary]:
-    """Send one canary for each clause from the harness's host, all at once.
+    """Send one canary for each clause from the harness's host, one after the other.
 
     Raises:
         BedError: one cannot be sent.
@@ -46,15 +46,7 @@ async def send_canaries(ground: Ground, when: When, *, clauses: tuple[Clause, ..
     host = ground.host("harness")
     addresses = ground.addresses
     wanted = clauses or ("rtp", "authentication-gateway", "authentication-callmanager")
-    sent: list[Canary] = []
-
-    async def send(clause: Clause) -> None:
-        sent.append(await _send(host, addresses, clause, when))
-
-    async with trio.open_nursery(strict_exception_groups=False) as nursery:
-        for clause in wanted:
-            nursery.start_soon(send, clause)
-    return sorted(sent, key=lambda canary: wanted.index(canary.clause))
+    return [await _send(host, addresses, clause, when) for clause in wanted]
 
 
 async def _send(host: Host, addresses: Addresses, clause: Clause, when: When) -> Canary:

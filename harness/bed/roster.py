@@ -202,13 +202,12 @@ class _Site:
 
     def read(self, text: str) -> tuple[Phone, ...]:
         reader = csv.reader(io.StringIO(text, newline=""))
-        phones = []
+        phones: list[Phone] = []
         try:
             header = [name.strip() for name in next(reader, [])]
             self._check_header(header)
-            for row in reader:
-                if any(value.strip() for value in row):
-                    phones.append(self._phone(header, row, reader.line_num))
+            rows = ((row, reader.line_num) for row in reader if any(value.strip() for value in row))
+            phones = [self._phone(header, row, line) for row, line in rows]
         except csv.Error as error:
             self._complain(reader.line_num, f"not CSV: {error}")
         if not phones and not self._errors:

@@ -6,10 +6,10 @@ only the standard library, nothing of this project.
     first_process.py run ARGUMENTS...      run ARGUMENTS in new namespaces, return its exit code
     first_process.py probe                 only try; one JSON line says at which step it failed
 
-Three processes stand in a row: the *outer* one, which the user's shell knows, outside all namespaces; its child,
-*process 1* of the new process namespace; and the run. Each watches the next. The kernel kills process 1 when the
-outer one dies, however it dies (parent-death signal), and everything in a process namespace when its process 1 dies:
-so `kill -9` of the outer process takes the run, its parts, the namespaces and the scratch file system with it.
+Three processes stand in a row: the *outer* one, which the user's shell knows, still in the old process namespace; its
+child, *process 1* of the new one; and the run. Each watches the next. The kernel kills process 1 when the outer one
+dies, however it dies (parent-death signal), and everything in a process namespace when its process 1 dies: so
+`kill -9` of the outer process takes the run, its parts, the namespaces and the scratch file system with it.
 
 An ordinary user gets a user namespace first, in which he is user 0; root needs none. Where root is a root without
 rights (in a container), a user namespace is tried as well.
