@@ -29,7 +29,7 @@ RTP_HEADER_BYTES = 12
 
 _ETHERNET_BYTES = 14
 _UDP_BYTES = 8
-_TCP_FLAGS_END = 14
+_TCP_BYTES = 20
 _HEAD = np.dtype(
     {
         "names": ["ethertype", "version_ihl", "total", "fragment", "protocol", "source", "destination"],
@@ -194,9 +194,10 @@ def _columns(raw: npt.NDArray[np.uint8], found: pcap.Records, capture: Mapping[s
         & (head["fragment"] & 0x1FFF == 0)
     )
     transport_offset = offset + _ETHERNET_BYTES + np.where(readable, internet_bytes, 20)
-    held = captured - (transport_offset - offset)
+    # What lies behind the datagram's own end is padding of the link, not payload.
+    held = np.minimum(captured - (transport_offset - offset), head["total"] - internet_bytes)
     udp = readable & (head["protocol"] == UDP) & (held >= _UDP_BYTES)
-    tcp = readable & (head["protocol"] == TCP) & (held >= _TCP_FLAGS_END)
+    tcp = readable & (head["protocol"] == TCP) & (held >= _TCP_BYTES)
     known = udp | tcp
 
     transport = pcap.rows_of(raw, np.minimum(transport_offset, len(raw) - _TRANSPORT.itemsize), _TRANSPORT.itemsize)
