@@ -13,7 +13,7 @@ import signal
 import sys
 import time
 from array import array
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -27,9 +27,15 @@ _LAG_INTERVAL_S: Final = 0.05
 _LAG_SAMPLES: Final = 20_000
 """Beyond it every second sample is given up, and the interval doubles: a day's run stays within 160 kB."""
 
-Body = Callable[[Records, trio.TaskStatus[Mapping[str, str]]], Awaitable[None]]
-"""Runs the part until it is cancelled; starts with the URLs of the ready line. What it does in its own `finally` (last
-records, say) still reaches the file."""
+
+class Body(Protocol):
+    """Runs the part until it is cancelled; starts with the URLs of the ready line.
+
+    What it does in its own `finally` (last records, say) still reaches the file.
+    """
+
+    async def __call__(self, records: Records, /, *, task_status: trio.TaskStatus[Mapping[str, str]]) -> None:
+        """Run."""
 
 
 class ConfigurationError(Exception):

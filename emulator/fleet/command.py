@@ -1,0 +1,105 @@
+"""`pushlab phones`: the fleet alone."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from ipaddress import IPv4Network
+from pathlib import Path
+from typing import Final
+
+from emulator import server
+from emulator.fleet import catalogue, roster
+from emulator.fleet.fleet import Fleet, Settings
+from emulator.phone.authentication import Server, read_url
+from emulator.phone.phone import RTP_PORT, Phone
+from emulator.server import ConfigurationError
+
+_NETWORK: Final = IPv4Network("127.20.0.0/17")
+_PORT: Final = 18080
+_MODELS: Final = "CP-7960G=0.5,CP-7961G=0.3,CP-7970G=0.2"
+
+
+def _port(text: str) -> int:
+    value = int(text)
+    if not 0 <= value < 65536:
+        raise argparse.ArgumentTypeError(f"expected 0 to 65535, got {text}")
+    return value
+
+
+def _timeout(text: str) -> float:
+    value = float(text)
+    if not 0.1 <= value <= 600:
+        raise argparse.ArgumentTypeError(f"expected 0.1 to 600 seconds, got {text}")
+    return value
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="pushlab phones", description="Emulated Cisco IP phones on real sockets.")
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("--count", type=int, metavar="N", help="make up this many phones")
+    which.add_argument("--csv", type=Path, metavar="FILE", help="phones from a roster")
+    parser.add_argument("--network", type=IPv4Network, default=_NETWORK, metavar="NET", help=f"of --count ({_NETWORK})")
+    parser.add_argument("--model", default=_MODELS, metavar="M", help=f"of --count: a model, or shares ({_MODELS})")
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="of --count: which phone is which model (1)")
+    parser.add_argument("--port", type=_port, default=_PORT, metavar="P", help=f"HTTP port of the phones ({_PORT})")
+    parser.add_argument("--rtp-port", type=_port, default=RTP_PORT, metavar="P", help=f"where they hear ({RTP_PORT})")
+    parser.add_argument("--interface", metavar="IF", help="serve what comes in by this network interface only")
+    parser.add_argument("--auth-url", default="", metavar="URL", help="who is asked about a push (default: nobody)")
+    parser.add_argument("--authentication-timeout-s", type=_timeout, default=10.0, metavar="S", help="(10, assumed)")
+    server.add_arguments(parser)
+    return parser
+
+
+def _phones(arguments: argparse.Namespace) -> list[Phone]:
+    models = catalogue.load()
+    problems: list[str] = []
+    asked: Server | None = None
+    if arguments.auth_url:
+        asked = read_url(arguments.auth_url)
+        if asked is None:
+            problems.append("--auth-url: expected http:// and an IPv4 address")
+    try:
+        if arguments.csv is not None:
+            phones = roster.read(arguments.csv, catalogue=models, server=asked)
+        else:
+            phones = roster.make(
+                arguments.count,
+                network=arguments.network,
+                models=roster.read_models(arguments.model, models),
+                seed=arguments.seed,
+                catalogue=models,
+                server=asked,
+            )
+    except ConfigurationError as error:
+        raise ConfigurationError(problems + error.problems) from error
+    if problems:
+        raise ConfigurationError(problems)
+    return phones
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the command; the exit code of docs/reference/exit-codes.md."""
+    try:
+        arguments = _parser().parse_args(argv)
+    except SystemExit as end:
+        return int(end.code or 0)
+    try:
+        phones = _phones(arguments)
+    except ConfigurationError as error:
+        print(error, file=sys.stderr)  # noqa: T201 - the log
+        return error.exit_code
+    trusting = sum(phone.server is None for phone in phones)
+    if trusting:
+        print(  # noqa: T201 - the log
+            f"{trusting} phones have no authentication URL: they accept every push without asking", file=sys.stderr
+        )
+    settings = Settings(
+        port=arguments.port,
+        rtp_port=arguments.rtp_port,
+        interface=arguments.interface,
+        authentication_timeout_s=arguments.authentication_timeout_s,
+    )
+    fleet = Fleet(phones, settings)
+    return server.run(fleet.run, fleet, how=server.manners(arguments, "phones"))

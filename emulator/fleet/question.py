@@ -1,0 +1,129 @@
+"""A phone's HTTP client for the authentication question: plain sockets, from the phone's own address."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import trio
+
+from emulator.phone.authentication import AnswerReader, Server, question, question_again, redirected
+from emulator.phone.execute import Credentials
+from emulator.phone.phone import Phone
+from emulator.records import Records
+
+Outcome = Literal["authorized", "refused", "redirected", "timed_out", "unreachable", "garbled"]
+
+_IP_BIND_ADDRESS_NO_PORT: Final = 24
+"""Choose the port at connect: the same port then serves other servers, and thousands of phones do not run out."""
+_RECEIVE_BYTES: Final = 16384
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """How the question ended, and who gave the last answer."""
+
+    authorized: bool
+    by: str | None
+
+
+class Client:
+    """Asks, follows one redirect, and keeps the diary of both."""
+
+    def __init__(self, records: Records, *, timeout_s: float, clock: Callable[[], int]) -> None:
+        self._records = records
+        self._timeout_s = timeout_s
+        self._clock = clock
+        self.questions = 0
+
+    async def ask(self, phone: Phone, server: Server, credentials: Credentials, push: str) -> Asked:
+        """Ask whether a push with these credentials is genuine. One total timeout for all of it."""
+        deadline = trio.current_time() + self._timeout_s
+        data = question(phone.model, server, credentials, phone.device_name)
+        hop = 0
+        while True:
+            outcome, location = await self._once(phone, server, data, push, hop, deadline)
+            if outcome == "authorized":
+                return Asked(True, server.name)
+            target = redirected(server, location) if outcome == "redirected" and location is not None else None
+            if target is None:
+                return Asked(False, None)
+            server, hop = target, hop + 1
+            data = question_again(phone.model, server)
+
+    async def _once(
+        self, phone: Phone, server: Server, data: bytes, push: str, hop: int, deadline: float
+    ) -> tuple[Outcome, bytes | None]:
+        self.questions += 1
+        sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        reader = AnswerReader()
+        begun_ns = self._clock()
+        connection = None
+        outcome: Outcome = "timed_out"
+        try:
+            with trio.CancelScope(deadline=deadline):
+                try:
+                    connection = _connect(sock, phone.address, server)
+                    self._asked(phone, server, push, hop, connection)
+                    outcome = await _exchange(sock, data, reader, hop)
+                except OSError:
+                    # Reset before the head of an answer came: to the phone the server is not there.
+                    outcome = "garbled" if reader.status is not None else "unreachable"
+                    if connection is None:
+                        self._asked(phone, server, push, hop, None)
+        finally:
+            sock.close()
+        self._records.write(
+            "authentication.answered",
+            phone=phone.device_name,
+            push=push,
+            connection=connection,
+            server=server.name,
+            hop=hop,
+            answer=outcome,
+            http_status=reader.status,
+            answer_ms=round((self._clock() - begun_ns) / 1e6, 3),
+        )
+        return outcome, reader.location
+
+    def _asked(self, phone: Phone, server: Server, push: str, hop: int, connection: str | None) -> None:
+        self._records.write(
+            "authentication.asked",
+            phone=phone.device_name,
+            push=push,
+            connection=connection,
+            server=server.name,
+            hop=hop,
+        )
+
+
+def _connect(sock: socket.socket, address: str, server: Server) -> str:
+    sock.setblocking(False)
+    sock.setsockopt(socket.IPPROTO_IP, _IP_BIND_ADDRESS_NO_PORT, 1)
+    sock.bind((address, 0))
+    error = sock.connect_ex((server.address, server.port))
+    if error not in {0, errno.EINPROGRESS}:
+        raise OSError(error, "connect")
+    host, port = sock.getsockname()[:2]
+    return f"{host}:{port}"
+
+
+async def _exchange(sock: socket.socket, data: bytes, reader: AnswerReader, hop: int) -> Outcome:
+    sent = 0
+    while sent < len(data):
+        try:
+            # On one machine the connection is there by now, and waiting for it would cost more than trying.
+            sent += sock.send(data[sent:])
+        except BlockingIOError:
+            await trio.lowlevel.wait_writable(sock)
+    while True:
+        try:
+            received = sock.recv(_RECEIVE_BYTES)
+        except BlockingIOError:
+            await trio.lowlevel.wait_readable(sock)
+            continue
+        if reader.feed(received):
+            return reader.verdict(hop)

@@ -1,0 +1,101 @@
+"""The exact bytes that a phone answers, per model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+from xml.sax.saxutils import escape
+
+from emulator.phone.execute import ITEMS
+from emulator.phone.model import Model
+
+PARSE_ERROR: Final = 1
+"""`CiscoIPPhoneError` of an object that cannot be read (OL20949 p.3-19), and of a second stream (XSI-5): overloaded."""
+BUSY_ERROR: Final = 1
+AUTHENTICATION_ERROR: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One ResponseItem."""
+
+    url: str
+    status: int
+    data: str
+
+
+SUCCESS: Final = (0, "Success")
+INVALID_URI: Final = (1, "Invalid URI")
+URI_NOT_FOUND: Final = (6, "URI not found")
+"""Status and Data of a ResponseItem (XSI-5, tables of the Device and App URIs)."""
+
+
+def _head(model: Model, status: str, length: int, date: str, *, close: bool, more: str = "") -> bytes:
+    # Field names and their order: the HEAD answer in POIP. That a closing phone says so is assumed.
+    return (
+        f"HTTP/1.1 {status}\r\nContent-Type: {model.content_type}\r\nDate: {date}\r\nCache-Control: no-cache\r\n"
+        f"Expires: Thu, 26 Oct 1995 00:00:00 GMT\r\n{more}Content-Length: {length}\r\nServer: {model.server}\r\n"
+        f"{'Connection: close' + chr(13) + chr(10) if close else ''}\r\n"
+    ).encode("latin-1")
+
+
+def _whole(model: Model, body: bytes, date: str, *, close: bool) -> bytes:
+    return _head(model, "200 OK", len(body), date, close=close) + body
+
+
+def error(model: Model, number: int, date: str, *, close: bool) -> bytes:
+    """`CiscoIPPhoneError`, 32 bytes with the blank before the slash that clients compare with, under status 200."""
+    return _whole(model, b'<CiscoIPPhoneError Number="%d" />' % number, date, close=close)
+
+
+def unauthorized(model: Model, date: str, *, close: bool) -> bytes:
+    """Missing or refused credentials: 401 from the old phones, error 4 from the others (CUAE SendExecute.cs)."""
+    if model.unauthorized == "error-4":
+        return error(model, AUTHENTICATION_ERROR, date, close=close)
+    challenge = f'WWW-Authenticate: Basic realm="{model.realm}"\r\n'
+    return _head(model, "401 Unauthorized", 0, date, close=close, more=challenge)
+
+
+def not_found(model: Model, date: str, *, close: bool) -> bytes:
+    """404: a path that is no phone's, and a chunked push (CUIPP)."""
+    return _head(model, "404 Not Found", 0, date, close=close)
+
+
+def _attribute(text: str, *, ampersand: bool) -> str:
+    quoted = escape(text, {'"': "&quot;"})
+    # Old phones echo a bare ampersand (CUAE repairs exactly that).
+    return quoted if ampersand else quoted.replace("&amp;", "&")
+
+
+def response(model: Model, items: list[Item], date: str, *, close: bool) -> bytes:
+    """`CiscoIPPhoneResponse` for items in the order of their completion.
+
+    The old phones' form is two XML declarations, always three items, CRLF, no end of line at the end, and no Data on
+    success (CUAE HttpMessageTest.cs); the later one is an item each with Data (CAMELOT).
+    """
+    if model.response == "three-items":
+        lines = ['<?xml version="1.0" encoding="iso-8859-1"?><?xml version="1.0"?>', "<CiscoIPPhoneResponse>"]
+        for item in [*items, *[Item("", 0, "")] * (ITEMS - len(items))]:
+            data = "" if item.status == 0 else item.data
+            url = _attribute(item.url, ampersand=False)
+            lines.append(f'<ResponseItem Status="{item.status}" Data="{data}" URL="{url}"/>')
+        text = "\r\n".join([*lines, "</CiscoIPPhoneResponse>"])
+        body = text.encode("latin-1", "xmlcharrefreplace")
+    else:
+        text = '<?xml version="1.0" encoding="utf-8"?>\n<CiscoIPPhoneResponse>\n'
+        for item in items:
+            url = _attribute(item.url, ampersand=True)
+            text += f'<ResponseItem URL="{url}" Data="{item.data}" Status="{item.status}" />\n'
+        body = (text + "</CiscoIPPhoneResponse>\n").encode()
+    return _whole(model, body, date, close=close)
+
+
+def device_information(model: Model, *, name: str, mac: str, dn: str, date: str, close: bool) -> bytes:
+    """/DeviceInformationX: element names and order of the model; the line layout is ours."""
+    serial = f"{int(mac[-6:], 16):08d}"
+    lines = ['<?xml version="1.0" encoding="iso-8859-1"?>', "<DeviceInformation>"]
+    for element, text in model.device_information:
+        filled = text.format(mac=mac, name=name, dn=dn, serial=serial)
+        lines.append(f"<{element}>{escape(filled)}</{element}>")
+    body = "\r\n".join([*lines, "</DeviceInformation>\r\n"]).encode("latin-1", "xmlcharrefreplace")
+    return _whole(model, body, date, close=close)

@@ -1,0 +1,150 @@
+"""The phone's question "is this push genuine?" as bytes, and the verdict on what a server answers."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Final, Literal
+from urllib.parse import quote_plus, urljoin
+
+import httptools
+
+from emulator.phone.execute import Credentials
+from emulator.phone.model import Model
+
+ANSWER_BYTES: Final = 65536
+"""More than this is not the answer to a question of ten letters."""
+HOPS: Final = 1
+"""Redirects that are followed. That phones follow one is what the modelled gateway relies on; the bound is assumed."""
+_REDIRECTS: Final = frozenset({301, 302, 303, 307})
+_URL: Final = re.compile(r"http://(\d{1,3}(?:\.\d{1,3}){3})(?::(\d{1,5}))?(/[!-~]*)?", re.IGNORECASE)
+_URL_CHARACTERS: Final = 2048
+"""A configured URL has at most 255 (UCM-DOC sepmac-cnf-xml); a redirect carries the parameters as well."""
+
+Verdict = Literal["authorized", "refused", "redirected", "garbled"]
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Where a question goes."""
+
+    address: str
+    port: int
+    target: str = field(repr=False)
+    """Path and query; after a redirect it holds the parameters."""
+
+    @property
+    def name(self) -> str:
+        """`address:port`, as in the records."""
+        return f"{self.address}:{self.port}"
+
+
+def read_url(url: str) -> Server | None:
+    """The server of an authentication URL; None where it is none that can be asked.
+
+    Only http and IPv4 addresses: names are not resolved here (UNIFIEDFX and UPLINX advise addresses anyway).
+    """
+    match = _URL.fullmatch(url.partition("#")[0])
+    if match is None or len(url) > _URL_CHARACTERS:
+        return None
+    address, port, target = match.group(1), int(match.group(2) or 80), match.group(3) or "/"
+    if not 0 < port < 65536 or max(map(int, address.split("."))) > 255:
+        return None
+    return Server(address, port, target)
+
+
+def redirected(server: Server, location: bytes) -> Server | None:
+    """The server that a `Location` names, absolute or relative to the one asked."""
+    return read_url(urljoin(f"http://{server.name}{server.target}", location.decode("latin-1")))
+
+
+def _head(model: Model, server: Server, more: tuple[str, ...] = ()) -> str:
+    host = server.address if server.port == 80 else server.name
+    return "\r\n".join([line.replace("{host}", host) for line in model.question_head] + list(more))
+
+
+def question(model: Model, server: Server, credentials: Credentials, device_name: str) -> bytes:
+    """The request to a configured URL: `UserID`, `Password`, `devicename` in this order (WEBMAX, SCCPRS, VOIPINFO).
+
+    An existing query is kept before them.
+    """
+    form = (
+        f"UserID={quote_plus(credentials.user)}&Password={quote_plus(credentials.password)}"
+        f"&devicename={quote_plus(device_name)}"
+    )
+    if model.question_method == "POST":
+        more = ("Content-Type: application/x-www-form-urlencoded", f"Content-Length: {len(form)}")
+        head = _head(model, server, more)
+        return f"POST {server.target} HTTP/{model.question_version}\r\n{head}\r\n\r\n{form}".encode("latin-1")
+    joint = "" if server.target.endswith(("?", "&")) else "&" if "?" in server.target else "?"
+    head = _head(model, server)
+    return f"GET {server.target}{joint}{form} HTTP/{model.question_version}\r\n{head}\r\n\r\n".encode("latin-1")
+
+
+def question_again(model: Model, server: Server) -> bytes:
+    """The request after a redirect: GET of exactly what `Location` said; the phone adds nothing (assumed)."""
+    return f"GET {server.target} HTTP/{model.question_version}\r\n{_head(model, server)}\r\n\r\n".encode("latin-1")
+
+
+class AnswerReader:
+    """Reads one HTTP answer, byte by byte if it must be."""
+
+    __slots__ = ("_body", "_bytes", "_framed", "_parser", "complete", "garbled", "location", "status")
+
+    def __init__(self) -> None:
+        self._parser = httptools.HttpResponseParser(self)
+        self._body = b""
+        self._bytes = 0
+        self._framed = False
+        self.complete = False
+        self.garbled = False
+        self.status: int | None = None
+        self.location: bytes | None = None
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Parser's callback."""
+        name = name.lower()
+        if name == b"location" and self.location is None:
+            self.location = value
+        elif name in {b"content-length", b"transfer-encoding"}:
+            self._framed = True
+
+    def on_headers_complete(self) -> None:
+        """Parser's callback."""
+        self.status = self._parser.get_status_code()
+
+    def on_body(self, body: bytes) -> None:
+        """Parser's callback."""
+        self._body += body
+
+    def on_message_complete(self) -> None:
+        """Parser's callback."""
+        # An interim answer (1xx) is not the answer.
+        self.complete = self.status is not None and self.status >= 200
+
+    def feed(self, data: bytes) -> bool:
+        """Take what came; empty means that the server closed. True when there is nothing more to wait for."""
+        self._bytes += len(data)
+        if not data:
+            self._end()
+        else:
+            try:
+                self._parser.feed_data(data)
+            except httptools.HttpParserError:
+                self.garbled = not self.complete
+            if self._bytes > ANSWER_BYTES:
+                self.garbled = True
+        return self.complete or self.garbled
+
+    def _end(self) -> None:
+        # Without a length the close is the end (RFC 9112, 6.3); with one it cuts the answer short.
+        self.complete = self.complete or (self.status is not None and self.status >= 200 and not self._framed)
+        self.garbled = not self.complete
+
+    def verdict(self, hop: int) -> Verdict:
+        """What the answer means. Only status 200 with exactly `AUTHORIZED`, not a byte more, is a yes (UCM-DOC)."""
+        if self.garbled or self.status is None:
+            return "garbled"
+        if self.status in _REDIRECTS and self.location is not None and hop < HOPS:
+            return "redirected"
+        return "authorized" if self.status == 200 and self._body == b"AUTHORIZED" else "refused"
