@@ -1,0 +1,313 @@
+"""Whole pages in virtual time: phones and pacer in memory, slots and deadlines real."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+
+import pytest
+import trio
+
+from gateway.cisco import Outcome, PushAnswer
+from gateway.inventory import Phone
+from gateway.media import Audio
+from gateway.push import Page, PagePlan, PushTarget, Start
+from gateway.push.client import Action
+from gateway.push.page import STOP_S
+from gateway.records import Records
+
+AUDIO = Audio(name="announcement", frames=250, payload=bytes(250 * 160))
+DURATION_S = 5.0
+TOTAL_S = 10.0
+
+Behaviour = Callable[[Action], Awaitable[Outcome]]
+
+
+async def healthy(action: Action) -> Outcome:
+    await trio.sleep(0.05)
+    return Outcome.EXECUTED
+
+
+async def hung(action: Action) -> Outcome:
+    await trio.sleep(TOTAL_S)
+    return Outcome.TIMED_OUT
+
+
+async def refusing(action: Action) -> Outcome:
+    await trio.sleep(0.01)
+    return Outcome.REFUSED_AUTHENTICATION
+
+
+async def absent(action: Action) -> Outcome:
+    return Outcome.UNREACHABLE
+
+
+class Phones:
+    """A pusher over phones in memory, with slots as the real one has."""
+
+    def __init__(self, behaviours: dict[str, Behaviour], concurrency: int = 200) -> None:
+        self.behaviours = behaviours
+        self.concurrency = concurrency
+        self.slots = trio.Semaphore(concurrency)
+        self.log: list[tuple[float, str, Action, int]] = []
+        self.in_flight = 0
+        self.peak = 0
+
+    async def push(self, phone: PushTarget, *, page: str, action: Action, attempt: int) -> PushAnswer:
+        async with self.slots:
+            self.in_flight += 1
+            self.peak = max(self.peak, self.in_flight)
+            self.log.append((trio.current_time(), phone.device_name, action, attempt))
+            try:
+                return PushAnswer(outcome=await self.behaviours[phone.device_name](action))
+            finally:
+                self.in_flight -= 1
+
+    def pushed(self, action: Action) -> list[str]:
+        return [name for _, name, did, _ in self.log if did == action]
+
+
+class Loudspeaker:
+    """A pacer in memory."""
+
+    def __init__(self) -> None:
+        self.log: list[tuple[float, str, tuple[str, ...]]] = []
+        self.until = 0.0
+        self.broken = False
+
+    def _note(self, what: str, phones: Sequence[tuple[str, str]] = ()) -> None:
+        self.log.append((trio.current_time(), what, tuple(name for name, _ in phones)))
+
+    async def load(self, page: str, audio: Audio) -> None:
+        if self.broken:
+            raise RuntimeError("the pacer is gone")
+        assert audio is AUDIO
+
+    async def start(self, page: str, phones: Sequence[tuple[str, str]]) -> None:
+        self._note("start", phones)
+        self.until = trio.current_time() + DURATION_S
+
+    async def join(self, page: str, phones: Sequence[tuple[str, str]]) -> None:
+        self._note("join", phones)
+
+    async def stop(self, page: str, phones: Sequence[str] | None = None) -> None:
+        self._note("stop")
+
+    async def finished(self, page: str) -> None:
+        await trio.sleep_until(self.until)
+
+    def given(self) -> list[str]:
+        return [name for _, what, names in self.log if what != "stop" for name in names]
+
+
+class Stage:
+    """One page, its phones and its pacer."""
+
+    def __init__(self, path: Path, behaviours: Sequence[Behaviour], *, concurrency: int = 200, **plan: object) -> None:
+        names = [f"SEP{number:012X}" for number in range(len(behaviours))]
+        self.path = path / "events.jsonl"
+        self.records = Records(self.path)
+        self.phones = Phones(dict(zip(names, behaviours, strict=True)), concurrency)
+        self.pacer = Loudspeaker()
+        settings = PagePlan(phones=tuple(names), duration_s=DURATION_S, **plan)  # type: ignore[arg-type]
+        self.page = Page(
+            number="1",
+            plan=settings,
+            phones=[Phone(device_name=name, address="10.20.0.1") for name in names],
+            audio=AUDIO,
+            pusher=self.phones,
+            pacer=self.pacer,
+            records=self.records,
+        )
+
+    def events(self) -> list[dict[str, object]]:
+        self.records.close()
+        return [json.loads(line) for line in self.path.read_text().splitlines()]
+
+
+async def test_a_page_to_healthy_phones(tmp_path: Path, autojump_clock: object) -> None:
+    stage = Stage(tmp_path, [healthy] * 10)
+    began = trio.current_time()
+    await stage.page.run()
+    assert trio.current_time() - began == pytest.approx(0.05 + DURATION_S + 0.05)
+    assert (stage.page.state, stage.page.reason) == ("ended", "completed")
+    assert stage.page.outcomes == {"executed": 10}
+    assert [(what, len(names)) for _, what, names in stage.pacer.log] == [("start", 10), ("stop", 0)]
+    assert (
+        sorted(stage.phones.pushed("start")) == sorted(stage.phones.pushed("stop")) == sorted(stage.phones.behaviours)
+    )
+    started, ended = stage.events()
+    assert {key: started[key] for key in started if key != "t_ns"} == {
+        "witness": "gateway",
+        "kind": "page.started",
+        "page": "1",
+        "phones": 10,
+        "audio": "announcement",
+        "audio_frames": 250,
+        "audio_crc32": AUDIO.crc32,
+        "delivery": "unicast",
+        "start": "together",
+    }
+    assert (ended["kind"], ended["reason"], ended["outcomes"]) == ("page.ended", "completed", {"executed": 10})
+
+
+async def test_c19_hung_phones_hold_their_slot_to_the_deadline_and_no_longer(
+    tmp_path: Path, autojump_clock: object
+) -> None:
+    kinds: list[Behaviour] = [hung, refusing, absent, healthy, healthy, healthy, healthy, healthy, healthy, healthy]
+    stage = Stage(tmp_path, kinds * 500, start=Start.EACH)
+    began = trio.current_time()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(stage.page.run)
+    assert stage.phones.peak == 200
+    assert stage.page.outcomes == {
+        "executed": 3500,
+        "timed_out": 500,
+        "refused_authentication": 500,
+        "unreachable": 500,
+    }
+    assert sum(stage.page.outcomes.values()) == 5000
+    assert Counter(stage.phones.pushed("start")).most_common(1)[0][1] == 1
+    starts = [at - began for at, _, action, _ in stage.phones.log if action == "start"]
+    # 500 hung phones in 200 slots: each slot is held at most three times for the whole deadline.
+    assert max(starts) <= 3 * TOTAL_S + 1
+    assert len(stage.pacer.given()) == len(set(stage.pacer.given())) == 3500
+    # Those that hung may listen: they are stopped as well; those that refused or were absent are not.
+    assert len(stage.phones.pushed("stop")) == 4000
+
+
+async def test_hung_phones_do_not_hold_up_the_audio_of_the_others(tmp_path: Path, autojump_clock: object) -> None:
+    stage = Stage(tmp_path, [healthy] * 9 + [hung])
+    began = trio.current_time()
+    await stage.page.run()
+    (at, what, names) = stage.pacer.log[0]
+    assert (what, len(names), at - began) == ("start", 9, pytest.approx(2.0))
+
+
+async def test_late_phones_join_or_begin_anew(tmp_path: Path, autojump_clock: object) -> None:
+    def after(seconds: float) -> Behaviour:
+        async def behaviour(action: Action) -> Outcome:
+            await trio.sleep(seconds if action == "start" else 0)
+            return Outcome.EXECUTED
+
+        return behaviour
+
+    stage = Stage(tmp_path, [after(0.1), after(3.0), after(9.0)])
+    began = trio.current_time()
+    await stage.page.run()
+    assert [(round(at - began, 3), what, len(names)) for at, what, names in stage.pacer.log] == [
+        (2.0, "start", 1),
+        (3.0, "join", 1),
+        (9.0, "start", 1),
+        (14.0, "stop", 0),
+    ]
+
+
+async def test_c20_all_phones_hang(tmp_path: Path, autojump_clock: object) -> None:
+    stage = Stage(tmp_path, [hung] * 400)
+    began = trio.current_time()
+    await stage.page.run()
+    assert (stage.page.reason, stage.page.outcomes) == ("failed", {"timed_out": 400})
+    assert trio.current_time() - began == pytest.approx(2 * 400 / 200 * TOTAL_S)
+    assert stage.pacer.given() == []
+
+
+async def test_an_interruption_silences_and_stops_who_may_listen(tmp_path: Path, autojump_clock: object) -> None:
+    stage = Stage(tmp_path, [healthy] * 5 + [hung] * 5, concurrency=7)
+    began = trio.current_time()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(stage.page.run)
+        await trio.sleep(3)
+        assert stage.page.state == "playing"
+        stage.page.interrupt()
+        await stage.page.wait_ended()
+    assert stage.page.reason == "interrupted"
+    assert stage.page.outcomes == {"executed": 5, "indeterminate": 5}
+    stop_at, what, _ = stage.pacer.log[-1]
+    assert (what, stop_at - began) == ("stop", pytest.approx(3.0))
+    assert sorted(stage.phones.pushed("stop")) == sorted(stage.phones.behaviours)
+    assert trio.current_time() - began <= 3 + 2 * TOTAL_S
+
+
+async def test_phones_not_reached_before_an_interruption_are_left_alone(tmp_path: Path, autojump_clock: object) -> None:
+    stage = Stage(tmp_path, [hung] * 10, concurrency=2)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(stage.page.run)
+        await trio.sleep(1)
+        stage.page.interrupt()
+    assert stage.page.outcomes == {"indeterminate": 2, "not_sent": 8}
+    assert len(stage.phones.pushed("stop")) == 2
+
+
+async def test_p2_stopping_after_an_interruption_is_bounded(
+    tmp_path: Path, autojump_clock: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    stage = Stage(tmp_path, [hung] * 1000, concurrency=10)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(stage.page.run)
+        await trio.sleep(99 * TOTAL_S + 0.5)
+        began = trio.current_time()
+        stage.page.interrupt()
+        await stage.page.wait_ended()
+        assert trio.current_time() - began == pytest.approx(STOP_S)
+    assert "not every phone could be stopped" in caplog.text
+    assert sum(stage.page.outcomes.values()) == 1000
+
+
+async def test_a_cancelled_page_stops_its_phones_too(tmp_path: Path, autojump_clock: object) -> None:
+    stage = Stage(tmp_path, [healthy] * 3)
+    with trio.move_on_after(1):
+        await stage.page.run()
+    assert stage.page.reason == "interrupted"
+    assert len(stage.phones.pushed("stop")) == 3
+    assert stage.events()[-1]["kind"] == "page.ended"
+
+
+async def test_a_broken_pacer_fails_the_page_before_anything_is_sent(tmp_path: Path, autojump_clock: object) -> None:
+    stage = Stage(tmp_path, [healthy] * 3)
+    stage.pacer.broken = True
+    await stage.page.run()
+    assert (stage.page.reason, stage.page.outcomes) == ("failed", {"not_sent": 3})
+    assert stage.phones.log == []
+
+
+async def test_a_pacer_that_breaks_later_fails_the_page_and_phones_are_stopped(
+    tmp_path: Path, autojump_clock: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object) -> None:
+        raise RuntimeError("the pacer is gone")
+
+    stage = Stage(tmp_path, [healthy] * 3)
+    monkeypatch.setattr(stage.pacer, "start", broken)
+    monkeypatch.setattr(stage.pacer, "stop", broken)
+    await stage.page.run()
+    assert stage.page.reason == "failed"
+    assert len(stage.phones.pushed("stop")) == 3
+
+
+async def test_a_lost_stop_is_sent_twice_and_no_start_ever_is(tmp_path: Path, autojump_clock: object) -> None:
+    async def loses_stops(action: Action) -> Outcome:
+        return Outcome.EXECUTED if action == "start" else Outcome.INDETERMINATE
+
+    stage = Stage(tmp_path, [loses_stops, absent])
+    await stage.page.run()
+    assert [(action, attempt) for _, _, action, attempt in stage.phones.log] == [
+        ("start", 1),
+        ("start", 1),
+        ("stop", 1),
+        ("stop", 2),
+    ]
+
+
+async def test_two_pages_share_the_slots(tmp_path: Path, autojump_clock: object) -> None:
+    first = Stage(tmp_path, [healthy] * 50, concurrency=20)
+    (tmp_path / "second").mkdir()
+    second = Stage(tmp_path / "second", [healthy] * 50, concurrency=20)
+    second.page._pusher = first.phones
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(first.page.run)
+        nursery.start_soon(second.page.run)
+    assert first.phones.peak == 20
+    assert first.page.outcomes == second.page.outcomes == {"executed": 50}
