@@ -6,6 +6,7 @@ Every request carries `Authorization: Bearer TOKEN`. Documented in docs/referenc
 import difflib
 import hashlib
 import hmac
+import json
 import logging
 from typing import Any, Final
 
@@ -127,7 +128,11 @@ def _problem(status: int, text: str) -> Response:
 
 async def _body(known: frozenset[str], *, needed: frozenset[str] = frozenset()) -> dict[str, Any]:
     """The JSON object of the request with checked values; `devices`, `add` and `remove` as `Devices`."""
-    body = await request.get_json(force=True, silent=True)
+    data = await request.get_data(as_text=False)
+    try:
+        body = json.loads(data)
+    except (ValueError, RecursionError):  # wrong JSON or no UTF-8, or 100,000 brackets
+        body = None
     if not isinstance(body, dict):
         raise _RequestError(400, "a JSON object is needed")
     problems = [f"{key}: is needed" for key in sorted(needed - body.keys())]
