@@ -24,6 +24,7 @@ DISAGREEMENTS_MAX = 100
 PER_STREAM = 2
 
 _SYN = 0x02
+_ETHERNET_BYTES = 14
 _RTP_FIELDS = ("version", "payload_type", "marker", "sequence", "timestamp", "ssrc")
 _FIELDS = (
     "protocol",
@@ -134,6 +135,8 @@ def _dissect(packets: Packets, rows: npt.NDArray[np.int64]) -> list[dict[str, in
 
     def fields_of(frame: bytes) -> dict[str, int]:
         seen = dict.fromkeys(_FIELDS, 0)
+        if len(frame) < _ETHERNET_BYTES:
+            return seen  # scapy raises where its first layer is cut off, and only there
         internet: Any = l2.Ether(frame).payload
         if not isinstance(internet, inet.IP) or internet.version != 4:
             return seen

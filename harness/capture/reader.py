@@ -195,7 +195,10 @@ def _columns(raw: npt.NDArray[np.uint8], found: pcap.Records, capture: Mapping[s
     )
     transport_offset = offset + _ETHERNET_BYTES + np.where(readable, internet_bytes, 20)
     # What lies behind the datagram's own end is padding of the link, not payload.
-    held = np.minimum(captured - (transport_offset - offset), head["total"] - internet_bytes)
+    # A total length below the header's is no statement (segmentation offload writes 0).
+    held = captured - (transport_offset - offset)
+    inside = head["total"] - internet_bytes
+    held = np.where(inside >= 0, np.minimum(held, inside), held)
     udp = readable & (head["protocol"] == UDP) & (held >= _UDP_BYTES)
     tcp = readable & (head["protocol"] == TCP) & (held >= _TCP_BYTES)
     known = udp | tcp
