@@ -15,7 +15,10 @@ from harness.bed.processes import Part, PartEndedError, PartPlan, run_part
 
 pytestmark = pytest.mark.real
 
-READY = "import json, os, signal, sys\nprint(json.dumps({'ready': True, 'urls': {'phones': 'http://127.20.0.1'}}), flush=True)\n"
+READY = (
+    "import json, os, signal, sys\n"
+    "print(json.dumps({'ready': True, 'urls': {'phones': 'http://127.20.0.1'}}), flush=True)\n"
+)
 LIVE = READY + "sys.stdin.read()\n"
 
 
@@ -37,7 +40,8 @@ def _only(caught: pytest.ExceptionInfo[BaseException]) -> BaseException:
 
 
 async def test_ready_then_stopped_by_signal(tmp_path: Path) -> None:
-    script = f"import signal, sys; signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))\n{READY}while True: signal.pause()\n"
+    orderly = "import signal, sys; signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))\n"
+    script = f"{orderly}{READY}while True: signal.pause()\n"
     async with trio.open_nursery() as nursery:
         part: Part = await nursery.start(run_part, _plan(tmp_path, script, events_path=tmp_path / "e.jsonl"))
         assert part.urls == {"phones": "http://127.20.0.1"}
@@ -131,10 +135,14 @@ async def test_a_command_that_cannot_be_started(tmp_path: Path) -> None:
 
 async def test_death_in_mid_run_is_noticed(tmp_path: Path) -> None:
     script = READY + "print('out of luck', file=sys.stderr, flush=True); os.kill(os.getpid(), signal.SIGKILL)\n"
-    with pytest.raises(BaseExceptionGroup) as caught, trio.fail_after(10):
+
+    async def live() -> None:
         async with trio.open_nursery() as nursery:
             await nursery.start(run_part, _plan(tmp_path, script))
             await trio.sleep_forever()
+
+    with pytest.raises(BaseExceptionGroup) as caught, trio.fail_after(10):
+        await live()
     error = _only(caught)
     assert isinstance(error, PartEndedError)
     assert str(error) == "phones ended by itself (signal SIGKILL); its last lines:\n  out of luck"
@@ -167,7 +175,7 @@ async def test_cancelled_nursery_stops_the_part(tmp_path: Path) -> None:
 
 async def test_a_foreign_command_needs_no_ready_line(tmp_path: Path) -> None:
     ended: list[str] = []
-    plan = _plan(tmp_path, "print('my own words')", speaks=False, on_death=lambda part, message: ended.append(message))
+    plan = _plan(tmp_path, "print('my own words')", speaks=False, on_death=lambda _part, message: ended.append(message))
     async with trio.open_nursery() as nursery:
         part: Part = await nursery.start(run_part, plan)
         with trio.fail_after(10):
@@ -180,7 +188,8 @@ async def test_a_foreign_command_needs_no_ready_line(tmp_path: Path) -> None:
 def test_lifeline_ends_with_a_killed_parent(tmp_path: Path) -> None:
     parent = (
         "import sys, trio; from pathlib import Path; from harness.bed.processes import PartPlan, run_part\n"
-        f"PLAN = PartPlan(name='phones', argv=[sys.executable, '-c', {LIVE!r}], log_path=Path({str(tmp_path / 'log')!r}))\n"
+        f"ARGV = [sys.executable, '-c', {LIVE!r}]\n"
+        f"PLAN = PartPlan(name='phones', argv=ARGV, log_path=Path({str(tmp_path / 'log')!r}))\n"
         "async def main():\n"
         "    async with trio.open_nursery() as nursery:\n"
         "        part = await nursery.start(run_part, PLAN)\n"

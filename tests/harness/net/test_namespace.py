@@ -77,8 +77,8 @@ def test_the_run_is_in_namespaces_of_its_own(enter: list[Entered], tmp_path: Pat
     assert lines[0].startswith("0 True")
     assert lines[1] == "['lo']"
     network, processes = lines[2].split()
-    assert network != os.readlink("/proc/self/ns/net")
-    assert processes != os.readlink("/proc/self/ns/pid")
+    assert network != str(Path("/proc/self/ns/net").readlink())
+    assert processes != str(Path("/proc/self/ns/pid").readlink())
     assert not namespace.inside()
 
 
@@ -157,7 +157,7 @@ def _in_namespace(link: str) -> list[int]:
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
-                if os.readlink(entry / "ns" / "net") == link:
+                if str((entry / "ns" / "net").readlink()) == link:
                     found.append(int(entry.name))
             except OSError:
                 continue
