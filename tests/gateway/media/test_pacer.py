@@ -18,6 +18,7 @@ from gateway.media.channel import Decoder, encode
 
 pytestmark = pytest.mark.real
 SOURCE = "127.78.0.9"
+Packet = tuple[int, int, int, int, int, int]
 
 
 def audio(frames: int) -> Audio:
@@ -39,7 +40,7 @@ class Phones:
     def named(self, *numbers: int) -> list[tuple[str, str]]:
         return [(f"P{number}", f"127.78.0.{number}") for number in numbers]
 
-    def heard(self, number: int) -> list[tuple[int, int, int, int, int, int]]:
+    def heard(self, number: int) -> list[Packet]:
         """Return first byte, second byte, sequence, timestamp, SSRC and frame of what has come since the last look."""
         packets = []
         while True:
@@ -78,18 +79,20 @@ class Diary:
         self.stopped[event.phone] = event
 
 
-def expected(event: StreamStarted, last_frame: int) -> list[tuple[int, int, int, int, int, int]]:
-    return [
-        (
-            0x80,
-            0x80 if index == 0 else 0,
-            (event.first_sequence + index) % 2**16,
-            (event.first_timestamp + 160 * index) % 2**32,
-            event.ssrc,
-            event.first_frame + index,
-        )
-        for index in range(last_frame - event.first_frame + 1)
-    ]
+def assert_heard(heard: list[Packet], event: StreamStarted, last_frame: int, lateness: dict[str, float]) -> None:
+    """Assert every frame once, in order, with the right numbers.
+
+    Where this machine stopped the process for 40 ms or more, as it may, frames may be missing; the rest must be right.
+    """
+    frames = [packet[-1] for packet in heard]
+    whole = list(range(event.first_frame, last_frame + 1))
+    assert frames == whole or (lateness["max"] >= 40 and frames == sorted(set(frames) & set(whole)))
+    assert frames[0] == event.first_frame
+    for index, (first, second, sequence, timestamp, ssrc, frame) in enumerate(heard):
+        follows = index > 0 and frame == frames[index - 1] + 1
+        assert (first, second, ssrc) == (0x80, 0 if follows else 0x80, event.ssrc)
+        assert sequence == (event.first_sequence + index) % 2**16
+        assert timestamp == (event.first_timestamp + 160 * (frame - event.first_frame)) % 2**32
 
 
 async def test_a_page_is_heard_whole_once_and_in_order_and_a_late_phone_joins(phones: Phones):
@@ -98,7 +101,7 @@ async def test_a_page_is_heard_whole_once_and_in_order_and_a_late_phone_joins(ph
         async with Pacer.open(
             source=SOURCE, rtp_port=phones.port, on_started=diary.on_started, on_stopped=diary.on_stopped, seed=1
         ) as pacer:
-            await pacer.load("1", audio(20))
+            await pacer.load("1", audio(25))
             await pacer.start("1", phones.named(1, 2))
             await diary.first_started.wait()
             await pacer.join("1", phones.named(3))
@@ -111,7 +114,7 @@ async def test_a_page_is_heard_whole_once_and_in_order_and_a_late_phone_joins(ph
     for number in (1, 2, 3):
         event = diary.started[f"P{number}"]
         heard = phones.heard(number)
-        assert heard == expected(event, last_frame=19)
+        assert_heard(heard, event, 24, pacer.lateness)
         stopped = diary.stopped[f"P{number}"]
         assert (stopped.packets, stopped.unsent) == (len(heard), 0)
         assert event.destination == f"127.78.0.{number}:{phones.port}"
@@ -119,7 +122,7 @@ async def test_a_page_is_heard_whole_once_and_in_order_and_a_late_phone_joins(ph
         assert event.t_ns < stopped.t_ns
     assert diary.started["P1"].first_frame == 0
     assert diary.started["P3"].ssrc == diary.started["P1"].ssrc
-    assert pacer.lateness["count"] >= 20
+    assert pacer.lateness["count"] == 25
     assert pacer.cpu_s > 0
     assert pacer.rss_bytes > 1 << 20
 
@@ -138,7 +141,7 @@ async def test_stopped_phones_get_nothing_more_the_rest_plays_on(phones: Phones)
             assert diary.stopped["P1"].packets == before_stop > 0
             await pacer.finished("1")
             assert phones.heard(1) == []
-            assert len(phones.heard(2)) == 15
+            assert_heard(phones.heard(2), diary.started["P2"], 14, await pacer.measure())
             await pacer.load("2", audio(500))
             await pacer.start("2", phones.named(3))
             await pacer.stop("2")
@@ -163,9 +166,10 @@ async def test_each_phone_its_own_start_and_one_that_cannot_be_sent_to_disturbs_
             await pacer.start("1", phones.named(3))
             await pacer.finished("1")
     for number in (1, 2, 3):
-        assert phones.heard(number) == expected(diary.started[f"P{number}"], last_frame=5)
+        assert_heard(phones.heard(number), diary.started[f"P{number}"], 5, pacer.lateness)
         assert diary.started[f"P{number}"].first_frame == 0
-    assert (diary.stopped["unreachable"].packets, diary.stopped["unreachable"].unsent) == (0, 6)
+    assert diary.stopped["unreachable"].packets == 0
+    assert diary.stopped["unreachable"].unsent == diary.stopped["P2"].packets
 
 
 async def test_a_page_without_phones_keeps_its_clock_until_the_end():
