@@ -19,6 +19,8 @@ _LEFT: Final = 46
 _RIGHT: Final = 22
 _TOP: Final = 12
 _BOTTOM: Final = 34
+_NOTHING: Final = 1e-9
+"""Highest point of a chart that shows nothing: no figure here is so small, and logarithms end before zero does."""
 _CURVE_POINTS: Final = 200
 """Points of a distribution's curve: more would not be seen."""
 
@@ -109,7 +111,7 @@ def draw(chart: Chart) -> str:
         for series in chart.series
     )
     return (
-        f"<figure><figcaption>{escape(chart.title)}</figcaption><ul class=legend>{legend}</ul>"
+        f'<figure><figcaption>{escape(chart.title)}</figcaption><ul class="legend">{legend}</ul>'
         f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{escape(chart.title)}. {escape(words)}">'
         f"{''.join(_body(chart))}</svg></figure>"
     )
@@ -117,7 +119,7 @@ def draw(chart: Chart) -> str:
 
 def nice_ticks(highest: float, count: int = 4) -> list[float]:
     """Round numbers from 0 to at least `highest`, about `count` of them above 0."""
-    if highest <= 0:
+    if highest < _NOTHING:
         return [0.0, 1.0]
     rough = highest / count
     power = 10 ** math.floor(math.log10(rough))
@@ -166,17 +168,17 @@ def _body(chart: Chart) -> list[str]:
     for tick in y_ticks:
         y = place_y(tick)
         text = figures.number(tick, 1) + (" %" if chart.top == 100 else "")
-        parts.append(f'<path class=grid d="M{_LEFT} {y:.1f}H{_WIDTH - _RIGHT}"/>')
+        parts.append(f'<path class="grid" d="M{_LEFT} {y:.1f}H{_WIDTH - _RIGHT}"/>')
         parts.append(f'<text x="{_LEFT - 5}" y="{y + 3.5:.1f}" text-anchor="end">{text}</text>')
     for tick in x_ticks:
         x = place_x(tick)
-        parts.append(f'<path class=tick d="M{x:.1f} {_TOP + inner}v4"/>')
+        parts.append(f'<path class="tick" d="M{x:.1f} {_TOP + inner}v4"/>')
         parts.append(f'<text x="{x:.1f}" y="{_TOP + inner + 15}" text-anchor="middle">{figures.number(tick, 2)}</text>')
     middle = (_LEFT + _WIDTH - _RIGHT) / 2
     parts.append(f'<text x="{middle:.0f}" y="{_HEIGHT - 4}" text-anchor="middle">{escape(chart.x_label)}</text>')
     if chart.limit:
         y = place_y(level)
-        parts.append(f'<path class=limit d="M{_LEFT} {y:.1f}H{_WIDTH - _RIGHT}"/>')
+        parts.append(f'<path class="limit" d="M{_LEFT} {y:.1f}H{_WIDTH - _RIGHT}"/>')
         parts.append(
             f'<text x="{_WIDTH - _RIGHT}" y="{y - 4:.1f}" text-anchor="end">'
             f"{escape(chart.limit[1])}: {figures.number(level)}</text>"
@@ -199,7 +201,8 @@ def _x_axis(chart: Chart, points: Sequence[Point]) -> tuple[list[float], Callabl
             [10.0**power for power in range(low, high + 1)],
             lambda x: _LEFT + inner * (math.log10(x) - low) / (high - low),
         )
-    end = max((x for x, _ in points), default=0) or 1.0
+    end = max((x for x, _ in points), default=0.0)
+    end = end if end > _NOTHING else 1.0
     return (
         [tick for tick in nice_ticks(end, 6) if tick <= end * 1.0001],
         lambda x: _LEFT + inner * min(1.0, max(0.0, x / end)),

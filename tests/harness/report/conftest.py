@@ -17,10 +17,30 @@ from typing import Any
 import pytest
 
 COLUMNS = (
-    "phone,directory_number,model,address,state,whose,gateway_says,phone_truth,authorised_by,sent_ms,"
-    "authentication_asked_ms,authentication_answered_ms,executed_ms,answered_ms,listening_ms,first_packet_ms,"
-    "last_packet_ms,packets_expected,packets_heard,lost,gap_ms,attempts,why"
-).split(",")
+    "phone",
+    "directory_number",
+    "model",
+    "address",
+    "state",
+    "whose",
+    "gateway_says",
+    "phone_truth",
+    "authorised_by",
+    "sent_ms",
+    "authentication_asked_ms",
+    "authentication_answered_ms",
+    "executed_ms",
+    "answered_ms",
+    "listening_ms",
+    "first_packet_ms",
+    "last_packet_ms",
+    "packets_expected",
+    "packets_heard",
+    "lost",
+    "gap_ms",
+    "attempts",
+    "why",
+)
 MODELS = ("CP-7960G", "CP-7961G", "CP-7970G")
 FRAMES = 400
 ZERO_NS = 5_000_000_000_000
@@ -34,13 +54,13 @@ MakeRun = Callable[..., Path]
 def make_run(tmp_path: Path) -> MakeRun:
     """`make_run(kind, phones=…, seed=…, name=…, **verdict fields that replace those made up)` → the folder."""
 
-    def make(kind: str = "offload", *, phones: int = 1000, seed: int = 1, name: str = "", **given: Any) -> Path:
+    def make(kind: str = "offload", *, phones: int = 1000, seed: int = 1, name: str = "", **given: object) -> Path:
         return write_run(tmp_path / (name or f"{kind}-{seed}"), kind, phones=phones, seed=seed, **given)
 
     return make
 
 
-def write_run(folder: Path, kind: str, *, phones: int = 1000, seed: int = 1, **given: Any) -> Path:
+def write_run(folder: Path, kind: str, *, phones: int = 1000, seed: int = 1, **given: object) -> Path:
     """Write a whole run folder (without a capture)."""
     folder.mkdir(parents=True)
     rows, events, figures = _page(kind, phones, random.Random(seed))
@@ -97,7 +117,7 @@ def _page(
                     wait_ms=begun - asked,
                     service_ms=service,
                     answer_ms=authorised - asked,
-                )  # fmt: skip
+                )
             )
         else:
             authorised = asked + 1.5 + rng.expovariate(1 / 3)
@@ -148,7 +168,7 @@ def _ns(ms: float) -> int:
     return ZERO_NS + int(ms * 1e6)
 
 
-def _event(ms: float, witness: str, kind: str, **fields: Any) -> dict[str, Any]:
+def _event(ms: float, witness: str, kind: str, **fields: object) -> dict[str, Any]:
     return {"t_ns": _ns(ms), "witness": witness, "kind": kind} | fields
 
 
