@@ -25,12 +25,14 @@ system:
 	@if [ "$${PUSHLAB_INSTALL_SYSTEM:-}" = 1 ]; then sh tests/install-system.sh; fi
 
 demo: $(RUNTIME_STAMP)
-	@$(BIN)/pushlab demo
+	@$(BIN)/pushlab run burst-direct burst-offload --out runs/demo
+	@$(BIN)/pushlab compare runs/demo/burst-direct/latest runs/demo/burst-offload/latest
+	@echo; echo "Reports to open: runs/demo/burst-direct/latest/report.html runs/demo/burst-offload/latest/report.html"
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports --no-timing 2>/dev/null || $(BIN)/lint-imports
+	$(BIN)/lint-imports
 
 test: $(STAMP) system lint
 	$(BIN)/python -m pytest -m 'not slow'

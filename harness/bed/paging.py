@@ -114,7 +114,7 @@ async def page(setup: Setup, client: GatewayClient, roster: Roster, secrets: Run
     Raises:
         BedError: a page does not come to an end.
     """
-    async with trio.open_nursery(strict_exception_groups=False) as nursery:
+    async with trio.open_nursery() as nursery:
         for planned in setup.scenario.pages:
             nursery.start_soon(_one_page, setup, client, writer, planned)
         nursery.start_soon(applications, setup, roster, secrets, writer)
@@ -122,7 +122,7 @@ async def page(setup: Setup, client: GatewayClient, roster: Roster, secrets: Run
 
 async def applications(setup: Setup, roster: Roster, secrets: RunSecrets, writer: EventWriter) -> None:
     """The scenario's other applications push, each at its time."""
-    async with trio.open_nursery(strict_exception_groups=False) as nursery:
+    async with trio.open_nursery() as nursery:
         for index, application in enumerate(setup.scenario.applications):
             nursery.start_soon(_application, setup, index, application, roster, secrets, writer)
 

@@ -81,10 +81,10 @@ async def _stages(
     secrets = RunSecrets.make(setup.scenario, private)
     paging.describe(setup, roster, writer)
     stage("starting the parts")
-    async with trio.open_nursery(strict_exception_groups=False) as nursery:
+    async with trio.open_nursery() as nursery:
         parts: dict[str, Part] = {}
         try:
-            async with trio.open_nursery(strict_exception_groups=False) as starting:
+            async with trio.open_nursery() as starting:
                 for host, plan in plans(setup, roster, private, secrets, events):
                     starting.start_soon(_start, nursery, ground.host(host), plan, parts)
             paging.apply_faults(setup, roster, writer)
@@ -95,7 +95,7 @@ async def _stages(
                 stage("running the command")
                 told = foreign.environment(setup, roster, private, secrets, events["gateway"])
                 writer.write("page.requested", audio=setup.scenario.pages[0].audio, at_s=0.0)
-                async with trio.open_nursery(strict_exception_groups=False) as beside:
+                async with trio.open_nursery() as beside:
                     beside.start_soon(paging.applications, setup, roster, secrets, writer)
                     status = await foreign.run_command(setup, told)
                 writer.write("command.ended", exit_status=status)

@@ -84,12 +84,27 @@ def _run_and_judge(
 ) -> int:
     with Live(phones=scenario.fleet.phones, quiet=quiet) as display:
         display.stage(f"{scenario.name}: {scenario.fleet.phones:,} phones on ground {ground.name}")
-        trio.run(run, Setup(scenario=scenario, ground=ground, folder=folder, display=display, command=command))
+        try:
+            trio.run(run, Setup(scenario=scenario, ground=ground, folder=folder, display=display, command=command))
+        except BaseExceptionGroup as group:
+            raise _one_of(group) from group
         display.stage("judging")
         code = conclude(folder)
     if not quiet:
         show(folder)
     return code
+
+
+def _one_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """What to tell of several errors: an interruption, else what is known to happen to beds, else a defect of ours."""
+    for wanted in (KeyboardInterrupt, RosterError, BedError, BaseException):
+        found, _ = group.split(wanted)
+        if found is not None:
+            leaf: BaseException = found
+            while isinstance(leaf, BaseExceptionGroup):
+                leaf = leaf.exceptions[0]
+            return leaf
+    return group
 
 
 def _complain(line: str) -> None:
