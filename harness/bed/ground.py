@@ -98,9 +98,10 @@ LOOPBACK: Final = Addresses(
     harness="127.20.128.40",
     canary_source="127.20.128.250",
     phone_port=18080,
-    authentication_port=18080,
+    # Not the phones' port: their wildcard listener has that one on every address.
+    authentication_port=18081,
     gateway_administration_port=18443,
-    callmanager_administration_port=18081,
+    callmanager_administration_port=18082,
 )
 
 

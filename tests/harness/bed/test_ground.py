@@ -56,8 +56,8 @@ def test_loopback_asks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_urls_hide_the_default_port() -> None:
     assert NETNS.gateway_authentication_url == "http://10.20.128.10/cisco_auth/authenticate.html"
     assert NETNS.callmanager_authentication_url == "http://10.20.128.20/CCMCIP/authenticate.asp"
-    assert LOOPBACK.gateway_authentication_url == "http://127.20.128.10:18080/cisco_auth/authenticate.html"
-    assert LOOPBACK.callmanager_authentication_url == "http://127.20.128.20:18080/CCMCIP/authenticate.asp"
+    assert LOOPBACK.gateway_authentication_url == "http://127.20.128.10:18081/cisco_auth/authenticate.html"
+    assert LOOPBACK.callmanager_authentication_url == "http://127.20.128.20:18081/CCMCIP/authenticate.asp"
 
 
 def test_both_grounds_differ_in_the_first_byte_and_ports_only() -> None:
