@@ -91,7 +91,8 @@ class Blindness:
 
     def to_json(self) -> dict[str, str]:
         """The entry in `blind`."""
-        return {"witness": self.witness, "why": self.why} | ({"scope": self.scope} if self.scope else {})
+        scope = {"scope": self.scope} if self.scope else {}
+        return {"witness": self.witness, **scope, "why": self.why}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,8 +111,8 @@ class Judgement:
     metrics: Mapping[str, float | int]
     checks: tuple[Check, ...]
     blind: tuple[Blindness, ...]
-    rows: tuple[Mapping[str, str | int | float | None], ...]
-    """The ledger: one row per phone, keys are `ledger.COLUMNS`."""
+    ledger: tuple[Mapping[str, str | int | float | None], ...]
+    """One row per phone, keys are `ledger.COLUMNS`; `ledger_csv` writes it."""
 
     @property
     def as_expected(self) -> bool:

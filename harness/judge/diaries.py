@@ -1,0 +1,230 @@
+"""What became of each phone's page pushes, put together from the gateway's records and the phones' diaries.
+
+A push is known to both by the same name. Which pushes are the page's own is what the gateway says; where no gateway
+wrote records, every push that starts or stops audio is, but for those of other applications and of the control.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from harness.judge.end_states import GatewaySays, PhoneTruth
+from harness.judge.evidence import Evidence
+from harness.observe.records import Record
+
+START: Final = "start"
+STOP: Final = "stop"
+RTP_START: Final = "RTPRx"
+RTP_STOP: Final = "RTPRx:Stop"
+_AUTHORIZED: Final = "authorized"
+_ERROR_BUSY: Final = 1
+_ERROR_AUTHENTICATION: Final = 4
+
+
+@dataclass(kw_only=True)
+class PushDiary:
+    """One push as its phone saw it."""
+
+    name: str
+    received: Record | None = None
+    asked: list[Record] = field(default_factory=list)
+    answered: list[Record] = field(default_factory=list)
+    """Answers to its authentication requests."""
+    executed: Record | None = None
+    reply: Record | None = None
+    """What the phone answered to the gateway."""
+    starts: bool = False
+    """It carries an RTPRx item that is no Stop."""
+    stops: bool = False
+
+    @property
+    def truth(self) -> PhoneTruth:
+        """How far it came."""
+        if self.executed is not None:
+            return PhoneTruth.EXECUTED
+        if self.received is None:
+            return PhoneTruth.NOT_SEEN
+        if not self.received.flag("well_formed"):
+            return PhoneTruth.MALFORMED
+        authorised = bool(self.answered) and self.answered[-1].text("answer") == _AUTHORIZED
+        reply = self.reply.text("answer") if self.reply else ""
+        number = self.reply.whole("error_number") if self.reply else 0
+        if authorised:
+            if reply == "error" and number in (_ERROR_BUSY, _ERROR_AUTHENTICATION):
+                return PhoneTruth.BUSY
+            return PhoneTruth.GARBLED if reply not in ("none", "") else PhoneTruth.UNKNOWN
+        if self.answered or reply == "unauthorized" or (reply == "error" and number == _ERROR_AUTHENTICATION):
+            return PhoneTruth.REFUSED
+        if reply == "error" and number == _ERROR_BUSY:
+            return PhoneTruth.BUSY
+        return PhoneTruth.GARBLED if reply not in ("none", "") else PhoneTruth.UNKNOWN
+
+
+@dataclass(kw_only=True)
+class Attempt:
+    """One push as the gateway saw it."""
+
+    sent: Record | None = None
+    ended: Record | None = None
+
+    @property
+    def push(self) -> str:
+        """The push's name; empty where no connection was made."""
+        for record in (self.sent, self.ended):
+            if record is not None and record.push:
+                return record.push
+        return ""
+
+
+@dataclass(kw_only=True)
+class PhoneStory:
+    """All of one phone."""
+
+    name: str
+    start_attempts: list[Attempt] = field(default_factory=list)
+    stop_attempts: list[Attempt] = field(default_factory=list)
+    pushes: dict[str, PushDiary] = field(default_factory=dict)
+    """By name, page pushes and foreign ones."""
+    page_pushes: set[str] = field(default_factory=set)
+    listening: list[Record] = field(default_factory=list)
+    stopped: list[Record] = field(default_factory=list)
+    heard: list[Record] = field(default_factory=list)
+    unlistened: list[Record] = field(default_factory=list)
+    stream_started: list[Record] = field(default_factory=list)
+    stream_stopped: list[Record] = field(default_factory=list)
+
+    @property
+    def starts(self) -> list[PushDiary]:
+        """The page's start pushes that the phone saw, in order of time."""
+        return [push for name, push in self.pushes.items() if name in self.page_pushes and push.starts]
+
+    @property
+    def stops(self) -> list[PushDiary]:
+        """The page's stop pushes that the phone saw."""
+        return [push for name, push in self.pushes.items() if name in self.page_pushes and push.stops]
+
+    @property
+    def last_start(self) -> PushDiary | None:
+        """The start push that decided: the one that was executed, else the last."""
+        found = self.starts
+        executed = [push for push in found if push.executed is not None]
+        decisive = executed or found
+        return decisive[-1] if decisive else None
+
+    @property
+    def truth(self) -> PhoneTruth:
+        """How far the page came at this phone (its web access apart)."""
+        last = self.last_start
+        return PhoneTruth.NOT_SEEN if last is None else last.truth
+
+    @property
+    def says(self) -> GatewaySays | None:
+        """The gateway's outcome of the last start push; None where it says nothing that is known."""
+        ended = [attempt.ended for attempt in self.start_attempts if attempt.ended is not None]
+        if not ended:
+            return GatewaySays.INDETERMINATE if self.start_attempts else GatewaySays.NOTHING
+        try:
+            return GatewaySays(ended[-1].text("outcome"))
+        except ValueError:
+            return None
+
+    def periods(self, end_ns: int) -> list[tuple[int, int]]:
+        """When it listened: begin and end, CLOCK_MONOTONIC; one that nobody ended goes to `end_ns`."""
+        found = []
+        for begin in self.listening:
+            ends = [stop.t_ns for stop in self.stopped if stop.t_ns >= begin.t_ns]
+            found.append((begin.t_ns, min(ends, default=end_ns)))
+        return found
+
+
+def stories(evidence: Evidence) -> Mapping[str, PhoneStory]:
+    """The story of every phone of the fleet, and of phones that records name and the roster does not."""
+    found = {name: PhoneStory(name=name) for name in evidence.roster}
+
+    def story(record: Record) -> PhoneStory:
+        return found.setdefault(record.phone, PhoneStory(name=record.phone))
+
+    _attempts(evidence, story_of=found)
+    _diaries(evidence, story_of=found)
+    for kind in ("stream.listening", "stream.stopped", "stream.heard", "rtp.unlistened"):
+        for record in evidence.of("phones", kind):
+            own = story(record)
+            {
+                "stream.listening": own.listening,
+                "stream.stopped": own.stopped,
+                "stream.heard": own.heard,
+                "rtp.unlistened": own.unlistened,
+            }[kind].append(record)
+    for record in evidence.of("gateway", "stream.started"):
+        story(record).stream_started.append(record)
+    for record in evidence.of("gateway", "stream.stopped"):
+        story(record).stream_stopped.append(record)
+    _own_pushes(evidence, found)
+    return found
+
+
+def _attempts(evidence: Evidence, story_of: dict[str, PhoneStory]) -> None:
+    open_attempts: dict[tuple[str, str, int], Attempt] = {}
+    merged = sorted(
+        evidence.of("gateway", "push.sent") + evidence.of("gateway", "push.ended"), key=lambda record: record.t_ns
+    )
+    for record in merged:
+        story = story_of.setdefault(record.phone, PhoneStory(name=record.phone))
+        action = record.text("action")
+        key = (record.phone, action, record.whole("attempt", 1))
+        attempts = story.start_attempts if action == START else story.stop_attempts
+        if record.kind == "push.sent":
+            attempt = Attempt(sent=record)
+            attempts.append(attempt)
+            open_attempts[key] = attempt
+        else:
+            known = open_attempts.pop(key, None)
+            if known is None:
+                attempts.append(Attempt(ended=record))
+            else:
+                known.ended = record
+
+
+def _diaries(evidence: Evidence, story_of: dict[str, PhoneStory]) -> None:
+    def diary(record: Record) -> PushDiary:
+        story = story_of.setdefault(record.phone, PhoneStory(name=record.phone))
+        return story.pushes.setdefault(record.push, PushDiary(name=record.push))
+
+    for record in evidence.of("phones", "push.received"):
+        push = diary(record)
+        push.received = record
+        for item in record.texts("items"):
+            push.stops |= item.startswith(RTP_STOP)
+            push.starts |= item.startswith(RTP_START) and not item.startswith(RTP_STOP)
+    for record in evidence.of("phones", "authentication.asked"):
+        diary(record).asked.append(record)
+    for record in evidence.of("phones", "authentication.answered"):
+        diary(record).answered.append(record)
+    for record in evidence.of("phones", "push.executed"):
+        push = diary(record)
+        push.executed = record
+        push.stops |= record.text("action") == RTP_STOP
+        push.starts |= record.text("action") == RTP_START
+    for record in evidence.of("phones", "push.answered"):
+        diary(record).reply = record
+
+
+def _own_pushes(evidence: Evidence, found: Mapping[str, PhoneStory]) -> None:
+    told = bool(evidence.of("gateway", "push.sent"))
+    for story in found.values():
+        if told:
+            for attempts, action in ((story.start_attempts, START), (story.stop_attempts, STOP)):
+                for attempt in attempts:
+                    if not attempt.push:
+                        continue
+                    story.page_pushes.add(attempt.push)
+                    push = story.pushes.get(attempt.push)
+                    if push is not None and not (push.starts or push.stops):
+                        # A request that was not well formed names no items: what it was to do, its sender knows.
+                        push.starts, push.stops = action == START, action == STOP
+        else:
+            story.page_pushes.update(
+                name
+                for name, push in story.pushes.items()
+                if (push.starts or push.stops) and name not in evidence.foreign_pushes
+            )

@@ -1,0 +1,144 @@
+"""From a run's folder to its verdict. Reads the folder and nothing else, writes nothing."""
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from harness.capture.dissection import cross_check
+from harness.judge import thresholds
+from harness.judge.diaries import stories
+from harness.judge.end_states import EndState
+from harness.judge.evidence import Evidence, EvidenceError, read_evidence
+from harness.judge.integrity import Integrity, integrity
+from harness.judge.laws import LAWS, Case, decide
+from harness.judge.ledger import Row, cells, ledger
+from harness.judge.metrics import metrics_of
+from harness.judge.verdict import Blindness, Check, Judgement, Kind, Verdict, merge
+from harness.scenario import ScenarioError
+
+_READERS: Final = "readers-agree"
+
+
+def judge(folder: Path) -> Judgement:
+    """Judge a run.
+
+    Evidence that cannot be judged, and a judge that breaks, make the verdict `error`; nothing is raised for what a
+    run did wrong.
+
+    Args:
+        folder: scenario.toml, roster.csv, events.jsonl.gz, capture.pcap.gz and capture.json of a run.
+    """
+    try:
+        evidence = read_evidence(folder)
+    except (EvidenceError, ScenarioError) as error:
+        return _nothing(folder, str(error).replace(f"{folder}/", ""))
+    told = stories(evidence)
+    rows = ledger(evidence, told)
+    metrics = metrics_of(evidence, rows)
+    sight = integrity(evidence, metrics)
+    case = Case(evidence=evidence, rows=rows, stories=told, present=sight.present)
+    scenario = evidence.scenario
+    checks = [decide(law, case, sight) for law in LAWS]
+    checks += [thresholds.decide(t, metrics, sight, scenario.fleet.authentication_url) for t in scenario.thresholds]
+    checks += sight.checks
+    checks += [_faults_seen(rows, evidence, kind, sight) for kind in sorted({f.kind for f in scenario.faults})]
+    checks += _readers(evidence)
+    return _judgement(evidence, rows, metrics, tuple(checks), sight.blind)
+
+
+def _judgement(
+    evidence: Evidence,
+    rows: tuple[Row, ...],
+    metrics: Mapping[str, float | int],
+    checks: tuple[Check, ...],
+    blind: tuple[Blindness, ...],
+) -> Judgement:
+    scenario = evidence.scenario
+    counts = Counter(row.state for row in rows)
+    verdict = merge(check.verdict for check in checks)
+    if sum(counts.values()) != scenario.fleet.phones:
+        verdict = Verdict.ERROR
+    expected = Verdict.of(scenario.expect.verdict)
+    return Judgement(
+        verdict=verdict,
+        expected=expected,
+        unexpected=_unexpected(checks, expected, scenario.expect.checks),
+        scenario=scenario.name,
+        seed=scenario.seed,
+        phones=len(rows),
+        ground=evidence.lab.text("ground") if evidence.lab else scenario.ground,
+        outcomes={state.value: counts[state] for state in EndState if counts[state]},
+        metrics=metrics,
+        checks=checks,
+        blind=blind,
+        ledger=tuple(cells(evidence, row) for row in rows),
+    )
+
+
+def _unexpected(checks: tuple[Check, ...], expected: Verdict, named: tuple[str, ...]) -> tuple[str, ...]:
+    """Where the checks differ from `[expect]`: exactly the named ones have the verdict, all others pass."""
+    found = [f"{name}: there is no such check" for name in named if name not in {check.name for check in checks}]
+    for check in checks:
+        wanted = expected if check.name in named else Verdict.PASS
+        free = not named and check.verdict is expected
+        if check.verdict not in (wanted, Verdict.NONE) and not free:
+            found.append(f"{check.name}: {check.verdict.text}, expected {wanted.text}")
+    return tuple(found)
+
+
+def _faults_seen(rows: tuple[Row, ...], evidence: Evidence, kind: str, sight: Integrity) -> Check:
+    """The ledger names exactly the phones that the fault was made for: no more, no fewer."""
+    made = {phone for phone, fault in evidence.excused.items() if fault == kind}
+    named = {row.phone.name for row in rows if row.state is EndState.NO_AUDIO}
+    wrong = sorted(made ^ named)
+    blind = sight.why_blind(("phones", "gateway"), ("rtp",))
+    verdict = Verdict.INCONCLUSIVE if blind else Verdict.FAIL if wrong else Verdict.PASS
+    phones = f"{', '.join(wrong[:3])}{' and others' if len(wrong) > 3 else ''}"  # 3: the ledger has all
+    return Check(
+        name=f"fault {kind} is seen",
+        kind=Kind.CONTROL,
+        verdict=verdict,
+        observed=len(named),
+        witnesses=("phones", "gateway"),
+        why=blind or (f"not named, or named without cause: {phones}" if wrong else f"exactly {len(made)} phones named"),
+    )
+
+
+def _readers(evidence: Evidence) -> list[Check]:
+    """Both readers of the capture must see the same: else neither is believed."""
+    packets = evidence.wire.packets
+    if packets is None:
+        return []
+    try:
+        result = cross_check(packets, evidence.audio_streams, seed=evidence.scenario.seed)
+    except Exception as error:  # noqa: BLE001 - a reader that breaks is a disagreement
+        return [_readers_check(Verdict.ERROR, None, f"a reader broke: {type(error).__name__}: {error}")]
+    if result.disagreements:
+        first = result.disagreements[0]
+        why = f"packet {first.row}: {first.field} is {first.fast} to the fast reader, {first.scapy} to scapy"
+        return [_readers_check(Verdict.ERROR, len(result.disagreements), why)]
+    return [_readers_check(Verdict.PASS, 0, f"{result.checked} packets read twice alike")]
+
+
+def _readers_check(verdict: Verdict, observed: int | None, why: str) -> Check:
+    return Check(name=_READERS, kind=Kind.CONTROL, verdict=verdict, observed=observed, witnesses=("wire",), why=why)
+
+
+def _nothing(folder: Path, why: str) -> Judgement:
+    """A folder that cannot be judged."""
+    check = Check(name="evidence-readable", kind=Kind.CONTROL, verdict=Verdict.ERROR, why=why)
+    return Judgement(
+        verdict=Verdict.ERROR,
+        expected=Verdict.PASS,
+        unexpected=(f"evidence-readable: error, expected pass: {why}",),
+        scenario=folder.resolve().parent.name,
+        seed=0,
+        phones=0,
+        ground="",
+        outcomes={},
+        metrics={},
+        checks=(check,),
+        blind=(),
+        ledger=(),
+    )

@@ -1,0 +1,38 @@
+"""The laws: what holds in every run, whatever its scenario says (docs/reference/laws.md)."""
+
+from typing import Final
+
+from harness.judge.laws import (
+    attempts_bounded,
+    audio_is_the_source,
+    audio_only_to_listeners,
+    authorised_by_the_right_server,
+    callmanager_count_agrees,
+    every_phone_one_end_state,
+    every_start_stopped,
+    executed_only_when_authorised,
+    gateway_agrees_with_phones,
+    no_foreign_audio,
+    nothing_leaves_the_lab,
+    stream_well_formed,
+    wire_agrees_with_phones,
+)
+from harness.judge.laws.law import Case, Law, decide
+
+LAWS: Final[tuple[Law, ...]] = (
+    every_phone_one_end_state.LAW,
+    gateway_agrees_with_phones.LAW,
+    executed_only_when_authorised.LAW,
+    authorised_by_the_right_server.LAW,
+    callmanager_count_agrees.LAW,
+    audio_only_to_listeners.LAW,
+    every_start_stopped.LAW,
+    stream_well_formed.LAW,
+    audio_is_the_source.LAW,
+    no_foreign_audio.LAW,
+    attempts_bounded.LAW,
+    wire_agrees_with_phones.LAW,
+    nothing_leaves_the_lab.LAW,
+)
+
+__all__ = ["LAWS", "Case", "Law", "decide"]

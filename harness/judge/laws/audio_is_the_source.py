@@ -1,0 +1,119 @@
+"""What went over the wire is the page's audio: all of it, once, in order; and phones heard what went over the wire."""
+
+import zlib
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.capture.rtp import Stream
+from harness.judge.end_states import PhoneTruth
+from harness.judge.evidence import Evidence
+from harness.judge.laws.law import Case, Finding, Law
+from harness.judge.ledger import Row
+from harness.judge.source import FRAME, mistakes, source_samples
+
+
+def find(case: Case) -> Finding:
+    """Streams that are missing, incomplete, out of order or of other sound; phones that heard other sound."""
+    finding = Finding()
+    evidence = case.evidence
+    if evidence.wire.packets is None:
+        finding.undecided = "nothing was captured"
+        return finding
+    reference = _reference(evidence)
+    for row in case.rows:
+        if row.truth is not PhoneTruth.EXECUTED:
+            continue
+        finding.looked_at += 1
+        if row.hearing.differs:
+            finding.add("heard other sound than the wire saw", row.phone.name)
+        streams = evidence.streams_of.get(row.phone.name, [])
+        if not streams:
+            finding.add("listened, and no audio was sent to it", row.phone.name)
+        for stream in streams:
+            why = _wrong(row, stream, reference, finding)
+            if why:
+                finding.add(why, row.phone.name)
+    return finding
+
+
+class _Reference:
+    """What the audio is, by the gateway's word and by the source itself."""
+
+    def __init__(self, evidence: Evidence) -> None:
+        started = evidence.of("gateway", "page.started")
+        self.crc32 = started[-1].text("audio_crc32") if started else ""
+        self.told_frames = started[-1].whole("audio_frames") if started else 0
+        self.samples = source_samples(evidence.scenario.pages[0].audio_path)
+        self._evidence = evidence
+        self._right: dict[tuple[str, int], bool] = {}
+        self._payload = self._whole_payload()
+
+    @property
+    def frames(self) -> int | None:
+        """Frames of the whole audio, where that is known."""
+        return len(self.samples) // FRAME if self.samples is not None else self.told_frames or None
+
+    def is_right(self, stream: Stream, first_frame: int) -> bool | None:
+        """Whether a whole stream is the audio from a frame on; None where nothing tells."""
+        key = (stream.crc32, first_frame)
+        if key not in self._right:
+            verdict = self._compare(stream, first_frame)
+            if verdict is None:
+                return None
+            self._right[key] = verdict
+        return self._right[key]
+
+    def _compare(self, stream: Stream, first_frame: int) -> bool | None:
+        told: bool | None = None
+        if self.crc32 and not first_frame:
+            told = stream.crc32 == self.crc32
+        elif self._payload is not None:
+            told = f"{zlib.crc32(self._payload[first_frame * FRAME :].tobytes()):08x}" == stream.crc32
+        if self.samples is None or told is False:
+            return told
+        payload = self._bytes_of(stream)
+        wanted = self.samples[first_frame * FRAME :]
+        return len(payload) == len(wanted) and mistakes(payload, wanted) == 0
+
+    def _whole_payload(self) -> npt.NDArray[np.uint8] | None:
+        for streams in self._evidence.streams_of.values():
+            for stream in streams:
+                if self.crc32 and stream.crc32 == self.crc32 and not stream.wrong_size:
+                    return self._bytes_of(stream)
+        return None
+
+    def _bytes_of(self, stream: Stream) -> npt.NDArray[np.uint8]:
+        packets = self._evidence.wire.packets
+        assert packets is not None
+        return packets.payloads(stream.rows).reshape(-1)
+
+
+def _reference(evidence: Evidence) -> _Reference:
+    return _Reference(evidence)
+
+
+def _wrong(row: Row, stream: Stream, reference: _Reference, finding: Finding) -> str:
+    if stream.wrong_size:
+        return f"{stream.wrong_size} packets that are not 20 ms of G.711"
+    if stream.duplicates or stream.reordered:
+        return f"{stream.duplicates} packets twice, {stream.reordered} out of order"
+    first = next((r.whole("first_frame") for r in row.story.stream_started if r.whole("ssrc") == stream.ssrc), 0)
+    if stream.lost or (reference.frames is not None and stream.packets != reference.frames - first):
+        expected = reference.frames - first if reference.frames is not None else stream.expected
+        return f"{stream.packets} frames were sent, the audio has {expected}"
+    right = reference.is_right(stream, first)
+    if right is None:
+        finding.undecided = "neither the gateway nor the source tells what the audio is"
+    return "the sound sent is not the source's" if right is False else ""
+
+
+LAW = Law(
+    name="audio-is-the-source",
+    sentence="Every stream was the source's audio, all of it, once, in order.",
+    witnesses=("wire", "phones"),
+    essential=("wire",),
+    scopes=("rtp",),
+    excused=frozenset({"port-blocked"}),
+    find=find,
+)

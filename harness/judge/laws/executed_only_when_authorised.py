@@ -1,0 +1,57 @@
+"""A phone executes a push only when a server authorised it, and that server says so too."""
+
+from harness.judge.diaries import PushDiary
+from harness.judge.laws.law import Case, Finding, Law
+
+
+def find(case: Case) -> Finding:
+    """A push executed without a question, against the answer, or on an answer that its server never gave."""
+    finding = Finding()
+    evidence = case.evidence
+    authorised = {
+        witness: {
+            r.text("connection")
+            for r in evidence.records.of(witness, "authentication.answered")
+            if r.text("answer") == "authorized"
+        }
+        for witness in ("gateway", "callmanager")
+        if witness in case.present
+    }
+    for row in case.rows:
+        for push in row.story.pushes.values():
+            if push.executed is None:
+                continue
+            finding.looked_at += 1
+            why = _wrong(push)
+            if why:
+                finding.add(why, row.phone.name)
+                continue
+            for answer in push.answered:
+                server = evidence.servers.get(answer.text("server"), "")
+                if answer.text("answer") != "authorized" or server not in authorised:
+                    continue
+                if answer.text("connection") not in authorised[server]:
+                    finding.add(f"it was authorised by {server}, whose log has no such answer", row.phone.name)
+    return finding
+
+
+def _wrong(push: PushDiary) -> str:
+    assert push.executed is not None
+    if not push.answered:
+        return "executed a push without asking" if not push.asked else "executed a push without an answer"
+    granted = [a for a in push.answered if a.text("answer") == "authorized" and a.t_ns <= push.executed.t_ns]
+    if not granted:
+        return f"executed a push that was answered {push.answered[-1].text('answer')}"
+    by = push.executed.text("authorised_by")
+    if by not in {answer.text("server") for answer in granted}:
+        return f"executed a push as authorised by {by or 'nobody'}, who did not say so"
+    return ""
+
+
+LAW = Law(
+    name="executed-only-when-authorised",
+    sentence="Every push that was executed had been authorised, by the phone's diary and the server's log.",
+    witnesses=("phones", "gateway", "callmanager"),
+    essential=("phones",),
+    find=find,
+)

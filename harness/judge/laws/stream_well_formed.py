@@ -1,0 +1,75 @@
+"""Each phone gets one stream, and the stream is what a Cisco phone plays: G.711 mu-law, 20 ms, port 32674."""
+
+from collections.abc import Iterator
+from typing import Final
+
+import numpy as np
+
+from harness.capture.reader import Packets
+from harness.capture.rtp import Stream
+from harness.judge.evidence import RTP_PORT
+from harness.judge.integrity import TIMES
+from harness.judge.laws.law import Case, Finding, Law
+
+CLOCK: Final = 0.001
+"""Largest deviation of a stream's clock: 0.1 %, what a jitter buffer follows without a click (assumed)."""
+CLOCK_MS: Final = 10.0
+"""A deviation has to add up to this over the stream before it counts: less may be the sender's jitter."""
+SPACING_MS: Final = (16.0, 24.0)
+"""Bounds of the median spacing: packets sent in bunches have a median near 0."""
+SPACING_PACKETS: Final = 10
+"""A median of fewer says nothing."""
+
+
+def find(case: Case) -> Finding:
+    """Wrong fields, wrong steps, several streams to one phone, a clock that drifts or packets sent in bunches."""
+    finding = Finding()
+    evidence = case.evidence
+    if evidence.wire.packets is None:
+        finding.undecided = "nothing was captured"
+        return finding
+    for name, streams in evidence.streams_of.items():
+        started = len(case.stories[name].stream_started)
+        if len(streams) > max(started, 1):
+            finding.add(f"{len(streams)} streams (SSRC) instead of one", name)
+        for stream in streams:
+            finding.looked_at += 1
+            for why in faults(evidence.wire.packets, stream):
+                finding.add(why, name)
+    for row in case.rows:
+        for record in row.story.listening:
+            if record.push in row.story.page_pushes and record.whole("port") != RTP_PORT:
+                finding.add(f"was told to listen on port {record.whole('port')}, not {RTP_PORT}", row.phone.name)
+    return finding
+
+
+def faults(packets: Packets, stream: Stream) -> Iterator[str]:
+    """What is wrong with one stream."""
+    if stream.wrong_version:
+        yield f"{stream.wrong_version} packets that are not RTP version 2"
+    if stream.wrong_payload_type:
+        yield f"{stream.wrong_payload_type} packets whose payload type is not 0"
+    if stream.wrong_size:
+        yield f"{stream.wrong_size} packets whose payload is not 160 bytes"
+    if stream.wrong_steps:
+        yield f"{stream.wrong_steps} steps of the timestamp that are not 160 a packet"
+    if stream.destination_port != RTP_PORT:
+        yield f"destination port {stream.destination_port}, not {RTP_PORT}"
+    duration_ms = (stream.last_t_ns - stream.first_t_ns) / 1e6
+    slope = stream.clock_slope
+    if slope is not None and abs(slope - 1) > CLOCK and abs(slope - 1) * duration_ms > CLOCK_MS:
+        yield f"its clock is off by {(slope - 1) * 100:+.2f} %"
+    if stream.packets >= SPACING_PACKETS:
+        median = float(np.median(np.diff(packets.t_ns[stream.rows]))) / 1e6
+        if not SPACING_MS[0] <= median <= SPACING_MS[1]:
+            yield f"packets follow each other after {median:.1f} ms (median), not 20"
+
+
+LAW = Law(
+    name="stream-well-formed",
+    sentence="Each phone got one well-formed stream at a steady 50 packets a second.",
+    witnesses=("wire", "gateway"),
+    essential=("wire",),
+    scopes=("rtp", TIMES),
+    find=find,
+)

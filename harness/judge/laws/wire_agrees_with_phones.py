@@ -1,0 +1,43 @@
+"""What arrived at the phones' host is what the phones counted."""
+
+from collections import Counter
+
+from harness.judge.evidence import host
+from harness.judge.laws.law import Case, Finding, Law
+
+
+def find(case: Case) -> Finding:
+    """A phone that counted other than the wire, per source; heard and unlistened packets together."""
+    finding = Finding()
+    evidence = case.evidence
+    if evidence.wire.packets is None:
+        finding.undecided = "nothing was captured"
+        return finding
+    on_wire: dict[str, Counter[str]] = {}
+    for stream in evidence.audio_streams:
+        on_wire.setdefault(stream.destination_address, Counter())[stream.source_address] += stream.packets
+    for row in case.rows:
+        finding.looked_at += 1
+        wire = on_wire.get(row.phone.address, Counter())
+        phone: Counter[str] = Counter()
+        for record in (*row.story.heard, *row.story.unlistened):
+            source = host(record.text("source"))
+            if source not in evidence.outsiders:
+                phone[source] += record.whole("packets")
+        for source in sorted(wire.keys() | phone.keys()):
+            if wire[source] != phone[source]:
+                finding.add(
+                    f"counted {phone[source]} packets from {source}, the wire saw {wire[source]}", row.phone.name
+                )
+    return finding
+
+
+LAW = Law(
+    name="wire-agrees-with-phones",
+    sentence="Each phone counted exactly the packets that the wire saw.",
+    witnesses=("wire", "phones"),
+    essential=("wire", "phones"),
+    scopes=("rtp",),
+    excused=frozenset({"port-blocked"}),
+    find=find,
+)

@@ -1,0 +1,175 @@
+"""The delivery ledger: one row per phone of the fleet, exactly one end state each."""
+
+import csv
+import io
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from harness.judge.diaries import PhoneStory
+from harness.judge.end_states import WHOSE, Case, EndState, GatewaySays, PhoneTruth, end_state
+from harness.judge.evidence import Evidence, Phone, host
+from harness.judge.hearing import Hearing, hearing
+
+COLUMNS: Final = (
+    "phone",
+    "directory_number",
+    "model",
+    "address",
+    "state",
+    "whose",
+    "gateway_says",
+    "phone_truth",
+    "authorised_by",
+    "sent_ms",
+    "authentication_asked_ms",
+    "authentication_answered_ms",
+    "executed_ms",
+    "answered_ms",
+    "listening_ms",
+    "first_packet_ms",
+    "last_packet_ms",
+    "packets_expected",
+    "packets_heard",
+    "lost",
+    "gap_ms",
+    "attempts",
+    "why",
+)
+"""Columns of ledger.csv. Times are milliseconds after Send; a time that never was is empty."""
+NO_RECORDS: Final = "(no records)"
+"""What a gateway says that writes none: the state follows from the phone's truth."""
+_INFERRED: Final = {
+    PhoneTruth.WEB_ACCESS_OFF: GatewaySays.NOTHING,
+    PhoneTruth.NOT_SEEN: GatewaySays.NOTHING,
+    PhoneTruth.MALFORMED: GatewaySays.REFUSED,
+    PhoneTruth.REFUSED: GatewaySays.REFUSED_AUTHENTICATION,
+    PhoneTruth.BUSY: GatewaySays.REFUSED_BUSY,
+    PhoneTruth.GARBLED: GatewaySays.GARBLED,
+    PhoneTruth.EXECUTED: GatewaySays.EXECUTED,
+    PhoneTruth.UNKNOWN: GatewaySays.INDETERMINATE,
+}
+
+Cell = str | int | float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One phone of the ledger, with what the laws and metrics need of it."""
+
+    phone: Phone
+    story: PhoneStory
+    state: EndState
+    says: GatewaySays
+    told: bool
+    """Whether the gateway said so itself."""
+    truth: PhoneTruth
+    hearing: Hearing
+    listening_ms: float | None
+    """Send to the first moment when it listened to the page."""
+
+
+def ledger(evidence: Evidence, stories: Mapping[str, PhoneStory]) -> tuple[Row, ...]:
+    """The ledger's rows in the roster's order."""
+    told = bool(evidence.of("gateway", "push.sent") or evidence.of("gateway", "push.ended"))
+    return tuple(_row(evidence, phone, stories[phone.name], told=told) for phone in evidence.roster.values())
+
+
+def ledger_csv(rows: Iterable[Mapping[str, Cell]]) -> str:
+    """The content of ledger.csv."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return out.getvalue()
+
+
+def _row(evidence: Evidence, phone: Phone, story: PhoneStory, *, told: bool) -> Row:
+    truth = story.truth
+    if not phone.web_access and truth is PhoneTruth.NOT_SEEN:
+        truth = PhoneTruth.WEB_ACCESS_OFF
+    own_word = story.says if told else _INFERRED[truth]
+    says = own_word or GatewaySays.INDETERMINATE
+    heard = hearing(evidence, story)
+    listening_ms = _ms(evidence, _first_listening(story))
+    late = listening_ms is not None and listening_ms > evidence.scenario.pages[0].late_after_ms
+    state = end_state(Case(says=says, truth=truth, heard=heard.heard, late=late))
+    return Row(
+        phone=phone,
+        story=story,
+        state=state,
+        says=says,
+        told=told,
+        truth=truth,
+        hearing=heard,
+        listening_ms=listening_ms,
+    )
+
+
+def cells(evidence: Evidence, row: Row) -> Mapping[str, Cell]:
+    """The line of ledger.csv of one phone: a value for each of `COLUMNS`."""
+    phone, story, heard = row.phone, row.story, row.hearing
+    push = story.last_start
+    executed = push.executed if push else None
+    by = executed.text("authorised_by") if executed else ""
+    sent = [attempt.sent.t_ns for attempt in story.start_attempts if attempt.sent]
+    answered = [attempt.ended.t_ns for attempt in story.start_attempts if attempt.ended]
+    return {
+        "phone": phone.name,
+        "directory_number": phone.directory_number,
+        "model": phone.model,
+        "address": phone.address,
+        "state": row.state.value,
+        "whose": WHOSE[row.state],
+        "gateway_says": row.says.value if row.told else NO_RECORDS,
+        "phone_truth": row.truth.value,
+        "authorised_by": evidence.servers.get(by, by),
+        "sent_ms": _ms(evidence, min(sent, default=None)),
+        "authentication_asked_ms": _ms(evidence, push.asked[0].t_ns if push and push.asked else None),
+        "authentication_answered_ms": _ms(evidence, push.answered[-1].t_ns if push and push.answered else None),
+        "executed_ms": _ms(evidence, executed.t_ns if executed else None),
+        "answered_ms": _ms(evidence, max(answered, default=None)),
+        "listening_ms": row.listening_ms,
+        "first_packet_ms": _ms(evidence, heard.first_t_ns),
+        "last_packet_ms": _ms(evidence, heard.last_t_ns),
+        "packets_expected": heard.expected,
+        "packets_heard": heard.packets,
+        "lost": heard.lost,
+        "gap_ms": None if heard.gap_ms is None else round(heard.gap_ms, 3),
+        "attempts": len(story.start_attempts) or len(story.starts),
+        "why": _why(evidence, row),
+    }
+
+
+def _why(evidence: Evidence, row: Row) -> str:
+    story = row.story
+    fault = evidence.excused.get(story.name)
+    behind = f" (fault {fault})" if fault else ""
+    push = story.last_start
+    match row.state:
+        case EndState.DELIVERED:
+            return ""
+        case EndState.DELIVERED_LATE:
+            return f"listened {row.listening_ms or 0:.0f} ms after Send{behind}"
+        case EndState.NO_AUDIO | EndState.WRONG_AUDIO | EndState.PARTIAL_AUDIO:
+            return row.hearing.why + behind
+        case EndState.REFUSED_AUTHENTICATION if push and push.answered:
+            last = push.answered[-1]
+            who = evidence.servers.get(last.text("server"), host(last.text("server")))
+            return f"{who} answered {last.text('answer')}{behind}"
+        case EndState.UNREACHABLE if not story.start_attempts:
+            return f"no push was sent to it{behind}"
+        case _:
+            ended = [attempt.ended.text("detail") for attempt in story.start_attempts if attempt.ended]
+            detail = f"{ended[-1]}; " if ended and ended[-1] else ""
+            return f"{detail}the phone's diary: {row.truth.value.replace('_', ' ')}{behind}"
+
+
+def _first_listening(story: PhoneStory) -> int | None:
+    return min((r.t_ns for r in story.listening if r.push in story.page_pushes), default=None)
+
+
+def _ms(evidence: Evidence, t_ns: int | None) -> float | None:
+    if t_ns is None or evidence.sent_t_ns is None:
+        return None
+    return round((t_ns - evidence.sent_t_ns) / 1e6, 3)

@@ -1,0 +1,217 @@
+"""All figures of a run, by the names of the catalogue (docs/reference/metrics.md).
+
+A figure that nobody measured is absent: a distribution without values has only its `.count`, which is 0.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Final
+
+import numpy as np
+
+from harness.judge.end_states import EndState
+from harness.judge.evidence import Evidence, host
+from harness.judge.integrity import clauses
+from harness.judge.ledger import Row
+from harness.observe.records import Record
+from harness.scenario.metrics import PARTS
+
+_QUANTILES: Final = {"p50": 50, "p90": 90, "p95": 95, "p99": 99}
+_SECOND_NS: Final = 1_000_000_000
+Figures = dict[str, float | int]
+
+
+def metrics_of(evidence: Evidence, rows: Sequence[Row]) -> Figures:
+    """Every figure of the run. Control phone and canaries are in none of them."""
+    figures: Figures = {}
+    sources: tuple[Callable[[Evidence, Sequence[Row]], Figures], ...] = (
+        _phones,
+        _pushes,
+        _authentications,
+        _callmanager,
+        _rtp,
+        _capture,
+        _schedules,
+    )
+    for source in sources:
+        figures |= source(evidence, rows)
+    return figures
+
+
+def distribution(name: str, values: Iterable[float | None]) -> Figures:
+    """Count, nearest-rank percentiles and maximum under `name.`; None values were not measured."""
+    found = np.sort(np.array([value for value in values if value is not None], np.float64))
+    figures: Figures = {f"{name}.count": len(found)}
+    if not len(found):
+        return figures
+    for label, percent in _QUANTILES.items():
+        # Nearest rank: the smallest value with at least this share of the values at or below it.
+        rank = -(-percent * len(found) // 100)
+        figures[f"{name}.{label}"] = round(float(found[rank - 1]), 6)
+    figures[f"{name}.max"] = round(float(found[-1]), 6)
+    return figures
+
+
+def _phones(_: Evidence, rows: Sequence[Row]) -> Figures:
+    counts = Counter(row.state for row in rows)
+    figures: Figures = {f"phones.{state.value}": counts[state] for state in EndState}
+    if rows:
+        figures |= {f"phones.{state.value}_fraction": counts[state] / len(rows) for state in EndState}
+    return figures
+
+
+def _pushes(_: Evidence, rows: Sequence[Row]) -> Figures:
+    ended = [attempt.ended for row in rows for attempt in (*row.story.start_attempts, *row.story.stop_attempts)]
+    figures = distribution("push.answer_ms", (record.number("answer_ms") for record in ended if record))
+    figures |= _rate(rows)
+    listening = [row.listening_ms for row in rows if row.listening_ms is not None]
+    figures |= distribution("page.listening_ms", listening)
+    if listening:
+        figures["page.activation_spread_ms"] = round(max(listening) - min(listening), 6)
+    return figures
+
+
+def _rate(rows: Sequence[Row]) -> Figures:
+    """`push.per_s`: answered start pushes over first sent to last answered."""
+    attempts = [attempt for row in rows for attempt in row.story.start_attempts]
+    sent = [attempt.sent.t_ns for attempt in attempts if attempt.sent]
+    answered = [
+        attempt.ended.t_ns for attempt in attempts if attempt.ended and attempt.ended.number("answer_ms") is not None
+    ]
+    if not sent or not answered or max(answered) <= min(sent):
+        return {}
+    return {"push.per_s": round(len(answered) * _SECOND_NS / (max(answered) - min(sent)), 3)}
+
+
+def _authentications(evidence: Evidence, _: Sequence[Row]) -> Figures:
+    figures: Figures = {}
+    if evidence.records.count("gateway"):
+        answers = Counter(record.text("answer") for record in evidence.of("gateway", "authentication.answered"))
+        figures["authentication.gateway"] = sum(answers.values())
+        figures["authentication.redirected"] = answers["redirected"]
+        figures["authentication.refused"] = answers["refused"]
+    asked = evidence.of("phones", "authentication.answered")
+    return figures | distribution("authentication.answer_ms", (record.number("answer_ms") for record in asked))
+
+
+def _callmanager(evidence: Evidence, _: Sequence[Row]) -> Figures:
+    place = evidence.server_places.get("callmanager")
+    log = evidence.of("callmanager", "authentication.answered")
+    counts = []
+    if evidence.records.count("callmanager"):
+        counts.append(len(log))
+    if evidence.records.count("phones"):
+        counts.append(sum(r.text("server") == place for r in evidence.of("phones", "authentication.asked")))
+    if evidence.wire.packets is not None:
+        counts.append(len(evidence.syns.get("callmanager", ())))
+    figures: Figures = {"callmanager.authentications": max(counts)} if counts else {}
+    if not evidence.records.count("callmanager"):
+        return figures
+    arrived = np.sort(np.array([_arrived(record) for record in log], np.int64))
+    figures["callmanager.authentications_peak_per_s"] = _peak(arrived)
+    figures["callmanager.concurrent_max"] = _inside(arrived, np.sort(np.array([r.t_ns for r in log], np.int64)))
+    figures["callmanager.queue_max"] = max((record.whole("queue_on_arrival") for record in log), default=0)
+    figures["callmanager.rejected"] = sum(record.text("answer") == "rejected" for record in log)
+    figures["callmanager.busy_s"] = _busy_s(log, evidence.scenario.callmanager.workers)
+    return figures | distribution("callmanager.answer_ms", (record.number("answer_ms") for record in log))
+
+
+def _arrived(record: Record) -> int:
+    return record.whole("arrived_ns", record.t_ns)
+
+
+def _peak(arrived: "np.typing.NDArray[np.int64]") -> int:
+    """Most arrivals within any window of one second."""
+    if not len(arrived):
+        return 0
+    first_outside = np.searchsorted(arrived, arrived + _SECOND_NS, side="left")
+    return int((first_outside - np.arange(len(arrived))).max())
+
+
+def _inside(arrived: "np.typing.NDArray[np.int64]", left: "np.typing.NDArray[np.int64]") -> int:
+    """Most requests inside at once."""
+    if not len(arrived):
+        return 0
+    return int((np.arange(1, len(arrived) + 1) - np.searchsorted(left, arrived, side="left")).max())
+
+
+def _busy_s(log: Sequence[Record], workers: int) -> float:
+    """Time during which all workers were busy; a request is worked on for the service time before its answer."""
+    events: list[tuple[int, int]] = []
+    for record in log:
+        wait_ms = record.number("wait_ms")
+        if wait_ms is None or record.text("answer") == "rejected":
+            continue
+        begin = _arrived(record) + int(wait_ms * 1e6)
+        events += [(begin, 1), (max(record.t_ns, begin), -1)]
+    events.sort()
+    busy = total = since = 0
+    for t_ns, change in events:
+        before, busy = busy, busy + change
+        if before < workers <= busy:
+            since = t_ns
+        elif busy < workers <= before:
+            total += t_ns - since
+    return round(total / _SECOND_NS, 6)
+
+
+def _rtp(evidence: Evidence, rows: Sequence[Row]) -> Figures:
+    heard = [record for row in rows for record in row.story.heard if not record.flag("foreign")]
+    expected = sum(row.hearing.expected for row in rows)
+    figures: Figures = {"rtp.packets_expected": expected}
+    figures |= distribution("rtp.clipped_ms", (row.hearing.clipped_ms for row in rows if row.listening_ms is not None))
+    if evidence.wire.packets is not None:
+        figures["rtp.packets_on_wire"] = sum(stream.packets for stream in evidence.audio_streams)
+    if evidence.records.count("phones"):
+        figures["rtp.packets_at_phones"] = sum(row.hearing.packets for row in rows)
+        figures["rtp.duplicates"] = sum(record.whole("duplicates") for record in heard)
+        figures["rtp.reordered"] = sum(record.whole("reordered") for record in heard)
+        figures["rtp.foreign_packets"] = _foreign(evidence, rows)
+        if expected:
+            figures["rtp.lost_fraction"] = sum(row.hearing.lost for row in rows) / expected
+    figures |= distribution("rtp.jitter_ms", (record.number("jitter_ms") for record in heard))
+    return figures | distribution("rtp.gap_ms", (record.number("gap_ms") for record in heard))
+
+
+def _foreign(evidence: Evidence, rows: Sequence[Row]) -> int:
+    """Packets that the gateway did not send: the larger of what phones heard and what the wire saw."""
+    at_phones = sum(
+        record.whole("packets")
+        for row in rows
+        for record in (*row.story.heard, *row.story.unlistened)
+        if record.flag("foreign") or not evidence.from_gateway(host(record.text("source")))
+    )
+    on_wire = sum(s.packets for s in evidence.audio_streams if not evidence.from_gateway(s.source_address))
+    return max(at_phones, on_wire)
+
+
+def _capture(evidence: Evidence, _: Sequence[Row]) -> Figures:
+    taps = clauses(evidence.wire.facts)
+    if not taps:
+        return {}
+    return {
+        f"capture.{name}": sum(value for tap in taps.values() if isinstance(value := tap.get(name), int))
+        for name in ("received", "dropped")
+    }
+
+
+def _schedules(evidence: Evidence, _: Sequence[Row]) -> Figures:
+    figures: Figures = {}
+    names = {"pacer": "lateness.pacer_ms", "load": "lateness.load_ms"}
+    names["callmanager_model"] = "lateness.callmanager_model_fraction"
+    for record in evidence.records.all:
+        if record.kind == "schedule.lateness" and record.text("schedule") in names:
+            figures |= _summary(names[record.text("schedule")], record.fields)
+        elif record.kind == "part.ended" and record.text("part") in PARTS:
+            lags = record.fields.get("loop_lag_ms")
+            if isinstance(lags, dict):
+                figures |= _summary(f"loop.lag_ms.{record.text('part')}", lags)
+    return figures
+
+
+def _summary(name: str, table: Mapping[str, object]) -> Figures:
+    return {
+        f"{name}.{label}": value
+        for label in ("count", *_QUANTILES, "max")
+        if isinstance(value := table.get(label), int | float) and not isinstance(value, bool)
+    }

@@ -1,0 +1,73 @@
+"""Holds a scenario's thresholds against the figures."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from harness.judge.integrity import TIMES, Integrity
+from harness.judge.verdict import Check, Kind, Verdict
+from harness.scenario.metrics import metric_of
+from harness.scenario.thresholds import Threshold
+
+_TIMED: Final = (
+    "push.answer_ms",
+    "push.per_s",
+    "page.",
+    "authentication.answer_ms",
+    "callmanager.answer_ms",
+    "callmanager.busy_s",
+    "callmanager.concurrent_max",
+    "callmanager.queue_max",
+    "callmanager.rejected",
+    "callmanager.authentications_peak_per_s",
+    "rtp.jitter_ms",
+    "rtp.gap_ms",
+    "rtp.clipped_ms",
+    "phones.delivered_late",
+)
+"""Metrics that a part's lateness changes."""
+
+
+def decide(
+    threshold: Threshold, metrics: Mapping[str, float | int], integrity: Integrity, authentication_url: str
+) -> Check:
+    """One threshold. A figure that was not measured, or whose witness is blind, decides nothing.
+
+    Args:
+        threshold: what must hold.
+        metrics: the run's figures.
+        integrity: who was blind.
+        authentication_url: `[fleet] authentication_url`: where phones ask CallManager, its lateness is in their times.
+    """
+    metric = metric_of(threshold.metric)
+    observed = metrics.get(threshold.metric)
+    witnesses = metric.witnesses
+    timed = threshold.metric.startswith(_TIMED)
+    judged_by = witnesses
+    if timed and authentication_url == "callmanager" and threshold.metric.startswith(("push.", "page.", "authent")):
+        judged_by = (*witnesses, "callmanager")
+    why = integrity.why_blind(judged_by, scopes_of(threshold.metric))
+    if observed is None and not why:
+        why = "it was not measured"
+    if why:
+        verdict = Verdict.INCONCLUSIVE
+    elif observed is not None and threshold.holds(observed):
+        verdict, why = Verdict.PASS, "holds"
+    else:
+        verdict, why = Verdict.FAIL, f"{threshold.metric} is {_shown(observed)}, to be {threshold.expression}"
+    return Check(
+        name=threshold.name, kind=Kind.THRESHOLD, verdict=verdict, observed=observed, witnesses=witnesses, why=why
+    )
+
+
+def scopes_of(metric: str) -> tuple[str, ...]:
+    """Scopes of blindness that a metric rests on."""
+    scopes: tuple[str, ...] = (TIMES,) if metric.startswith(_TIMED) else ()
+    if metric.startswith("callmanager."):
+        scopes += ("authentication-callmanager",)
+    elif metric.startswith(("rtp.", "phones.")):
+        scopes += ("rtp",)
+    return scopes
+
+
+def _shown(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.6g}"
