@@ -126,6 +126,37 @@ def test_signals_reach_the_run_once(enter: list[Entered], tmp_path: Path, number
 
 
 @pytest.mark.real
+def test_control_c_in_a_terminal_reaches_the_run_once() -> None:
+    script = (
+        "import signal, sys\n"
+        "signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})\n"
+        "print('ready', flush=True)\n"
+        "signal.sigwait({signal.SIGINT})\n"
+        # Had a waiter passed it on as well, it would have done so before it passes this one on.
+        "print('once', flush=True)\n"
+        "signal.sigwait({signal.SIGTERM}); print(signal.sigpending()); sys.exit(42)\n"
+    )
+    take_terminal = "import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
+    master, slave = os.openpty()
+    argv = [sys.executable, "-c", take_terminal + ENTER, sys.executable, "-u", "-c", script]
+    with (
+        os.fdopen(master, "r+b", buffering=0) as terminal,
+        subprocess.Popen(argv, stdin=slave, stdout=subprocess.PIPE, text=True, start_new_session=True) as process,
+    ):
+        os.close(slave)
+        assert process.stdout is not None
+        try:
+            assert process.stdout.readline() == "ready\n"
+            terminal.write(b"\x03")
+            assert process.stdout.readline() == "once\n"
+            process.terminate()
+            assert process.stdout.readline() == "set()\n"
+            assert process.wait(TIMEOUT_S) == 42
+        finally:
+            process.kill()
+
+
+@pytest.mark.real
 def test_orphans_are_reaped_and_end_with_the_run(enter: list[Entered], tmp_path: Path) -> None:
     script = (
         "import os, signal, sys, time\n"
