@@ -1,9 +1,12 @@
 """`pushlab callmanager`: the mock CallManager alone."""
 
 import argparse
+import contextlib
+import socket
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +41,21 @@ class _Part:
 
     async def run(self, records: Records, task_status: trio.TaskStatus[Mapping[str, str]]) -> None:
         configuration = self._configuration
-        listener = engine.listen(*split_address(configuration.listen))
+        with contextlib.ExitStack() as doors:
+            listener = doors.enter_context(engine.listen(*split_address(configuration.listen)))
+            door = None
+            if configuration.administration is not None:
+                door = doors.enter_context(engine.listen(*split_address(configuration.administration)))
+            await self._serve(records, listener, door, task_status)
+
+    async def _serve(
+        self,
+        records: Records,
+        listener: socket.socket,
+        door: socket.socket | None,
+        task_status: trio.TaskStatus[Mapping[str, str]],
+    ) -> None:
+        configuration = self._configuration
         service = self._service = Service(configuration, self._users, records)
         address = address_text(listener.getsockname()[:2])
         urls = {
@@ -47,21 +64,17 @@ class _Part:
         }
         try:
             async with trio.open_nursery() as nursery:
-                if configuration.administration is not None and configuration.administration_token is not None:
+                if door is not None and configuration.administration_token is not None:
                     # Imported only where it is asked for: quart and hypercorn take half a second.
                     from emulator.callmanager.administration import application  # noqa: PLC0415
                     from emulator.callmanager.web import serve  # noqa: PLC0415
 
-                    door = engine.listen(*split_address(configuration.administration))
                     urls["administration"] = f"http://{address_text(door.getsockname()[:2])}/api/users"
                     app = application(self._users, token=configuration.administration_token)
                     await nursery.start(serve, app, door)
                 limits = connection_limits(configuration)
 
-                async def doors() -> None:
-                    await engine.serve([listener], service.handle, limits=limits)
-
-                nursery.start_soon(doors)
+                await nursery.start(partial(engine.serve, [listener], service.handle, limits=limits))
                 task_status.started(urls)
         finally:
             service.write_summary()

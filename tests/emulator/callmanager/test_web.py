@@ -90,6 +90,22 @@ async def assert_alive(port: int) -> None:
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(40),
         b"GET " + b"/" * 60_000,
     ],
+    ids=[
+        "h2c-bad-settings",
+        "h2c-no-settings",
+        "h2c",
+        "h2-path-not-ascii",
+        "h2-preface",
+        "websocket-trailing-byte",
+        "websocket",
+        "websocket-bad-key",
+        "connect",
+        "two-lengths",
+        "http-3.7",
+        "target-8-bit",
+        "tls-hello",
+        "long-target",
+    ],
 )
 @pytest.mark.parametrize("end", [True, False])
 async def test_what_ends_a_bare_hypercorn_is_answered_400_and_the_server_lives(data: bytes, end: bool):  # noqa: FBT001
