@@ -19,6 +19,8 @@ CLAUSES: Final = ("rtp", "authentication-gateway", "authentication-callmanager")
 """Questions that the taps answer (docs/design/parts.md)."""
 TIMES: Final = "times"
 """Scope: its durations and moments are not its own doing; what it counted stands."""
+AUDIO: Final = "audio"
+"""Scope: the audio was sent late or with holes by a machine that could not keep pace, whoever looks at it."""
 _WITNESS_OF: Final = {
     "capture": "wire",
     "lateness.pacer_ms": "gateway",
@@ -41,7 +43,7 @@ class Integrity:
 
         Args:
             witnesses: who has to have seen; absent ones are left out, but not all of them may be absent.
-            scopes: clauses and `times` that the check rests on.
+            scopes: clauses, `times` and `audio`, as far as the check rests on them.
         """
         needed = tuple(witnesses)
         there = [witness for witness in needed if witness in self.present]
@@ -51,7 +53,7 @@ class Integrity:
         reasons = [
             f"{b.witness} is blind: {b.why}"
             for b in self.blind
-            if b.witness in there and (not b.scope or b.scope in asked)
+            if (b.witness in there or b.scope == AUDIO) and (not b.scope or b.scope in asked)
         ]
         return "; ".join(reasons)
 
@@ -310,7 +312,7 @@ def _limit(
         return [], _limit_check(limit, Verdict.PASS, observed, witness, "kept")
     else:
         why = f"{limit.metric} is {observed:.6g}, the limit is {limit.expression}"
-    scope = "" if witness == "wire" else TIMES
+    scope = {"wire": "", "gateway": AUDIO}.get(witness, TIMES)
     blind = [Blindness(witness=witness, why=f"{limit.name}: {why}", scope=scope)]
     return blind, _limit_check(limit, Verdict.INCONCLUSIVE, observed, witness, why)
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from harness.judge.integrity import TIMES, Integrity
+from harness.judge.integrity import AUDIO, TIMES, Integrity
 from harness.judge.verdict import Check, Kind, Verdict
 from harness.scenario.metrics import metric_of
 from harness.scenario.thresholds import Threshold
@@ -65,7 +65,7 @@ def scopes_of(metric: str) -> tuple[str, ...]:
     if metric.startswith("callmanager."):
         scopes += ("authentication-callmanager",)
     elif metric.startswith(("rtp.", "phones.")):
-        scopes += ("rtp",)
+        scopes += ("rtp", AUDIO)
     return scopes
 
 

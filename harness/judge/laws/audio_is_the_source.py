@@ -8,6 +8,7 @@ import numpy.typing as npt
 from harness.capture.rtp import Stream
 from harness.judge.end_states import PhoneTruth
 from harness.judge.evidence import Evidence
+from harness.judge.integrity import AUDIO
 from harness.judge.laws.law import Case, Finding, Law
 from harness.judge.ledger import Row
 from harness.judge.source import FRAME, mistakes, source_samples
@@ -113,7 +114,7 @@ LAW = Law(
     sentence="Every stream was the source's audio, all of it, once, in order.",
     witnesses=("wire", "phones"),
     essential=("wire",),
-    scopes=("rtp",),
+    scopes=("rtp", AUDIO),
     excused=frozenset({"port-blocked"}),
     find=find,
 )

@@ -59,7 +59,7 @@ class Law:
     essential: tuple[str, ...]
     """Without one of these by the scenario's own word, the law is not asked."""
     scopes: tuple[str, ...] = ()
-    """Scopes of blindness that matter to it: clauses of the capture, and `times`."""
+    """Scopes of blindness that matter to it: clauses of the capture, `times`, `audio`."""
     excused: frozenset[str] = frozenset()
     """Kinds of fault that break it by nature."""
     find: Callable[[Case], Finding]

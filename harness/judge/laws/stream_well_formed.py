@@ -8,7 +8,7 @@ import numpy as np
 from harness.capture.reader import Packets
 from harness.capture.rtp import Stream
 from harness.judge.evidence import RTP_PORT
-from harness.judge.integrity import TIMES
+from harness.judge.integrity import AUDIO
 from harness.judge.laws.law import Case, Finding, Law
 
 CLOCK: Final = 0.001
@@ -70,6 +70,6 @@ LAW = Law(
     sentence="Each phone got one well-formed stream at a steady 50 packets a second.",
     witnesses=("wire", "gateway"),
     essential=("wire",),
-    scopes=("rtp", TIMES),
+    scopes=("rtp", AUDIO),
     find=find,
 )
