@@ -25,6 +25,7 @@ PER_STREAM = 2
 
 _SYN = 0x02
 _ETHERNET_BYTES = 14
+_SOURCES_BYTES_MAX = 15 * 4
 _RTP_FIELDS = ("version", "payload_type", "marker", "sequence", "timestamp", "ssrc")
 _FIELDS = (
     "protocol",
@@ -127,6 +128,7 @@ def _sample(
 
 def _dissect(packets: Packets, rows: npt.NDArray[np.int64]) -> list[dict[str, int]]:
     # Imported late and layer by layer: scapy.all takes a second, and who only reads a capture need not pay for it.
+    from scapy import packet  # noqa: PLC0415
     from scapy.config import conf  # noqa: PLC0415
 
     conf.route_autoload = False
@@ -150,9 +152,12 @@ def _dissect(packets: Packets, rows: npt.NDArray[np.int64]) -> list[dict[str, in
             seen["tcp_flags"] = int(transport.flags) & 0xFF
             return seen
         seen["udp_length"] = max(int(transport.len) - 8, 0)
-        content: bytes = transport.payload.original
+        # Padding of the link hangs behind the last layer, which may be the UDP header.
+        content: bytes = b"" if isinstance(transport.payload, packet.Padding) else transport.payload.original
         if min(seen["udp_length"], len(content)) >= RTP_HEADER_BYTES:
-            header: Any = rtp.RTP(content)
+            # Zeros behind: scapy raises where the list of contributing sources is cut off, and only the fixed header,
+            # which is all there, is compared.
+            header: Any = rtp.RTP(content + bytes(_SOURCES_BYTES_MAX))
             names = ("version", "payload_type", "marker", "sequence", "timestamp", "sourcesync")
             seen.update(zip(_RTP_FIELDS, (int(getattr(header, name)) for name in names), strict=True))
         return seen
