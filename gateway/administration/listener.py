@@ -70,7 +70,9 @@ class _GuardedServer(TCPServer):
 
     async def protocol_send(self, event: Event) -> None:
         if not isinstance(event, RawData):
-            await super().protocol_send(event)
+            # Shielded: the end of a response cancels the task that sends it, in the middle of closing the connection.
+            with trio.CancelScope(shield=True), trio.move_on_after(WRITE_S):
+                await super().protocol_send(event)
             return
         async with self.send_lock:
             try:
