@@ -129,12 +129,23 @@ class PhoneStory:
             return None
 
     def periods(self, end_ns: int) -> list[tuple[int, int]]:
-        """When it listened: begin and end, CLOCK_MONOTONIC; one that nobody ended goes to `end_ns`."""
+        """When it was to listen to the page: begin and end, CLOCK_MONOTONIC; without an end it goes to `end_ns`.
+
+        A page ends by the gateway's own stop. Where somebody else made the phone stop, the gateway does not know and
+        goes on sending: what the phone misses by that is lost to its user.
+        """
+        ends = [stop.t_ns for stop in self.stopped if not stop.push or stop.push in self.page_pushes]
+        ends += [push.executed.t_ns for push in self.stops if push.executed is not None]
         found = []
         for begin in self.listening:
-            ends = [stop.t_ns for stop in self.stopped if stop.t_ns >= begin.t_ns]
-            found.append((begin.t_ns, min(ends, default=end_ns)))
+            if begin.push in self.page_pushes:
+                found.append((begin.t_ns, min((end for end in ends if end >= begin.t_ns), default=end_ns)))
         return found
+
+    @property
+    def stopped_by_others(self) -> bool:
+        """Whether a push that is not the page's made it stop listening."""
+        return any(stop.push and stop.push not in self.page_pushes for stop in self.stopped)
 
 
 def stories(evidence: Evidence) -> Mapping[str, PhoneStory]:

@@ -82,7 +82,8 @@ def hearing(evidence: Evidence, story: PhoneStory) -> Hearing:
         )
         state, why = Heard.FOREIGN, f"heard {' and '.join(what + ['several streams'] * several)}"
     elif expected and packets < FRACTION * expected and lost > 0:
-        state, why = Heard.PART, f"heard {packets} of {expected} packets sent while it listened"
+        state, why = Heard.PART, f"heard {packets} of {expected} packets sent while it was to listen"
+        why += "; another's push made it stop" if story.stopped_by_others else ""
     elif gap is not None and gap > GAP_MS:
         state, why = Heard.PART, f"a silence of {gap:.0f} ms within the audio"
     return Hearing(
@@ -105,11 +106,7 @@ def _is_page(story: PhoneStory, record: Record) -> bool:
 
 
 def _listened(evidence: Evidence, story: PhoneStory) -> tuple[int, int]:
-    periods = [
-        (begin, end)
-        for (begin, end), record in zip(story.periods(_end(evidence)), story.listening, strict=True)
-        if record.push in story.page_pushes
-    ]
+    periods = story.periods(_end(evidence))
     if not periods:
         return _end(evidence), _end(evidence)
     return min(begin for begin, _ in periods), max(end for _, end in periods)
