@@ -136,11 +136,11 @@ class PhoneStory:
         """
         ends = [stop.t_ns for stop in self.stopped if not stop.push or stop.push in self.page_pushes]
         ends += [push.executed.t_ns for push in self.stops if push.executed is not None]
-        found = []
-        for begin in self.listening:
-            if begin.push in self.page_pushes:
-                found.append((begin.t_ns, min((end for end in ends if end >= begin.t_ns), default=end_ns)))
-        return found
+        return [
+            (begin.t_ns, min((end for end in ends if end >= begin.t_ns), default=end_ns))
+            for begin in self.listening
+            if begin.push in self.page_pushes
+        ]
 
     @property
     def stopped_by_others(self) -> bool:
