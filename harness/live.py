@@ -34,11 +34,15 @@ class _Rate:
     """How fast a cumulative counter grows."""
 
     per_s: float = 0.0
+    peak_per_s: float = 0.0
+    """highest rate since somebody asked"""
+    total: float = 0.0
     history: deque[float] = field(default_factory=lambda: deque(maxlen=_HISTORY))
     _count: float | None = None
     _since: float = 0.0
 
     def feed(self, count: float, now: float) -> None:
+        self.total = count
         if self._count is None:
             self._count, self._since = count, now
             return
@@ -47,8 +51,14 @@ class _Rate:
             return
         # A counter that fell belongs to a part that was started again.
         self.per_s = max(0.0, count - self._count) / passed
+        self.peak_per_s = max(self.peak_per_s, self.per_s)
         self.history.append(self.per_s)
         self._count, self._since = count, now
+
+    def take_peak(self) -> float:
+        """The highest rate since the last call: a burst of half a second must not fall between two lines."""
+        peak, self.peak_per_s = self.peak_per_s, 0.0
+        return peak
 
 
 class Live:
@@ -159,7 +169,8 @@ class Live:
             ("Authentications, gateway", self._gateway, "blue"),
             ("Authentications, CallManager", self._callmanager, "dark_orange"),
         ):
-            rows.add_row(name, f"{rate.per_s:,.0f}/s", Text(sparkline(rate.history), style=style))
+            row = Text(sparkline(rate.history), style=style).append(f"  {rate.total:,.0f}", style="default")
+            rows.add_row(name, f"{rate.per_s:,.0f}/s", row)
         busy, queue = self._counter("callmanager", "busy"), self._counter("callmanager", "queue")
         rows.add_row("CallManager busy / queue", f"{busy:,.0f} / {queue:,.0f}", self._warnings())
         rows.add_row("RTP packets heard", f"{self._packets.per_s:,.0f}/s", Text(sparkline(self._packets.history)))
@@ -171,7 +182,7 @@ class Live:
         busy, queue = self._counter("callmanager", "busy"), self._counter("callmanager", "queue")
         parts = [
             f"listening {self._counter('phones', 'listening'):,.0f}/{self._phones:,}",
-            f"authentications/s gateway {self._gateway.per_s:,.0f}, CallManager {self._callmanager.per_s:,.0f}",
+            f"authentications gateway {_told(self._gateway)}, CallManager {_told(self._callmanager)}",
             f"CallManager busy {busy:,.0f}, queue {queue:,.0f}",
             f"RTP {self._packets.per_s:,.0f}/s",
             self._warnings(),
@@ -200,6 +211,12 @@ class Live:
 
     def _counter(self, part: str, name: str) -> float:
         return self._counters.get(part, {}).get(name, 0.0)
+
+
+def _told(rate: _Rate) -> str:
+    """`2,000 (up to 1,204/s)`: how many in all, and the highest rate since the last line."""
+    peak = rate.take_peak()
+    return f"{rate.total:,.0f} (up to {peak:,.0f}/s)" if peak else f"{rate.total:,.0f}"
 
 
 def sparkline(rates: "deque[float] | list[float]") -> str:

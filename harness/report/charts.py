@@ -6,7 +6,7 @@ in units of a box 440 wide and 220 high, which the page scales.
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from typing import Final
 
@@ -54,8 +54,18 @@ class Chart:
     """a level to draw across, and what it is"""
 
 
-def charts_of(timeline: Timeline, workers: int | None) -> tuple[Chart, ...]:
-    """The charts of a run's report. `workers`: CallManager's, drawn as a line where they are known."""
+def charts_of(timeline: Timeline, *, workers: int | None, queue_max: float | None) -> tuple[Chart, ...]:
+    """The charts of a run's report.
+
+    Args:
+        timeline: What happened when.
+        workers: CallManager's, drawn as a line where they are known.
+        queue_max: The run's metric of that name. It counts who stood before a request that arrived, so the line, which
+            counts all who wait, can be one higher: the legend says what the other reports say.
+    """
+    queue = _level("waiting", "callmanager", timeline.queue)
+    if queue_max:
+        queue = replace(queue, note=f"a request met at most {figures.show('callmanager.queue_max', queue_max)}")
     seconds = "seconds after Send"
     each = f"counted each {figures.number(timeline.bin_s, 2)} s"
     return (
@@ -98,7 +108,7 @@ def charts_of(timeline: Timeline, workers: int | None) -> tuple[Chart, ...]:
         Chart(
             title="CallManager: queue",
             x_label=seconds,
-            series=(_level("waiting", "callmanager", timeline.queue),),
+            series=(queue,),
         ),
     )
 

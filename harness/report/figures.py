@@ -129,6 +129,18 @@ def split_threshold(name: str) -> tuple[str, str]:
     return (found["metric"], found["expected"]) if found else (name, "")
 
 
+def bound(check: str) -> str:
+    """What a threshold expects, in its metric's unit: `< 2,000 ms`, `<= 10 %`; empty for a check that is none."""
+    metric, expected = split_threshold(check)
+    value = _bound(check)
+    if value is None:
+        return expected
+    name = unit(metric)
+    text = exact(round(value * 100, 9) if name == "%" else value)
+    relation = expected.rstrip("0123456789.eE+- ")
+    return f"{relation} {text}{'' if name in {'', '/s'} else ' '}{name}"
+
+
 def observed(check: str, value: object) -> str:
     """What a check observed, formatted as its metric; with all digits where rounding would hide why it held or not."""
     if value is None:

@@ -62,8 +62,9 @@ def page_of(result: Result) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         f"<title>{escape(result.verdict)}: {escape(result.title)}</title><style>{style}</style></head><body><main>",
         *_first_screen(result),
+        *_sentences("Not as the scenario expects", result.unexpected),
         *_open_checks(result),
-        *_blind(result),
+        *_sentences("What was blind", result.blind),
         *_charts(result),
         "<section><h2>All checks</h2>",
         *_check_table(result.checks),
@@ -135,10 +136,10 @@ def _check_table(checks: Sequence[Check]) -> Iterable[str]:
     yield "</tbody></table></div>"
 
 
-def _blind(result: Result) -> Iterable[str]:
-    if result.blind:
-        yield "<section><h2>What was blind</h2><ul>"
-        yield from (f"<li>{escape(sentence)}</li>" for sentence in result.blind)
+def _sentences(heading: str, sentences: Sequence[str]) -> Iterable[str]:
+    if sentences:
+        yield f"<section><h2>{heading}</h2><ul>"
+        yield from (f"<li>{escape(sentence)}</li>" for sentence in sentences)
         yield "</ul></section>"
 
 
@@ -149,7 +150,12 @@ def _charts(result: Result) -> Iterable[str]:
     callmanager = read_settings(result.folder).get("callmanager")
     workers = callmanager.get("workers") if isinstance(callmanager, Mapping) else None
     yield "<section><h2>What happened when</h2><div class=charts>"
-    yield from (draw(chart) for chart in charts_of(timeline, workers if isinstance(workers, int) else None))
+    charts = charts_of(
+        timeline,
+        workers=workers if isinstance(workers, int) else None,
+        queue_max=result.metrics.get("callmanager.queue_max"),
+    )
+    yield from (draw(chart) for chart in charts)
     yield "</div></section>"
 
 

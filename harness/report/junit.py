@@ -100,7 +100,8 @@ def _expectation(result: Result) -> ET.Element:
         ET.SubElement(case, "error", {"message": "nothing was judged", "type": result.verdict})
     else:
         message = f"the verdict is {result.verdict}, which is not what the scenario expects"
-        ET.SubElement(case, "failure", {"message": message, "type": result.verdict})
+        told = ET.SubElement(case, "failure", {"message": message, "type": result.verdict})
+        told.text = "\n".join(result.unexpected)
     return case
 
 

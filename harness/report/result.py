@@ -5,7 +5,7 @@ import json
 import math
 import shlex
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +19,8 @@ SCHEMA: Final = 1
 VERDICTS: Final = ("none", "pass", "inconclusive", "fail", "error")
 """From best to worst; a run has the worst of its checks."""
 
+_EXCUSED_NAMED: Final = 10
+"""Excused phones named with a check; verdict.json names all."""
 _LEDGER_BYTES: Final = 256 * 2**20
 """A ledger of a million phones: more is not one of ours, and would not fit into a page."""
 
@@ -65,6 +67,8 @@ class Result:
     """the rows of ledger.csv; a column that is empty is ``""``"""
     command: str
     """repeats the run"""
+    unexpected: tuple[str, ...]
+    """checks that did not end as the scenario expects, one sentence each"""
 
     @property
     def title(self) -> str:
@@ -87,10 +91,10 @@ class Result:
 
     @property
     def expectation(self) -> str:
-        """Empty where a pass was expected and came; else how the verdict stands to what the scenario expects."""
+        """How the verdict stands to what the scenario expects; empty where a pass was expected, come or not."""
         if self.as_expected:
             return "" if self.verdict == "pass" else "as the scenario expects"
-        return "not what the scenario expects" if self.verdict == "pass" else ""
+        return "not what the scenario expects" if self.verdict == "pass" or self.unexpected else ""
 
     @property
     def open_checks(self) -> tuple[Check, ...]:
@@ -141,11 +145,10 @@ def read_result(folder: Path) -> Result:
             checks=tuple(_check(each) for each in verdict["checks"]),
             blind=tuple(_sentence(each) for each in verdict["blind"]),
             ledger=_read_ledger(folder / LEDGER),
-            command=shlex.join(
-                ["pushlab", "run", name, "--phones", str(phones), "--seed", str(seed), "--ground", ground]
-            ),
+            command=_command(read_settings(folder), name, phones, seed, ground),
+            unexpected=tuple(figures.clean(str(each)) for each in verdict.get("unexpected") or ()),
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise ReportError(
             f"{folder / VERDICT}: not a verdict of schema {SCHEMA} ({type(error).__name__}: {error}); "
             "write it again with: pushlab judge RUN"
@@ -158,6 +161,44 @@ def read_settings(folder: Path) -> Mapping[str, Any]:
         return tomllib.loads((folder / SCENARIO).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
+
+
+def _command(settings: Mapping[str, Any], name: str, phones: int, seed: int, ground: str) -> str:
+    """The command that runs the same again, with every value that the command line had changed."""
+    resolved = settings.get("resolved", {})
+    source = Path(str(resolved.get("source") or name))
+    # A bundled scenario goes by its name, so that the command works on any machine.
+    words = ["pushlab", "run", name if source.parent.name in {"", "scenarios"} else str(source)]
+    if "csv" not in settings.get("fleet", {}):
+        words += ["--phones", str(phones)]
+    words += ["--seed", str(seed), "--ground", ground]
+    for key, origin in resolved.get("origins", {}).items():
+        if origin == "--set":
+            words += ["--set", f"{key}={_toml(_lookup(settings, key))}"]
+    return shlex.join(words)
+
+
+def _lookup(settings: Any, key: str) -> object:  # noqa: ANN401 - any node of a TOML document
+    """The value behind a dotted key; numbers enter repeated tables, names of metrics hold dots themselves."""
+    parts = key.split(".")
+    node = settings
+    while parts:
+        if isinstance(node, Mapping) and ".".join(parts) in node:
+            return node[".".join(parts)]
+        step = parts.pop(0)
+        node = node[int(step)] if isinstance(node, list) else node[step]
+    return node
+
+
+def _toml(value: object) -> str:
+    """A value as TOML on one line; texts that need no quotes go without, as on the command line."""
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{json.dumps(key)} = {_quoted(each)}" for key, each in value.items()) + " }"
+    return value if isinstance(value, str) else _quoted(value)
+
+
+def _quoted(value: object) -> str:
+    return _toml(value) if isinstance(value, Mapping) else json.dumps(value)
 
 
 def _read_verdict(file: Path) -> dict[str, Any]:
@@ -183,17 +224,27 @@ def _check(given: Mapping[str, Any]) -> Check:
         kind=figures.clean(str(given["kind"])),
         verdict=_known_verdict(given["verdict"]),
         observed=figures.observed(name, given.get("observed")),
-        expected=figures.split_threshold(name)[1] if expected is None else figures.observed(name, expected),
+        expected=figures.bound(name) if expected is None else figures.observed(name, expected),
         witnesses=tuple(figures.clean(str(each)) for each in given.get("witnesses") or ()),
-        why=figures.clean(str(given.get("why") or "")),
+        why=figures.clean(" ".join(filter(None, (str(given.get("why") or ""), _excused(given.get("excused") or ()))))),
     )
 
 
+def _excused(phones: Sequence[object]) -> str:
+    """Phones that a law leaves out because a fault of the scenario breaks it by nature: named, never silent."""
+    if not phones:
+        return ""
+    names = ", ".join(str(phone) for phone in phones[:_EXCUSED_NAMED])
+    more = f" and {len(phones) - _EXCUSED_NAMED:,} more" if len(phones) > _EXCUSED_NAMED else ""
+    return f"(excused by a fault: {names}{more})"
+
+
 def _sentence(blind: object) -> str:
-    """What was blind, as the judge wrote it: a sentence, or fields of which the values are one."""
-    if isinstance(blind, Mapping):
-        return figures.clean(": ".join(str(value) for value in blind.values()))
-    return figures.clean(str(blind))
+    """Who was blind and why, in a line; a reader of files by others takes a sentence as well."""
+    if not isinstance(blind, Mapping):
+        return figures.clean(str(blind))
+    scope = f" ({blind['scope']})" if blind.get("scope") else ""
+    return figures.clean(f"{blind.get('witness', 'a witness')}{scope}: {blind.get('why', 'no reason given')}")
 
 
 def _known_verdict(text: object) -> str:

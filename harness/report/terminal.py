@@ -35,6 +35,10 @@ def print_result(folder: Path, console: Console) -> None:
     console.print(Text(result.why))
     console.print()
     console.print(_figures(result))
+    if result.unexpected:
+        _heading(console, "Not as the scenario expects")
+        for sentence in result.unexpected:
+            console.print(Padding(Text(sentence), (0, 0, 0, 2)))
     if result.open_checks:
         _heading(console, f"Checks that are not pass ({len(result.open_checks):,} of {len(result.checks):,})")
         for check in result.open_checks:

@@ -55,6 +55,7 @@ class Timeline:
     gateway_answers_ms: Sequence[float]
     """at the phones: question to the gateway's answer"""
     callmanager_answers_ms: Sequence[float]
+    """by its own log, as the metric of that name"""
 
 
 def read_timeline(folder: Path) -> Timeline | None:
@@ -98,10 +99,11 @@ def build_timeline(records: Sequence[Mapping[str, Any]]) -> Timeline:
             arrived = (record.get("arrived_ns", record["t_ns"]) - zero) / 1e9
             at_callmanager.append(arrived)
             _occupy(record, arrived, busy, queue)
+            if record.get("answer_ms") is not None:
+                answers["callmanager"].append(float(record["answer_ms"]))
         elif source == ("phones", "authentication.answered") and record.get("answer_ms") is not None:
-            for name in ("gateway", "callmanager"):
-                if record.get("server") == servers.get(name):
-                    answers[name].append(float(record["answer_ms"]))
+            if record.get("server") == servers.get("gateway"):
+                answers["gateway"].append(float(record["answer_ms"]))
         elif source == ("phones", "stream.listening"):
             listening.append((at, 1))
         elif source == ("phones", "stream.stopped"):

@@ -28,14 +28,24 @@ def test_plain_lines_each_two_seconds_with_the_numbers() -> None:
         live.stage("playing", ends_at=112.4)
         live.update("phones", {"listening": 1000, "packets": 6.2e6}, 106.5)
     load = "CallManager busy 8, queue 120"
-    rates = f"authentications/s gateway 1,200, CallManager 8 · {load}"
+    first = "authentications gateway 2,400 (up to 1,200/s), CallManager 14 (up to 8/s)"
+    second = "authentications gateway 4,800 (up to 1,200/s), CallManager 30 (up to 8/s)"
+    third = "authentications gateway 4,800, CallManager 32 (up to 8/s)"
     assert out.getvalue().splitlines() == [
         "   0.0 s  starting the parts",
-        f"   2.0 s  listening 420/1,000 · {rates} · RTP 50,000/s",
-        f"   4.0 s  listening 900/1,000 · {rates} · RTP 50,000/s",
+        f"   2.0 s  listening 420/1,000 · {first} · {load} · RTP 50,000/s",
+        f"   4.0 s  listening 900/1,000 · {second} · {load} · RTP 50,000/s",
         "   4.0 s  playing",
-        f"   6.5 s  listening 1,000/1,000 · {rates} · RTP 400,000/s · 6 s left",
+        f"   6.5 s  listening 1,000/1,000 · {third} · {load} · RTP 400,000/s · 6 s left",
     ]
+
+
+def test_burst_between_two_lines_is_told() -> None:
+    console, out = plain()
+    with Live(console, phones=10) as live:
+        for now, count in ((0, 0), (0.25, 500), (0.5, 500), (2.0, 500)):
+            live.update("gateway", {"authentications": count}, now)
+    assert "gateway 500 (up to 2,000/s)" in out.getvalue()
 
 
 def test_quiet_says_nothing() -> None:
@@ -136,7 +146,7 @@ def test_counter_of_a_restarted_part_is_no_negative_rate() -> None:
     with Live(console, phones=10) as live:
         feed(live, 0, gateway=5000)
         feed(live, 2, gateway=10)
-    assert "gateway 0, CallManager 0" in out.getvalue()
+    assert "gateway 10, CallManager 0 ·" in out.getvalue()
 
 
 def test_words_of_a_stage_are_no_markup() -> None:

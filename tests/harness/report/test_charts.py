@@ -64,7 +64,7 @@ def test_limit_is_drawn_below_the_top() -> None:
 @pytest.mark.parametrize("workers", [None, 8])
 def test_an_empty_run_has_all_charts(workers: int | None) -> None:
     timeline = build_timeline([{"t_ns": 1, "witness": "harness", "kind": "page.requested"}])
-    charts = charts_of(timeline, workers)
+    charts = charts_of(timeline, workers=workers, queue_max=None)
     assert [chart.title for chart in charts] == [
         "Authentications per second",
         "Phones listening",

@@ -91,3 +91,20 @@ def test_cleaned_text_neither_moves_a_cursor_nor_breaks_xml(text: str) -> None:
     cleaned = figures.clean(text)
     assert all(character >= " " and not 0x7F <= ord(character) <= 0x9F for character in cleaned)
     assert figures.clean(cleaned) == cleaned
+
+
+@pytest.mark.parametrize(
+    ("check", "text"),
+    [
+        ("push.answer_ms.p99 < 2000", "< 2,000 ms"),
+        ("callmanager.authentications == 0", "== 0"),
+        ("phones.delivered_fraction == 1", "== 100 %"),
+        ("phones.delivered_fraction >= 0.99999", ">= 99.999 %"),
+        ("lateness.callmanager_model_fraction.p99 <= 0.1", "<= 10 %"),
+        ("push.per_s >= 1.5e3", ">= 1,500/s"),
+        ("every-start-stopped", ""),
+        ("callmanager.authentications == many", "== many"),
+    ],
+)
+def test_bound_reads_in_the_metrics_unit(check: str, text: str) -> None:
+    assert figures.bound(check) == text

@@ -33,7 +33,7 @@ def test_failure_names_the_phones(make_run: Callable[..., Path]) -> None:
     (failure,) = root.iter("failure")
     assert failure.attrib["message"] == "2 of 200 phones are not delivered"
     assert failure.text is not None
-    assert "observed: 99 %\nexpected: == 1\nwitnesses: gateway, phones\n" in failure.text
+    assert "observed: 99 %\nexpected: == 100 %\nwitnesses: gateway, phones\n" in failure.text
     assert "SEP001BD4000050 10.20.0.80 no_audio listened on 32674" in failure.text
     assert root.attrib["failures"] == "1"
 

@@ -40,9 +40,9 @@ def test_open_checks_come_worst_first(make_run: Callable[..., Path]) -> None:
 
 
 def test_blind_witness_in_words(make_run: Callable[..., Path]) -> None:
-    blind = ["the wire dropped 41", {"witness": "wire", "why": "its canary is missing"}]
+    blind = ["the wire dropped 41", {"witness": "wire", "scope": "rtp", "why": "its canary is missing"}]
     result = read_result(make_run(phones=5, blind=blind))
-    assert result.blind == ("the wire dropped 41", "wire: its canary is missing")
+    assert result.blind == ("the wire dropped 41", "wire (rtp): its canary is missing")
 
 
 def test_nothing_judged(make_run: Callable[..., Path]) -> None:
@@ -52,6 +52,56 @@ def test_nothing_judged(make_run: Callable[..., Path]) -> None:
 def test_not_measured_is_absent_not_zero(make_run: Callable[..., Path]) -> None:
     result = read_result(make_run(phones=5, metrics={"push.per_s": None, "rtp.lost_fraction": float("nan")}))
     assert result.show("push.per_s") == result.show("rtp.lost_fraction") == ABSENT
+
+
+def test_excused_phones_are_named(make_run: Callable[..., Path]) -> None:
+    excused = [f"SEP{number:012d}" for number in range(12)]
+    check = {"name": "x", "kind": "law", "verdict": "pass", "why": "holds", "excused": excused}
+    (told,) = read_result(make_run(phones=5, checks=[check])).checks
+    assert told.why.startswith("holds (excused by a fault: SEP000000000000, SEP000000000001,")
+    assert told.why.endswith("SEP000000000009 and 2 more)")
+
+
+def test_failure_by_other_checks_than_expected(make_run: Callable[..., Path]) -> None:
+    unexpected = ["page.listening_ms.p50 < 2000: inconclusive, expected fail"]
+    result = read_result(make_run("direct", phones=60, as_expected=False, unexpected=unexpected))
+    assert result.expectation == "not what the scenario expects"
+    assert result.unexpected == tuple(unexpected)
+
+
+def test_command_has_every_value_that_was_changed(make_run: Callable[..., Path]) -> None:
+    folder = make_run(phones=5)
+    (folder / "scenario.toml").write_text(
+        """
+        [fleet]
+        phones = 5
+        models = { CP-7960G = 1.0 }
+        [[page]]
+        audio = "two words.wav"
+        late_after_ms = 1500.0
+        [thresholds]
+        "push.answer_ms.p99" = "< 2000"
+        [resolved]
+        source = "/somewhere/scenarios/burst-offload.toml"
+        [resolved.origins]
+        "fleet.phones" = "--phones"
+        "fleet.models" = "--set"
+        "page.0.audio" = "--set"
+        "page.0.late_after_ms" = "--set"
+        "thresholds.push.answer_ms.p99" = "--set"
+        """
+    )
+    assert read_result(folder).command == (
+        "pushlab run burst-offload --phones 5 --seed 1 --ground netns --set 'fleet.models={ \"CP-7960G\" = 1.0 }' "
+        "--set 'page.0.audio=two words.wav' --set page.0.late_after_ms=1500.0 "
+        "--set 'thresholds.push.answer_ms.p99=< 2000'"
+    )
+
+
+def test_command_names_the_file_of_ones_own_scenario(make_run: Callable[..., Path]) -> None:
+    folder = make_run(phones=5)
+    (folder / "scenario.toml").write_text('[fleet]\ncsv = "site.csv"\n[resolved]\nsource = "/home/me/mine.toml"\n')
+    assert read_result(folder).command == "pushlab run /home/me/mine.toml --seed 1 --ground netns"
 
 
 def test_folder_without_verdict_says_what_to_do(tmp_path: Path) -> None:

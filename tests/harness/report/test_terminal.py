@@ -83,3 +83,9 @@ def test_colour_changes_no_word(make_run: Callable[..., Path]) -> None:
     assert "\x1b[" in coloured
     plain = re.sub(r"\x1b\[[0-9;]*m", "", coloured)
     assert [line.rstrip() for line in plain.splitlines()] == printed(folder).splitlines()
+
+
+def test_unexpected_checks_are_listed(make_run: Callable[..., Path]) -> None:
+    text = printed(make_run("direct", phones=60, as_expected=False, unexpected=["x: pass, expected fail"]))
+    assert text.lstrip().startswith("FAIL (not what the scenario expects)")
+    assert "Not as the scenario expects\n  x: pass, expected fail\n" in text
