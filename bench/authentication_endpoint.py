@@ -16,6 +16,13 @@ import sys
 import threading
 import time
 from multiprocessing.connection import Connection
+from pathlib import Path
+
+import trio
+
+from gateway.authentication import Authenticator, Decision, OwnUserMismatch, answer_request
+from gateway.phone_port import PhonePort, open_listener
+from gateway.records import Records
 
 HOST = "127.20.128.10"
 QUESTION = (
@@ -26,14 +33,6 @@ THREADS = 4
 
 
 def serve(report: Connection, events: str) -> None:
-    from pathlib import Path
-
-    import trio
-
-    from gateway.authentication import Authenticator, Decision, OwnUserMismatch, answer_request
-    from gateway.phone_port import PhonePort, open_listener
-    from gateway.records import Records
-
     authenticator = Authenticator(
         user="agpush",
         password="secret",  # noqa: S106  the bench's own

@@ -83,7 +83,8 @@ def test_all_errors_at_once_with_the_nearest_name(folder: Path) -> None:
     found = errors(
         folder,
         BASE.replace('listen = "10.20.128.10:80"', 'listne = "10.20.128.10:80"')
-        + 'own_user_mismatch = "refuze"\n[phnoes]\ncsv = "x"\n[push]\nconcurrency = 0\nsource = "here"\nconnect_s = true\n'
+        + 'own_user_mismatch = "refuze"\n[phnoes]\ncsv = "x"\n'
+        + '[push]\nconcurrency = 0\nsource = "here"\nconnect_s = true\n'
         + "[media]\nrtp_port = 32675\n",
     )
     text = "\n".join(found)

@@ -285,6 +285,6 @@ def test_page_command(tmp_path: Path, phone: PhoneThread) -> None:
     done = run(tmp_path, "page", "--config", str(path), str(tmp_path / "a.wav"), "--phones", "SEP001BD4000001")
     refused = run(tmp_path, "page", "--config", str(path), str(path))
     assert unit.end(signal.SIGTERM) == 0
-    assert (done.returncode, done.stdout.split()) == (0, "page 1: completed executed 1 phones 1".split())
+    assert (done.returncode, done.stdout.split()) == (0, ["page", "1:", "completed", "executed", "1", "phones", "1"])
     assert refused.returncode == 4
     assert "not a WAV file" in refused.stderr

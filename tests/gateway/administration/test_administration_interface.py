@@ -134,7 +134,10 @@ async def test_g8_nobody_comes_in_without_the_token(token: str | None, method: s
         assert (await unit.ask(method, path, token=token))[0] == 401
 
 
-H2C = b"GET /api/inventory HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: %s\r\n\r\n"
+H2C = (
+    b"GET /api/inventory HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\n"
+    b"Upgrade: h2c\r\nHTTP2-Settings: %s\r\n\r\n"
+)
 WEBSOCKET = (
     b"GET /api/inventory HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"

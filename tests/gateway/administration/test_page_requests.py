@@ -78,8 +78,13 @@ JSON = st.recursive(
 
 @given(JSON | st.dictionaries(st.sampled_from(["audio", "phones", "start", "start_fraction", "delivery"]), JSON))
 def test_any_document(document: object) -> None:
+    found = errors_of(document)
+    assert found is None or found
+
+
+def errors_of(document: object) -> list[str] | None:
     try:
         parse_page_request(document)
     except RequestError as error:
-        assert error.errors
-        assert error.status == 400
+        return error.errors
+    return None

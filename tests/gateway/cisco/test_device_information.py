@@ -16,7 +16,10 @@ def test_a_7940_in_latin_1() -> None:
 
 
 def test_order_and_unknown_elements_do_not_matter() -> None:
-    body = b"<DeviceInformation><x><MACAddress>junk</MACAddress></x><phoneDN/><MACAddress> 001bd4000002 </MACAddress></DeviceInformation>"
+    body = (
+        b"<DeviceInformation><x><MACAddress>junk</MACAddress></x><phoneDN/>"
+        b"<MACAddress> 001bd4000002 </MACAddress></DeviceInformation>"
+    )
     assert parse_device_information(body) == DeviceInformation(
         device_name="", mac="001BD4000002", directory_number="", model=""
     )

@@ -32,15 +32,24 @@ def test_push_is_the_golden_bytes(name: str, url: str) -> None:
     )
 )
 def test_whatever_the_url_the_phone_reads_it_back(urls: list[str]) -> None:
-    try:
-        body = execute_body(urls)
-    except ValueError as error:
-        assert "512 bytes" in str(error)
+    body = body_or_none(urls)
+    if body is None:
         return
     assert body.isascii()
     xml = parse_qs(body.decode("ascii"), strict_parsing=True)["XML"][0]
     assert len(xml.encode()) <= 512
-    assert [item.get("URL") for item in ET.fromstring(xml)] == urls
+    # A plain reader on purpose: it is the one that did not write the object.
+    assert [item.get("URL") for item in ET.fromstring(xml)] == urls  # noqa: S314  made here
+
+
+def body_or_none(urls: list[str]) -> bytes | None:
+    """None only for what exceeds 512 bytes."""
+    try:
+        return execute_body(urls)
+    except ValueError as error:
+        if "512 bytes" in str(error):
+            return None
+        raise
 
 
 @given(st.binary(max_size=600), st.sampled_from(["10.0.0.1", "10.0.0.1:18080"]))

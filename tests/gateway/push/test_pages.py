@@ -1,4 +1,5 @@
 """Whole pages in virtual time: phones and pacer in memory, slots and deadlines real."""
+# ruff: noqa: ARG002  the doubles have the signatures of what they stand for
 
 from __future__ import annotations
 

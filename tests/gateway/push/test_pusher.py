@@ -1,4 +1,7 @@
-"""Pushes over real loopback sockets to phones that do one wrong thing each. Numbers such as C3 are rows of the list of faults."""
+"""Pushes over real loopback sockets to phones that do one wrong thing each.
+
+Numbers such as C3 are rows of the list of faults.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import json
 import socket
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -42,10 +45,8 @@ class FakePhone:
                 received += data
             host, port = stream.socket.getpeername()
             self.requests.append((f"{host}:{port}", received))
-            try:
+            with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
                 await self.behaviour(stream)
-            except (trio.BrokenResourceError, trio.ClosedResourceError):
-                pass
 
 
 def whole(request: bytes) -> bool:
