@@ -1,0 +1,103 @@
+"""`pushlab phones` as a process: ready line, status, stops, exit codes."""
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+
+from emulator.fleet.command import main
+
+pytestmark = pytest.mark.real
+CODE = "import sys; from emulator.fleet.command import main; sys.exit(main(sys.argv[1:]))"
+
+
+def free_port(kind: socket.SocketKind) -> int:
+    with socket.socket(socket.AF_INET, kind) as probe:
+        probe.bind(("", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def phones(*arguments: str, port: int | None = None) -> Iterator[subprocess.Popen[str]]:
+    command = [
+        sys.executable, "-c", CODE, "--port", str(port or free_port(socket.SOCK_STREAM)),
+        "--rtp-port", str(free_port(socket.SOCK_DGRAM)), *arguments,
+    ]  # fmt: skip
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def line(process: subprocess.Popen[str]) -> dict[str, dict[str, str]]:
+    assert process.stdout is not None
+    read: dict[str, dict[str, str]] = json.loads(process.stdout.readline())
+    return read
+
+
+@pytest.mark.parametrize("how", ["SIGINT", "SIGTERM", "stdin"])
+def test_ready_serve_stop(tmp_path: Path, how: str) -> None:
+    events = tmp_path / "events.jsonl"
+    options = ["--count", "3", "--events", str(events), "--status-s", "0.05", "--stop-with-stdin"]
+    with phones(*options) as process:
+        ready = line(process)
+        assert ready["ready"] is True
+        with urlopen(ready["urls"]["phones"] + "/DeviceInformationX") as page:  # noqa: S310 - our own address
+            assert b"<HostName>SEP001BD4000001</HostName>" in page.read()
+        assert line(process) == {"status": {"pushes": 0, "authentications": 0, "listening": 0, "packets": 0}}
+        if how == "stdin":
+            assert process.stdin is not None
+            process.stdin.close()
+        else:
+            process.send_signal(getattr(signal, how))
+        assert process.wait(10) == 0
+        assert process.stderr is not None
+        assert process.stderr.read() == "3 phones have no authentication URL: they accept every push without asking\n"
+    ended = json.loads(events.read_text().splitlines()[-1])
+    assert (ended["kind"], ended["part"], ended["dropped"]) == ("part.ended", "phones", 0)
+    assert ended["cpu_s"] > 0
+    assert ended["rss_bytes"] > 0
+    assert "count" in ended["loop_lag_ms"]
+
+
+def test_a_second_fleet_on_the_same_port_ends_with_5() -> None:
+    port = free_port(socket.SOCK_STREAM)
+    with phones("--count", "1", port=port) as first:
+        assert line(first)["ready"]
+        with phones("--count", "1", port=port) as second:
+            assert second.wait(10) == 5
+            assert second.stderr is not None
+            assert f"cannot listen on 0.0.0.0:{port}: Address already in use" in second.stderr.read()
+
+
+def test_a_taken_port_ends_with_5() -> None:
+    with socket.create_server(("0.0.0.0", 0)) as taken, phones("--count", "1", port=taken.getsockname()[1]) as process:
+        assert process.wait(10) == 5
+
+
+def test_wrong_configuration_ends_with_4(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--count", "0", "--auth-url", "https://x/"]) == 4
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == [
+        "--auth-url: expected http:// and an IPv4 address",
+        "0 phones: expected 1 to 32766 in 127.20.0.0/17",
+    ]
+    assert main(["--csv", "/nowhere/roster.csv"]) == 4
+    assert main(["--count", "1", "--events", "/nowhere/events.jsonl"]) == 4
+
+
+def test_wrong_usage_ends_with_2(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 2
+    assert main(["--count", "1", "--port", "x"]) == 2
+    assert main(["--help"]) == 0
+    assert "pushlab phones" in capsys.readouterr().out
