@@ -23,6 +23,7 @@ import trio
 from emulator.engine import Answer, Request, listen, serve
 
 PORT = 18480
+RTP_PORT = 31674
 SERVER = ("127.20.128.10", 18481)
 YES = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 10\r\nConnection: close\r\n\r\nAUTHORIZED"
 
@@ -53,7 +54,7 @@ def start_fleet(phones: int, events: str) -> tuple[subprocess.Popen[str], float]
     fleet = subprocess.Popen(
         [sys.executable, "-c", "import sys; from emulator.fleet.command import main; sys.exit(main(sys.argv[1:]))",
          "--count", str(phones), "--port", str(PORT), "--auth-url", f"http://{SERVER[0]}:{SERVER[1]}/a",
-         "--rtp-port", "32674", "--events", events],
+         "--rtp-port", str(RTP_PORT), "--events", events],
         stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert fleet.stdout is not None
@@ -103,9 +104,16 @@ def main() -> None:
     parser.add_argument("--in-flight", type=int, default=200)
     parser.add_argument("--events", default="/tmp/fleet_burst.jsonl")
     arguments = parser.parse_args()
-    server = subprocess.Popen([sys.executable, __file__, "serve"], stdout=subprocess.PIPE)
-    assert server.stdout is not None
-    server.stdout.readline()
+    with subprocess.Popen([sys.executable, __file__, "serve"], stdout=subprocess.PIPE) as server:
+        try:
+            assert server.stdout is not None
+            server.stdout.readline()
+            measure(arguments)
+        finally:
+            server.terminate()
+
+
+def measure(arguments: argparse.Namespace) -> None:
     empty, _ = start_fleet(1, arguments.events)
     base = memory_of(empty.pid)
     empty.terminate()
@@ -114,7 +122,7 @@ def main() -> None:
     idle = memory_of(fleet.pid)
     print(f"start of {arguments.phones} phones: {start_s:.2f} s, {(idle - base) / arguments.phones:.0f} B/phone idle")
     addresses = [f"127.20.{n >> 8}.{n & 255}" for n in range(1, arguments.phones + 1)]
-    for url in ("RTPRx:127.0.0.1:32674", "RTPRx:Stop"):
+    for url in (f"RTPRx:127.0.0.1:{RTP_PORT}", "RTPRx:Stop"):
         cpu, begun = cpu_of(fleet.pid), time.monotonic()
         answered = trio.run(burst, addresses, url, arguments.in_flight)
         took, cpu = time.monotonic() - begun, cpu_of(fleet.pid) - cpu
@@ -125,9 +133,7 @@ def main() -> None:
         )
     fleet.terminate()
     print("exit code", fleet.wait())
-    server.terminate()
-    server.wait()
-    print(Path(arguments.events).read_text().splitlines()[-1])
+    print(*Path(arguments.events).read_text().splitlines()[-1:])
 
 
 if __name__ == "__main__":
