@@ -132,12 +132,17 @@ def report(argv: Sequence[str]) -> int:
     parser.add_argument("run", type=Path, help="a run's folder, such as runs/latest")
     arguments = parser.parse_args(argv)
     from harness.conclusion import write_reports  # noqa: PLC0415 - as above
+    from harness.report.result import ReportError  # noqa: PLC0415 - as above
 
     folder = RunFolder(path=arguments.run)
     if not folder.file("verdict.json").is_file():
         _complain(f"{arguments.run}: no verdict.json; judge the run first: pushlab judge {arguments.run}")
         return EXIT_NOTHING_JUDGED
-    write_reports(folder)
+    try:
+        write_reports(folder)
+    except ReportError as error:
+        _complain(str(error))
+        return EXIT_NOTHING_JUDGED
     _say(str(folder.file("report.html")))
     return 0
 
@@ -153,6 +158,8 @@ def compare(argv: Sequence[str]) -> int:
         "--tolerance", type=float, default=TOLERANCE, metavar="F", help="share by which B may be worse (default 0.10)"
     )
     arguments = parser.parse_args(argv)
+    if not arguments.tolerance >= 0:
+        parser.error(f"--tolerance: expected a share of 0 or more, got {arguments.tolerance:g}")
     from harness.conclusion import compare_runs  # noqa: PLC0415 - rich is only loaded to print
 
     return compare_runs(arguments.a, arguments.b, arguments.tolerance)

@@ -1,7 +1,9 @@
 """From a folder of evidence to results: verdict.json, ledger.csv, junit.xml, report.html, and the summary on screen."""
 
 import json
+import sys
 from pathlib import Path
+from typing import Final
 
 from rich.console import Console
 
@@ -9,8 +11,11 @@ from harness.judge import judge, ledger_csv
 from harness.report.compare import compare, print_comparison
 from harness.report.html import write_html
 from harness.report.junit import write_junit
+from harness.report.result import ReportError
 from harness.report.terminal import print_result
 from harness.run_folder import LEDGER, VERDICT, RunFolder
+
+EXIT_NOTHING_JUDGED: Final = 6
 
 
 def conclude(folder: RunFolder) -> int:
@@ -41,8 +46,12 @@ def compare_runs(a: Path, b: Path, tolerance: float) -> int:
     """Print two runs side by side.
 
     Returns:
-        1 where B is worse beyond the tolerance, else 0.
+        1 where B is worse beyond the tolerance, else 0; 6 where there is no result to compare.
     """
-    comparison = compare(a, b, tolerance)
+    try:
+        comparison = compare(a, b, tolerance)
+    except ReportError as error:
+        print(error, file=sys.stderr)  # noqa: T201 - this is the command's error output
+        return EXIT_NOTHING_JUDGED
     print_comparison(comparison, Console())
     return comparison.exit_code

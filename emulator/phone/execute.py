@@ -119,6 +119,13 @@ class StopReceiving:
 
 
 @dataclass(frozen=True, slots=True)
+class Press:
+    """`Key:<name>`: as if somebody pressed that key. A key that the phone lacks is silently ignored (XSI-5)."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class Invalid:
     """A URI whose name is known and whose parameters are not valid."""
 
@@ -128,9 +135,16 @@ class Unknown:
     """A URI that this emulator does not carry out."""
 
 
-Uri = Receive | StopReceiving | Invalid | Unknown
+Uri = Receive | StopReceiving | Press | Invalid | Unknown
 
 _RECEIVE: Final = re.compile(r"RTPRx:(\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3})(?::(\d{0,5}))?(?::(\d{0,3}))?(?::([012]?))?")
+
+_KEY: Final = re.compile(
+    r"Line([1-9]|[1-9]\d|1[01]\d|120)|KeyPad(\d|Star|Pound)|Soft[1-5]|VolUp|VolDwn|Speaker|Headset|Mute|Info|Messages|"
+    r"Services|Directories|Settings|Applications|Nav(Up|Dwn|Left|Right|Select)|Hold|FixedFeature3|Release|"
+    r"Session[1-6]|Feature([1-9]|[1-9]\d|1[01]\d|120)|PTT"
+)
+"""Names of keys (XSI-5, Key)."""
 
 
 def read_uri(url: str) -> Uri:
@@ -138,6 +152,8 @@ def read_uri(url: str) -> Uri:
 
     A trailing colon without a volume is taken (seen in UCM-CMD), and so is the fifth field of later phones.
     """
+    if url.startswith("Key:"):
+        return Press(url[4:]) if _KEY.fullmatch(url[4:]) else Invalid()
     if not url.startswith("RTPRx:"):
         return Unknown()
     if url == "RTPRx:Stop":

@@ -7,18 +7,18 @@ from typing import Final, Literal
 
 from emulator.phone.answer import BUSY_ERROR, INVALID_URI, PARSE_ERROR, SUCCESS, URI_NOT_FOUND, Item
 from emulator.phone.authentication import Server
-from emulator.phone.execute import Invalid, Push, Receive, StopReceiving, read_uri
+from emulator.phone.execute import Invalid, Press, Push, Receive, StopReceiving, read_uri
 from emulator.phone.model import Model
 from emulator.phone.stream import Period
 
-Action = Literal["RTPRx", "RTPRx:Stop"]
+Action = Literal["RTPRx", "RTPRx:Stop", "Key"]
 RTP_PORT: Final = 32674
 """Where the modelled gateway sends to, and what a phone chooses that is not told a port (assumed)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Something that the phone did: it began a listening period, or ended one (None: it had none to end)."""
+    """What the phone did: it began a listening period or ended one (None: it had none to end), or pressed a key (None)."""
 
     action: Action
     period: Period | None
@@ -88,6 +88,8 @@ class Phone:
             elif isinstance(uri, StopReceiving):
                 changes.append(Change("RTPRx:Stop", self.period))
                 self.period = None
+            elif isinstance(uri, Press):
+                changes.append(Change("Key", None))
             else:
                 result = INVALID_URI if isinstance(uri, Invalid) else URI_NOT_FOUND
             items.append(Item(url, *result))

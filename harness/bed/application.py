@@ -26,8 +26,8 @@ Outcome = Literal[
     "indeterminate",
 ]
 
-HARMLESS_URI: Final = "RTPRx:Stop"
-"""Authenticated like any push and without effect on a phone that hears nothing."""
+HARMLESS_URI: Final = "Key:Services"
+"""Authenticated like any push, and without effect on a stream (XSI-5, Key)."""
 CONNECT_S: Final = 3.0
 TOTAL_S: Final = 40.0
 """A phone asks for up to 10 s (assumed), twice after a redirect; CallManager's queue may be long on purpose."""

@@ -4,6 +4,7 @@ One for each clause of the capture, from a reserved address to where the clause'
 in the capture says that the tap was blind, so that nothing may be concluded from what else it did not see.
 """
 
+import contextlib
 import socket
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -69,22 +70,20 @@ async def _send(host: Host, addresses: Addresses, clause: Clause, when: When) ->
 async def _send_datagram(host: Host, source: str, target: tuple[str, int], when: When) -> tuple[str, bool]:
     with trio.socket.from_stdlib_socket(host.socket(socket.SOCK_DGRAM, source)) as sender:
         await sender.sendto(PAYLOAD + when.encode("ascii"), target)
-        return _name(sender), True
+        address, port = sender.getsockname()
+        return f"{address}:{port}", True
 
 
 async def _send_syn(host: Host, source: str, target: tuple[str, int]) -> tuple[str, bool]:
-    with trio.socket.from_stdlib_socket(host.socket(socket.SOCK_STREAM, source)) as client:
+    # By hand and not by trio's connect, which closes the socket when it is given up: the name is needed in any case.
+    with host.socket(socket.SOCK_STREAM, source) as client:
+        with contextlib.suppress(BlockingIOError):
+            client.connect(target)
+        address, port = client.getsockname()
         answered = False
         with trio.move_on_after(CONNECT_S):
-            try:
-                await client.connect(target)
-                answered = True
-            except ConnectionRefusedError:
-                # The SYN has passed the tap all the same; that nobody listens is the part's own failure.
-                answered = False
-        return _name(client), answered
+            await trio.lowlevel.wait_writable(client)
+            # A refusal is no failure here: the SYN has passed the tap; that nobody listens is the part's own trouble.
+            answered = client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0
+        return f"{address}:{port}", answered
 
-
-def _name(sock: trio.socket.SocketType) -> str:
-    address, port = sock.getsockname()
-    return f"{address}:{port}"

@@ -59,8 +59,7 @@ async def run_command(setup: Setup, told: Mapping[str, str]) -> int:
     Raises:
         BedError: it cannot be started, or does not end.
     """
-    terminal = bool(setup.command)
-    argv = setup.command or setup.scenario.gateway.command
+    argv = setup.scenario.gateway.command
     log = setup.folder.file("gateway.log")
     placed = setup.ground.host("gateway").placed(
         PartPlan(name="gateway", argv=argv, log_path=log, environment=told, speaks=False)
@@ -70,8 +69,8 @@ async def run_command(setup: Setup, told: Mapping[str, str]) -> int:
             process = await trio.lowlevel.open_process(
                 list(placed.argv),
                 stdin=subprocess.DEVNULL,
-                stdout=None if terminal else file,
-                stderr=None if terminal else file,
+                stdout=None if setup.in_terminal else file,
+                stderr=None if setup.in_terminal else file,
                 env=dict(told),
                 pass_fds=tuple(placed.pass_fds),
             )

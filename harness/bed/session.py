@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -54,20 +55,28 @@ def run_all(
         _complain(notice)
     codes = []
     for scenario, choice in zip(scenarios, chosen, strict=True):
-        code = _one(scenario, choice.ground, out=out, quiet=quiet, command=command)
+        played = _with_command(scenario, command) if command else scenario
+        code = _one(played, choice.ground, out=out, quiet=quiet, in_terminal=bool(command))
         codes.append(code)
         if code == EXIT_INTERRUPTED:
             break
     return min(codes, key=_WORST.index)
 
 
-def _one(scenario: Scenario, ground_name: str, *, out: Path, quiet: bool, command: tuple[str, ...]) -> int:
+def _with_command(scenario: Scenario, command: tuple[str, ...]) -> Scenario:
+    """The scenario with a foreign gateway, as if its file said so: a run folder then tells how to repeat the run."""
+    gateway = replace(scenario.gateway, kind="command", command=command)
+    origins = {**scenario.origins, "gateway.kind": "--set", "gateway.command": "--set"}
+    return replace(scenario, gateway=gateway, origins=origins)
+
+
+def _one(scenario: Scenario, ground_name: str, *, out: Path, quiet: bool, in_terminal: bool) -> int:
     """Run one scenario on a ground of its own; its exit code."""
     try:
         check_room(out, expected_packets(scenario))
         with stand(ground_name) as ground:  # type: ignore[arg-type] # from choose
             folder = RunFolder.create(out, scenario.name, scenario.seed, datetime.now(UTC))
-            return _run_and_judge(scenario, ground, folder, quiet=quiet, command=command)
+            return _run_and_judge(scenario, ground, folder, quiet=quiet, in_terminal=in_terminal)
     except (BedError, RosterError) as error:
         _complain(f"{scenario.name}: {error}")
         return error.exit_code
@@ -79,13 +88,12 @@ def _one(scenario: Scenario, ground_name: str, *, out: Path, quiet: bool, comman
         return EXIT_INTERRUPTED
 
 
-def _run_and_judge(
-    scenario: Scenario, ground: Ground, folder: RunFolder, *, quiet: bool, command: tuple[str, ...]
-) -> int:
+def _run_and_judge(scenario: Scenario, ground: Ground, folder: RunFolder, *, quiet: bool, in_terminal: bool) -> int:
     with Live(phones=scenario.fleet.phones, quiet=quiet) as display:
         display.stage(f"{scenario.name}: {scenario.fleet.phones:,} phones on ground {ground.name}")
         try:
-            trio.run(run, Setup(scenario=scenario, ground=ground, folder=folder, display=display, command=command))
+            setup = Setup(scenario=scenario, ground=ground, folder=folder, display=display, in_terminal=in_terminal)
+            trio.run(run, setup)
         except BaseExceptionGroup as group:
             raise _one_of(group) from group
         display.stage("judging")

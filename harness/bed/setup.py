@@ -32,13 +32,13 @@ class Setup:
     ground: Ground
     folder: RunFolder
     display: Display
-    command: tuple[str, ...] = ()
-    """`pushlab exec`: this runs in the terminal where a gateway would stand; wins over the scenario's gateway."""
+    in_terminal: bool = False
+    """Whether a foreign gateway's output goes to the terminal (`pushlab exec`) and not to gateway.log."""
 
     @property
     def foreign(self) -> bool:
         """Whether another program than our gateway pushes."""
-        return bool(self.command) or self.scenario.gateway.kind == "command"
+        return self.scenario.gateway.kind == "command"
 
     @property
     def authentication_url(self) -> str:

@@ -23,7 +23,7 @@ from harness.scenario.keys import (
     whole,
 )
 
-FAULTS: Final = ("port-blocked",)
+FAULTS: Final = ("port-blocked", "canary-blocked", "control-blocked")
 """Kinds of [[fault]] that can be run (docs/reference/faults.md)."""
 WITNESSES: Final = ("gateway", "phones", "callmanager", "wire")
 GROUNDS: Final = ("auto", "netns", "loopback", "lab")

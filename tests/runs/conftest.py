@@ -1,0 +1,100 @@
+"""Whole runs: real processes, sockets, namespaces and captures, a second of audio each."""
+
+import json
+import math
+import os
+import struct
+import subprocess
+import sys
+import wave
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.net.namespace import available
+
+RUN_LIMIT_S = 120
+RATE = 8000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """A `pushlab` that has ended."""
+
+    code: int
+    stdout: str
+    stderr: str
+    folder: Path
+    """Where its last run lies."""
+
+    @property
+    def verdict(self) -> dict[str, Any]:
+        return dict(json.loads((self.folder / "verdict.json").read_text(encoding="utf-8")))
+
+    def checks(self, verdict: str) -> set[str]:
+        """Names of the checks that have that verdict."""
+        return {check["name"] for check in self.verdict["checks"] if check["verdict"] == verdict}
+
+    def metric(self, name: str) -> float:
+        return float(self.verdict["metrics"][name])
+
+
+def command(*words: str) -> list[str]:
+    return [sys.executable, "-m", "harness.cli", *words]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pushlab:
+    """Runs the command in a folder of the test's own, with one second of audio."""
+
+    folder: Path
+    audio: Path
+
+    def __call__(self, *words: str, environment: Mapping[str, str] | None = None) -> Ended:
+        ended = subprocess.run(
+            command(*words),
+            cwd=self.folder,
+            env=os.environ | dict(environment or {}),
+            capture_output=True,
+            text=True,
+            timeout=RUN_LIMIT_S,
+            check=False,
+        )
+        return Ended(
+            code=ended.returncode, stdout=ended.stdout, stderr=ended.stderr, folder=self.folder / "runs" / "latest"
+        )
+
+    def run(self, scenario: str, *words: str, phones: int = 10) -> Ended:
+        """`pushlab run` with few phones and short audio."""
+        return self("run", scenario, "--phones", str(phones), "--set", f"page.audio={self.audio}", *words)
+
+    def variant(self, name: str, *words: str) -> Ended:
+        """`burst-offload` with one of the wrong gateways of tests/mutants."""
+        script = Path(__file__).parent.parent / "mutants" / "gateway_variant.py"
+        argv: Sequence[str] = [sys.executable, str(script), name]
+        options = ("--set", "gateway.kind=command", "--set", f"gateway.command={json.dumps(argv)}")
+        return self.run("burst-offload", *options, *words)
+
+
+@pytest.fixture
+def pushlab(tmp_path: Path) -> Pushlab:
+    audio = tmp_path / "second.wav"
+    # A rising tone: no two frames are alike, so that a frame twice or left out shows.
+    phases = [2 * math.pi * (300 * t + 200 * t * t) for t in (n / RATE for n in range(RATE))]
+    with wave.open(str(audio), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(RATE)
+        file.writeframes(b"".join(struct.pack("<h", int(12000 * math.sin(phase))) for phase in phases))
+    return Pushlab(folder=tmp_path, audio=audio)
+
+
+@pytest.fixture(scope="session")
+def netns() -> None:
+    """Skips where namespaces are forbidden, and says what would allow them."""
+    found = available()
+    if not found.possible:
+        pytest.skip(f"namespaces: {found.why}; to allow them: {found.remedy}")
