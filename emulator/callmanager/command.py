@@ -13,6 +13,7 @@ from typing import Any
 import trio
 
 from emulator import engine, server
+from emulator.callmanager.alarm import Alarm
 from emulator.callmanager.configuration import LISTEN_DEFAULT, Configuration, load, split_address
 from emulator.callmanager.service import Service, address_text, connection_limits
 from emulator.callmanager.users import Users
@@ -46,38 +47,35 @@ class _Part:
             door = None
             if configuration.administration is not None:
                 door = doors.enter_context(engine.listen(*split_address(configuration.administration)))
-            await self._serve(records, listener, door, task_status)
+            alarm = doors.enter_context(Alarm())
+            self._service = Service(configuration, self._users, records, until=alarm.until)
+            try:
+                async with trio.open_nursery() as nursery:
+                    await nursery.start(alarm.run)
+                    task_status.started(await self._open(nursery, self._service, listener, door))
+            finally:
+                self._service.write_summary()
 
-    async def _serve(
-        self,
-        records: Records,
-        listener: socket.socket,
-        door: socket.socket | None,
-        task_status: trio.TaskStatus[Mapping[str, str]],
-    ) -> None:
-        configuration = self._configuration
-        service = self._service = Service(configuration, self._users, records)
+    async def _open(
+        self, nursery: trio.Nursery, service: Service, listener: socket.socket, door: socket.socket | None
+    ) -> Mapping[str, str]:
+        """Start serving; the URLs of the ready line."""
         address = address_text(listener.getsockname()[:2])
         urls = {
             "authentication": f"http://{address}/CCMCIP/authenticate.asp",
             "authentication_jsp": f"http://{address}/ccmcip/authenticate.jsp",
         }
-        try:
-            async with trio.open_nursery() as nursery:
-                if door is not None and configuration.administration_token is not None:
-                    # Imported only where it is asked for: quart and hypercorn take half a second.
-                    from emulator.callmanager.administration import application  # noqa: PLC0415
-                    from emulator.callmanager.web import serve  # noqa: PLC0415
+        token = self._configuration.administration_token
+        if door is not None and token is not None:
+            # Imported only where it is asked for: quart and hypercorn take half a second.
+            from emulator.callmanager.administration import application  # noqa: PLC0415
+            from emulator.callmanager.web import serve  # noqa: PLC0415
 
-                    urls["administration"] = f"http://{address_text(door.getsockname()[:2])}/api/users"
-                    app = application(self._users, token=configuration.administration_token)
-                    await nursery.start(serve, app, door)
-                limits = connection_limits(configuration)
-
-                await nursery.start(partial(engine.serve, [listener], service.handle, limits=limits))
-                task_status.started(urls)
-        finally:
-            service.write_summary()
+            urls["administration"] = f"http://{address_text(door.getsockname()[:2])}/api/users"
+            await nursery.start(serve, application(self._users, token=token), door)
+        limits = connection_limits(self._configuration)
+        await nursery.start(partial(engine.serve, [listener], service.handle, limits=limits))
+        return urls
 
     def status(self) -> Mapping[str, int]:
         assert self._service is not None, "asked for only after run has started"
