@@ -18,7 +18,7 @@ RTP_PORT: Final = 32674
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What the phone did: it began a listening period or ended one (None: it had none to end), or pressed a key (None)."""
+    """What the phone did: began a listening period, ended one (None: it had none to end), or pressed a key (None)."""
 
     action: Action
     period: Period | None

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from emulator.phone.execute import (
     Invalid,
+    Press,
     Receive,
     StopReceiving,
     Unknown,
@@ -97,6 +98,8 @@ def test_deep_nesting_is_refused_at_once():
         ("RTPRx:phone:32674", Invalid()),
         ("rtprx:Stop", Unknown()),
         ("Dial:2001", Unknown()),
+        ("Key:Line120", Press("Line120")),
+        ("Key:Line121", Invalid()),
     ],
 )
 def test_uris(url: str, uri: object) -> None:
