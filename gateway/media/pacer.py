@@ -193,7 +193,7 @@ class Pacer:
     async def join(self, page: str, phones: Sequence[tuple[str, str]]) -> None:
         """Play to these phones from the frame that is due now of the first cohort.
 
-        Where the audio has ended already, or the whole page was stopped, nothing is sent.
+        Where the audio has ended already they hear it from the beginning; of a page that was stopped nothing is sent.
 
         Raises:
             PacerError: As `start`, or the page was not started yet.

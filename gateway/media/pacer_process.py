@@ -175,13 +175,12 @@ class PacerProcess:
             case "load":
                 self._load(message["page"], message["crc32"], payload)
             case "start":
-                self._known(message["page"])
-                streams = self._streams(message["phones"])
-                numbering = rtp.Numbering.draw(self._random)
-                self._schedule.start(message["page"], streams, numbering, time.monotonic_ns())
+                self._start(message)
             case "join":
                 self._known(message["page"])
-                self._schedule.join(message["page"], self._streams(message["phones"]))
+                # The end may come between the wish to join and its arrival here: then from the beginning.
+                if not self._schedule.join(message["page"], self._streams(message["phones"])):
+                    self._start(message)
             case "stop":
                 self._stop(message["page"], message["phones"])
             case "measure":
@@ -189,6 +188,12 @@ class PacerProcess:
             case other:
                 raise ValueError(f"unknown command {other!r}")
         return None
+
+    def _start(self, message: Message) -> None:
+        self._known(message["page"])
+        streams = self._streams(message["phones"])
+        numbering = rtp.Numbering.draw(self._random)
+        self._schedule.start(message["page"], streams, numbering, time.monotonic_ns())
 
     def _open(self, message: Message) -> Message:
         if message["seed"] is not None:

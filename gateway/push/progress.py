@@ -1,9 +1,9 @@
 """Who is due for what in a page. No I/O: outcomes and the time in, what to do with the audio out.
 
 `together`: the audio starts when ``start_fraction`` of the phones listen, or at the deadline, or when no more answers
-are awaited; phones that listen later join it where it is. A phone that listens only after the end hears it from the
-beginning on its own: late is better than never. `each`: every phone hears it from the beginning as soon as it
-listens.
+are awaited; phones that listen later join it where it is. A phone that listens only after the end, or so shortly before
+it that the rest says nothing, hears it from the beginning on its own: late is better than never. `each`: every phone
+hears it from the beginning as soon as it listens.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from gateway.cisco import Outcome
 from gateway.cisco.outcome import UNKNOWN_OUTCOMES
 
+JOIN_LEAST_S = 1.0
+"""A phone that would hear less of the audio than this does not join: nobody understands the last second of a page."""
 NOT_SENT = "not_sent"
 """In a page's outcomes only: phones whose push had not begun when the page was interrupted."""
 
@@ -109,7 +111,7 @@ class PageProgress:
         if self._audio_began is None:
             self._audio_began = now
             return Begin(phones)
-        if self._plan.start is Start.TOGETHER and now < self._audio_began + self._plan.duration_s:
+        if self._plan.start is Start.TOGETHER and now <= self._audio_began + self._plan.duration_s - JOIN_LEAST_S:
             return Join(phones)
         return Begin(phones)
 

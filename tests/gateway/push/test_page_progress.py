@@ -64,6 +64,16 @@ def test_a_phone_that_listens_after_the_end_hears_it_from_the_beginning() -> Non
     assert unit.due(105.0) == Begin(("p1",))
 
 
+def test_the_last_second_of_a_page_is_not_joined() -> None:
+    unit = progress(3, fraction=0.3)
+    unit.ended("p0", EXECUTED)
+    assert unit.due(100.0) == Begin(("p0",))
+    unit.ended("p1", EXECUTED)
+    assert unit.due(104.0) == Join(("p1",))
+    unit.ended("p2", EXECUTED)
+    assert unit.due(104.001) == Begin(("p2",))
+
+
 def test_each_begins_at_once() -> None:
     unit = progress(2, start=Start.EACH)
     unit.ended("p1", EXECUTED)
