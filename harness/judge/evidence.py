@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from harness.capture.pcap import CaptureError
 from harness.capture.reader import TCP, DamagedCaptureError, Packets, address, read
@@ -131,14 +132,26 @@ class Evidence:
         return frozenset(r.push for kind in kinds for r in self.records.of("harness", kind) if r.push)
 
     @cached_property
+    def outsiders_packets(self) -> int:
+        """Captured packets of control phone and canaries."""
+        packets = self.wire.packets
+        if packets is None:
+            return 0
+        return int((np.isin(packets.source, self._outside) | np.isin(packets.destination, self._outside)).sum())
+
+    @cached_property
+    def _outside(self) -> npt.NDArray[np.uint32]:
+        numbers = [int(ipaddress.IPv4Address(a)) for a in self.outsiders if _is_address(a)]
+        return np.array(numbers, np.uint32)
+
+    @cached_property
     def audio_streams(self) -> list[Stream]:
         """Streams on the wire to the audio port, canaries left out."""
         packets = self.wire.packets
         if packets is None or not len(packets):
             return []
-        numbers = [int(ipaddress.IPv4Address(a)) for a in self.outsiders if _is_address(a)]
-        outside = np.array(numbers, np.uint32)
-        rows = (packets.protocol != TCP) & ~np.isin(packets.source, outside) & ~np.isin(packets.destination, outside)
+        rows = packets.protocol != TCP
+        rows &= ~np.isin(packets.source, self._outside) & ~np.isin(packets.destination, self._outside)
         return analyse(packets, rows)
 
     @cached_property

@@ -189,10 +189,12 @@ def _capture(evidence: Evidence, _: Sequence[Row]) -> Figures:
     taps = clauses(evidence.wire.facts)
     if not taps:
         return {}
-    return {
-        f"capture.{name}": sum(value for tap in taps.values() if isinstance(value := tap.get(name), int))
-        for name in ("received", "dropped")
-    }
+
+    def total(name: str) -> int:
+        return sum(value for tap in taps.values() if isinstance(value := tap.get(name), int))
+
+    received = max(0, total("received") - evidence.outsiders_packets)
+    return {"capture.received": received, "capture.dropped": total("dropped")}
 
 
 def _schedules(evidence: Evidence, _: Sequence[Row]) -> Figures:

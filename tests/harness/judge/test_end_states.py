@@ -1,0 +1,66 @@
+from itertools import product
+
+import pytest
+
+from harness.judge.end_states import (
+    AGREES,
+    WHOSE,
+    Case,
+    EndState,
+    GatewaySays,
+    Heard,
+    PhoneTruth,
+    end_state,
+)
+from harness.scenario.metrics import END_STATES
+
+EVERY_CASE = [
+    Case(says=says, truth=truth, heard=heard, late=late)
+    for says, truth, heard, late in product(GatewaySays, PhoneTruth, Heard, (False, True))
+]
+
+
+def rows_of_the_table(case: Case) -> list[EndState]:
+    """The table of the reference page, each row by itself, written down apart from the code."""
+    away = case.truth is PhoneTruth.WEB_ACCESS_OFF and case.says in (GatewaySays.UNREACHABLE, GatewaySays.NOTHING)
+    executed = case.says is GatewaySays.EXECUTED
+    rows = {
+        EndState.WEB_ACCESS_DISABLED: away,
+        EndState.UNREACHABLE: case.says in (GatewaySays.UNREACHABLE, GatewaySays.NOTHING) and not away,
+        EndState.REFUSED_AUTHENTICATION: case.says is GatewaySays.REFUSED_AUTHENTICATION,
+        EndState.REFUSED_BUSY: case.says is GatewaySays.REFUSED_BUSY,
+        EndState.GARBLED: case.says in (GatewaySays.GARBLED, GatewaySays.REFUSED),
+        EndState.TIMED_OUT: case.says is GatewaySays.TIMED_OUT,
+        EndState.INDETERMINATE: case.says is GatewaySays.INDETERMINATE,
+        EndState.NO_AUDIO: executed and case.heard is Heard.NOTHING,
+        EndState.WRONG_AUDIO: executed and case.heard is Heard.FOREIGN,
+        EndState.PARTIAL_AUDIO: executed and case.heard is Heard.PART,
+        EndState.DELIVERED_LATE: executed and case.heard is Heard.ALL and case.late,
+        EndState.DELIVERED: executed and case.heard is Heard.ALL and not case.late,
+    }
+    return [state for state, applies in rows.items() if applies]
+
+
+def test_every_combination_has_exactly_one_state() -> None:
+    assert len(EVERY_CASE) == len(GatewaySays) * len(PhoneTruth) * len(Heard) * 2
+    for case in EVERY_CASE:
+        assert rows_of_the_table(case) == [end_state(case)], case
+
+
+def test_every_state_is_reached() -> None:
+    assert {end_state(case) for case in EVERY_CASE} == set(EndState)
+
+
+def test_the_catalogue_of_metrics_knows_the_states() -> None:
+    assert tuple(state.value for state in EndState) == END_STATES
+
+
+def test_every_state_has_an_owner_and_every_outcome_its_truths() -> None:
+    assert set(WHOSE) == set(EndState)
+    assert set(AGREES) == set(GatewaySays)
+    assert all(AGREES.values())
+
+
+@pytest.mark.parametrize("truth", sorted(set(PhoneTruth) - {PhoneTruth.EXECUTED}))
+def test_success_agrees_with_nothing_but_execution(truth: PhoneTruth) -> None:
+    assert truth not in AGREES[GatewaySays.EXECUTED]

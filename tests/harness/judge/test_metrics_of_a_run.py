@@ -1,0 +1,110 @@
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from judge_synthetic import MS, SEND, Run
+
+from harness.judge import Judgement, judge
+from harness.judge.metrics import _busy_s, _inside, _peak, distribution
+from harness.observe.records import Record
+from harness.scenario.metrics import known, names
+
+NUMBERS = st.lists(st.floats(0, 1e6, allow_nan=False), min_size=1)
+
+
+@given(NUMBERS)
+def test_percentiles_are_values_that_occurred(values: list[float]) -> None:
+    figures = distribution("x", values)
+    rounded = {round(value, 6) for value in values}
+    assert figures["x.count"] == len(values)
+    assert all(figures[f"x.{s}"] in rounded for s in ("p50", "p90", "p95", "p99", "max"))
+    assert figures["x.p50"] <= figures["x.p90"] <= figures["x.p95"] <= figures["x.p99"] <= figures["x.max"]
+    below = sum(value <= figures["x.p50"] + 1e-6 for value in values)
+    assert below >= len(values) / 2
+
+
+def test_nearest_rank() -> None:
+    figures = distribution("x", map(float, range(1, 101)))
+    assert [figures[f"x.{s}"] for s in ("p50", "p90", "p95", "p99", "max")] == [50, 90, 95, 99, 100]
+
+
+def test_nothing_measured_has_no_percentiles() -> None:
+    assert distribution("x", [None]) == {"x.count": 0}
+
+
+@given(st.lists(st.integers(0, 5_000_000_000), min_size=1, max_size=60))
+def test_the_peak_is_that_of_a_plain_loop(times: list[int]) -> None:
+    arrived = np.sort(np.array(times, np.int64))
+    plain = max(sum(start <= t < start + 1_000_000_000 for t in times) for start in times)
+    assert _peak(arrived) == plain
+
+
+@given(st.lists(st.tuples(st.integers(0, 1000), st.integers(1, 500)), min_size=1, max_size=40))
+def test_concurrency_is_that_of_a_plain_loop(stays: list[tuple[int, int]]) -> None:
+    arrived = np.sort(np.array([begin for begin, _ in stays], np.int64))
+    left = np.sort(np.array([begin + stay for begin, stay in stays], np.int64))
+    plain = max(sum(b <= t <= b + s for b, s in stays) for t, _ in stays)
+    assert _inside(arrived, left) == plain
+
+
+def _answer(begin_ms: int, wait_ms: float, answer_ms: int) -> Record:
+    fields: dict[str, object] = {"arrived_ns": begin_ms * MS, "wait_ms": wait_ms, "answer": "authorized"}
+    return Record(t_ns=(begin_ms + answer_ms) * MS, witness="callmanager", kind="x", phone="", push="", fields=fields)
+
+
+def test_busy_is_the_time_with_all_workers_busy() -> None:
+    log = [_answer(0, 0.0, 100), _answer(40, 0.0, 100), _answer(50, 50.0, 100)]
+    assert _busy_s(log, 2) == pytest.approx(0.100)
+    assert _busy_s(log, 1) == pytest.approx(0.150)
+    assert _busy_s(log, 3) == 0
+
+
+@pytest.mark.parametrize("url", ["gateway", "callmanager"])
+def test_figures_of_a_right_run(judged: Callable[[Run], Judgement], url: str) -> None:
+    figures = judged(Run(url=url)).metrics
+    assert all(known(name) for name in figures)
+    at_gateway = 6 if url == "gateway" else 0
+    assert figures["authentication.gateway"] == at_gateway
+    assert figures["callmanager.authentications"] == 6 - at_gateway
+    assert figures["phones.delivered_fraction"] == 1
+    assert figures["push.answer_ms.count"] == 6
+    assert figures["push.per_s"] == pytest.approx(3 / 0.0072, rel=1e-4)
+    assert figures["page.activation_spread_ms"] == pytest.approx(0.2)
+    assert figures["rtp.packets_expected"] == figures["rtp.packets_at_phones"] == 150
+    assert figures["rtp.lost_fraction"] == 0
+
+
+def test_every_metric_but_the_open_loads_is_measured(judged: Callable[[Run], Judgement]) -> None:
+    figures = judged(Run(url="callmanager")).metrics
+    assert {name for name in names() if name not in figures} == {
+        name for name in names() if name.startswith("lateness.load_ms")
+    }
+
+
+def test_callmanager_counts_the_largest_of_three_witnesses(judged: Callable[[Run], Judgement]) -> None:
+    run = Run()
+    run.add(SEND, "callmanager", "authentication.answered", connection="10.20.128.10:1", answer="authorized")
+    assert judged(run).metrics["callmanager.authentications"] == 1
+
+
+def test_audio_before_a_phone_listens_is_clipped(judged: Callable[[Run], Judgement]) -> None:
+    run = Run()
+    run.audio(0)[0].t_ns = SEND + 6 * MS
+    figures = judged(run).metrics
+    assert figures["rtp.clipped_ms.max"] == 20
+    assert figures["rtp.clipped_ms.p50"] == 0
+
+
+def test_a_thousand_phones_are_judged_in_two_seconds_of_processor_time(tmp_path: object) -> None:
+    """Target: 1,000 phones, 250,000 packets. Here a tenth of it, within a fifth of the time: a machine may be busy."""
+    from pathlib import Path
+    from time import process_time
+
+    assert isinstance(tmp_path, Path)
+    folder = Run(phones=100, frames=250).write(tmp_path / "run")
+    judge(folder)
+    begin = process_time()
+    assert judge(folder).verdict.text == "pass"
+    assert process_time() - begin < 0.4 * 3
