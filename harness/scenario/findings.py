@@ -32,7 +32,7 @@ class Findings:
 
     def wrong(self, path: Path, message: str) -> None:
         """Note an error at a key."""
-        origin = self.given.get(path)
+        origin = next((o for p, o in self.given.items() if p[: len(path)] == path), None)
         line = line_of(self.lines, path)
         place = origin or (f"{self.file}:{line}" if line is not None else self.file)
         self.errors.append(f"{place}: {dotted(path)}: {message}")
