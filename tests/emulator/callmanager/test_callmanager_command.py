@@ -104,6 +104,7 @@ def test_a_whole_life(tmp_path: Path, way: str):
             process.stdin = None
         else:
             process.send_signal(getattr(signal, way))
+            process.wait(timeout=10)  # before the lifeline is let go: one way to stop at a time
         code, out, err = ended(process)
     assert (code, err) == (0, "")
     records = records_of(events)

@@ -182,6 +182,18 @@ async def test_lateness_is_what_the_server_added_to_the_plan(
     assert lateness["p99"] == 0.25
 
 
+async def test_an_answer_that_is_already_overdue_is_given_at_once(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+):
+    """Service times below the time that one request takes: the plan is past before anybody can wait for it."""
+    played = Played(tmp_path, service_p50_ms=0.001, service_p99_ms=0.001)
+    times = iter(range(0, 10**9, 10**6))
+    played.service._clock_ns = lambda: next(times)
+    assert (await played.ask(asked(question()))).data.endswith(b"AUTHORIZED")
+    [record] = played.records()
+    assert record["late_ms"] > 0.9
+
+
 async def test_a_client_that_has_gone_is_recorded_and_still_takes_its_worker(
     tmp_path: Path, autojump_clock: trio.testing.MockClock
 ):
