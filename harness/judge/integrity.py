@@ -326,8 +326,8 @@ def _limit_check(limit: Threshold, verdict: Verdict, observed: float | None, wit
 
 def _fault(evidence: Evidence, kind: str) -> tuple[list[Blindness], Check]:
     """A fault that the scenario asks for must have been made."""
-    applied = [phone for phone, fault in evidence.excused.items() if fault == kind]
-    why = f"applied to {len(applied)} phones" if applied else "it was not applied"
+    applied = [r for r in evidence.records.of("harness", "fault.applied") if r.text("fault") == kind]
+    why = "; ".join(record.text("detail") for record in applied) if applied else "it was not applied"
     return [], Check(
         name=f"fault {kind} is applied",
         kind=Kind.CONTROL,

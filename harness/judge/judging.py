@@ -18,6 +18,8 @@ from harness.judge.verdict import Blindness, Check, Judgement, Kind, Verdict, me
 from harness.scenario import ScenarioError
 
 _READERS: Final = "readers-agree"
+NAMED_AS: Final = {"port-blocked": EndState.NO_AUDIO}
+"""Faults that strike phones, and the end state that their phones must have."""
 
 
 def judge(folder: Path) -> Judgement:
@@ -42,7 +44,8 @@ def judge(folder: Path) -> Judgement:
     checks = [decide(law, case, sight) for law in LAWS]
     checks += [thresholds.decide(t, metrics, sight, scenario.fleet.authentication_url) for t in scenario.thresholds]
     checks += sight.checks
-    checks += [_faults_seen(rows, evidence, kind, sight) for kind in sorted({f.kind for f in scenario.faults})]
+    kinds = sorted({fault.kind for fault in scenario.faults} & set(NAMED_AS))
+    checks += [_fault_seen(rows, evidence, kind, sight) for kind in kinds]
     checks += _readers(evidence)
     return _judgement(evidence, rows, metrics, tuple(checks), sight.blind)
 
@@ -87,10 +90,10 @@ def _unexpected(checks: tuple[Check, ...], expected: Verdict, named: tuple[str, 
     return tuple(found)
 
 
-def _faults_seen(rows: tuple[Row, ...], evidence: Evidence, kind: str, sight: Integrity) -> Check:
+def _fault_seen(rows: tuple[Row, ...], evidence: Evidence, kind: str, sight: Integrity) -> Check:
     """The ledger names exactly the phones that the fault was made for: no more, no fewer."""
     made = {phone for phone, fault in evidence.excused.items() if fault == kind}
-    named = {row.phone.name for row in rows if row.state is EndState.NO_AUDIO}
+    named = {row.phone.name for row in rows if row.state is NAMED_AS[kind]}
     wrong = sorted(made ^ named)
     blind = sight.why_blind(("phones", "gateway"), ("rtp",))
     verdict = Verdict.INCONCLUSIVE if blind else Verdict.FAIL if wrong else Verdict.PASS

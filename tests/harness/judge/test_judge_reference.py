@@ -1,0 +1,68 @@
+"""The reference pages say what the code does."""
+
+from pathlib import Path
+
+from harness.judge.end_states import AGREES, WHOSE
+from harness.judge.laws import LAWS
+from harness.judge.laws.law import Law
+from harness.judge.ledger import COLUMNS
+from harness.scenario.schema import FAULTS
+
+NONE = "\N{EN DASH}"
+REFERENCE = Path(__file__).parents[3] / "docs" / "reference"
+
+
+def page(name: str) -> str:
+    return (REFERENCE / name).read_text(encoding="utf-8")
+
+
+def row(law: Law) -> str:
+    columns = (law.witnesses, law.essential, law.scopes, sorted(law.excused))
+    return f"| `{law.name}` | {law.sentence} | " + " | ".join(", ".join(c) or NONE for c in columns) + " |"
+
+
+def test_every_law_is_listed_as_it_is() -> None:
+    text = page("laws.md")
+    for law in LAWS:
+        assert row(law) in text
+
+
+def test_the_contracts_laws_are_all_there() -> None:
+    assert [law.name for law in LAWS] == [
+        "every-phone-one-end-state",
+        "gateway-agrees-with-phones",
+        "executed-only-when-authorised",
+        "authorised-by-the-right-server",
+        "callmanager-count-agrees",
+        "audio-only-to-listeners",
+        "every-start-stopped",
+        "stream-well-formed",
+        "audio-is-the-source",
+        "no-foreign-audio",
+        "attempts-bounded",
+        "wire-agrees-with-phones",
+        "nothing-leaves-the-lab",
+    ]
+
+
+def test_every_end_state_column_and_agreement_is_listed() -> None:
+    text = page("end-states.md")
+    for state, whose in WHOSE.items():
+        line = next(line for line in text.splitlines() if line.startswith(f"| `{state.value}` |"))
+        assert line.endswith(f"| {whose or NONE} |")
+    for column in COLUMNS:
+        assert f"`{column}`" in text
+    for says, truths in AGREES.items():
+        if says.value not in ("nothing", "indeterminate", "unreachable"):
+            (line,) = [
+                line for line in text.splitlines() if line.startswith(f"| `{says.value}` |") and line.count("|") == 3
+            ]
+            assert {truth.value for truth in truths} == set(line.split("|")[2].replace("`", "").strip().split(", "))
+
+
+def test_every_fault_is_listed_with_its_excuses() -> None:
+    text = page("faults.md")
+    for fault in FAULTS:
+        (line,) = [line for line in text.splitlines() if line.startswith(f"| `{fault}` |")]
+        excused = sorted(law.name for law in LAWS if fault in law.excused)
+        assert line.endswith(f"| {', '.join(f'`{name}`' for name in excused) or NONE} |")
