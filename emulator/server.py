@@ -13,7 +13,7 @@ import signal
 import sys
 import time
 from array import array
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -23,6 +23,7 @@ import trio
 from emulator.engine import BindError
 from emulator.records import Records
 
+_STOPPING: Final = (signal.SIGINT, signal.SIGTERM)
 _LAG_INTERVAL_S: Final = 0.05
 _LAG_SAMPLES: Final = 20_000
 """Beyond it every second sample is given up, and the interval doubles: a day's run stays within 160 kB."""
@@ -132,7 +133,7 @@ def _complain(error: Exception) -> int:
 async def _main(body: Body, subject: Subject, how: Manners, records: Records) -> None:
     lag = _Lag()
     # Signals are caught before the ready line: whoever reads it may stop this part at once.
-    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+    with _ignored(_STOPPING), trio.open_signal_receiver(*_STOPPING) as signals:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_stop_on_signal, signals, nursery.cancel_scope)
             await nursery.start(records.run)
@@ -155,6 +156,21 @@ async def _main(body: Body, subject: Subject, how: Manners, records: Records) ->
         loop_lag_ms=lag.summary(),
         **dict(subject.ended()),
     )
+
+
+@contextlib.contextmanager
+def _ignored(signals: Sequence[signal.Signals]) -> Iterator[None]:
+    """Ignore signals where no receiver is open.
+
+    A receiver that closes hands what it has not delivered to the handler from before: a signal that came together with
+    the end of the lifeline would end the process before its last records.
+    """
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in signals}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _say(line: Mapping[str, object]) -> None:

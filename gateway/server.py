@@ -12,6 +12,8 @@ import socket
 import sys
 import time
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -26,6 +28,7 @@ from gateway.records import Records
 LAG_INTERVAL_S = 0.05
 LAG_SAMPLES = 100_000
 """Lags kept, the newest: 80 minutes."""
+STOPPING = (signal.SIGINT, signal.SIGTERM)
 DESCRIPTORS = 16_384
 """Wanted: pushes in flight, waiting phones and a reserve."""
 
@@ -119,9 +122,24 @@ class LoopLag:
         return {"count": len(lags), **at, "max": round(lags[-1], 3)}
 
 
+@contextmanager
+def _ignored() -> Iterator[None]:
+    """Ignore the stopping signals where no receiver is open.
+
+    A receiver that closes hands what it has not delivered to the handler from before: a signal that came together with
+    the end of the lifeline would end the process before its phones are stopped.
+    """
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in STOPPING}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 async def _wait_for_end(*, stop_with_stdin: bool) -> None:
     async with trio.open_nursery() as nursery:
-        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        with _ignored(), trio.open_signal_receiver(*STOPPING) as signals:
 
             async def on_signal() -> None:
                 async for number in signals:

@@ -150,8 +150,9 @@ class Service:
         if plan.service_ns:
             late_ns = max(0, now_ns - plan.ends_ns)
             fields["late_ms"] = round(late_ns / NS_PER_MS, 3)
-            fields["late_fraction"] = round(late_ns / plan.service_ns, 4)
-            self._late_fractions.append(late_ns / plan.service_ns)
+            late_fraction = late_ns / (plan.ends_ns - plan.arrived_ns)
+            fields["late_fraction"] = round(late_fraction, 4)
+            self._late_fractions.append(late_fraction)
         self._record(plan, fields, now_ns)
 
     def _record(self, plan: Plan, fields: dict[str, Any], now_ns: int) -> None:

@@ -68,7 +68,8 @@ def read_format(file: BinaryIO, path: Path) -> WaveFormat:
     size = os.fstat(file.fileno()).st_size
     head = file.read(12)
     if len(head) < 12 or head[:4] != b"RIFF" or head[8:12] != b"WAVE":
-        got = "an empty file" if not head else f"a file that begins with {head[:12]!r}"
+        # Never the bytes themselves: whoever may name a file could read the beginning of any file, of a password too.
+        got = "an empty file" if not head else "a file that begins otherwise"
         raise AudioError(
             "not a WAV file",
             where=str(path),

@@ -1,7 +1,9 @@
 """A session: the scenarios of one command, one after the other, on the ground they need, judged as they end."""
 
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -89,7 +91,7 @@ def _one(scenario: Scenario, ground_name: str, *, out: Path, quiet: bool, in_ter
 
 
 def _run_and_judge(scenario: Scenario, ground: Ground, folder: RunFolder, *, quiet: bool, in_terminal: bool) -> int:
-    with Live(phones=scenario.fleet.phones, quiet=quiet) as display:
+    with _terminated_as_interrupted(), Live(phones=scenario.fleet.phones, quiet=quiet) as display:
         display.stage(f"{scenario.name}: {scenario.fleet.phones:,} phones on ground {ground.name}")
         try:
             setup = Setup(scenario=scenario, ground=ground, folder=folder, display=display, in_terminal=in_terminal)
@@ -101,6 +103,16 @@ def _run_and_judge(scenario: Scenario, ground: Ground, folder: RunFolder, *, qui
     if not quiet:
         show(folder)
     return code
+
+
+@contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """Let SIGTERM end a run as Ctrl-C does: parts stopped in order, evidence kept. trio knows when that is safe."""
+    before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _one_of(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -70,6 +70,8 @@ def parse(text: str, path: Path, overrides: Overrides = (), *, files: bool) -> S
         raw: dict[str, Any] = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ScenarioError((f"{path}: not TOML: {error}",)) from None
+    # A run folder's scenario can be run again: what it says of versions and origins is of the run before.
+    raw.pop("resolved", None)
     return build(raw, text, path, overrides, files=files)
 
 

@@ -182,6 +182,20 @@ async def test_lateness_is_what_the_server_added_to_the_plan(
     assert lateness["p99"] == 0.25
 
 
+async def test_lateness_is_a_share_of_waiting_and_service_together(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+):
+    """What counts is how far the answer time is off: 25 ms matter little to a phone that waited a long time."""
+    played = Played(tmp_path)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(lambda: played.ask(asked(question())))
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.start_soon(lambda: played.ask(asked(question()), send_s=0.025))
+    _, second = played.records()
+    assert (second["wait_ms"], second["service_ms"], second["late_ms"]) == (100.0, 100.0, 25.0)
+    assert second["late_fraction"] == 0.125
+
+
 async def test_an_answer_that_is_already_overdue_is_given_at_once(
     tmp_path: Path, autojump_clock: trio.testing.MockClock
 ):

@@ -152,7 +152,7 @@ GOOD = riff(fmt(), chunk(b"data", pcm(range(160))))
     ("content", "what", "got"),
     [
         (b"", "not a WAV file", "an empty file"),
-        (b"ID3\x03 this is an MP3", "not a WAV file", "begins with b'ID3"),
+        (b"ID3\x03 this is an MP3", "not a WAV file", "begins otherwise"),
         (GOOD[:-10], "truncated", "310"),
         (GOOD[:30], "truncated", "10"),
         (riff(fmt()), "truncated", "none"),

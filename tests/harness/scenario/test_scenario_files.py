@@ -279,6 +279,14 @@ def test_bundled_scenarios_survive_being_written(tmp_path: Path, name: str) -> N
     assert "phones = 50  # --phones" in text
 
 
+def test_a_run_folders_scenario_can_be_run_again(tmp_path: Path) -> None:
+    scenario = load("burst-offload", {"--phones": "50"})
+    path = tmp_path / "scenario.toml"
+    write_resolved(scenario, path, {}, {})
+    again = load(str(path))
+    assert (again.fleet, again.gateway, again.pages) == (scenario.fleet, scenario.gateway, scenario.pages)
+
+
 def test_every_bundled_scenario_says_its_purpose_and_sources() -> None:
     found = bundled()
     assert [name for name, _, _ in found] == [

@@ -1,0 +1,97 @@
+"""Every command that the documents show is run, in order, in a folder of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from harness.net.namespace import available
+
+pytestmark = [pytest.mark.real, pytest.mark.slow]
+
+ROOT: Final = Path(__file__).parent.parent.parent
+DOCUMENTS: Final = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+LEFT_OUT: Final = {
+    "docs/reference/shown.md": "its lines are the project's own checks, run by the tests that they name",
+    "your-pager": "the reader's own program",
+    "pushlab COMMAND": "a pattern",
+    "FILE": "the reader's own file",
+    "SCENARIO": "a pattern",
+    "RUN": "a pattern",
+    "[": "a synopsis",
+    "...": "a synopsis",
+}
+SERVERS: Final = ("pushlab phones", "pushlab callmanager", "pushlab gateway serve", "pushlab capture")
+EXPECTED_CODES: Final = {"pushlab compare runs/burst-direct/latest runs/burst-offload/latest": {0, 1}}
+"""Where the document itself says that the code depends on what was run before."""
+READY_S: Final = 30
+COMMAND_S: Final = 180
+
+
+def commands(document: Path) -> list[str]:
+    """The `pushlab` and `curl` commands in a document's code blocks, continued lines joined."""
+    found = []
+    text = document.read_text(encoding="utf-8")
+    for block in re.findall(r"^```(?:sh|console)?\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
+        joined = block.replace("\\\n", " ")
+        found += [line.strip().removeprefix("$ ") for line in joined.splitlines()]
+    return [
+        line.partition("    #")[0].strip()
+        for line in found
+        if line.startswith(("pushlab ", "curl ")) and not any(word in line for word in LEFT_OUT)
+    ]
+
+
+WITH_COMMANDS: Final = [
+    document for document in DOCUMENTS if str(document.relative_to(ROOT)) not in LEFT_OUT and commands(document)
+]
+
+
+def test_there_are_examples() -> None:
+    assert {"first-run.md", "test-your-own-gateway.md", "exec.md"} <= {document.name for document in WITH_COMMANDS}
+
+
+@pytest.mark.parametrize("document", WITH_COMMANDS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_examples(document: Path, tmp_path: Path) -> None:
+    found = available()
+    if not found.possible:
+        pytest.skip(f"namespaces: {found.why}; to allow them: {found.remedy}")
+    if any(line.startswith("curl") for line in commands(document)) and shutil.which("curl") is None:
+        pytest.skip("curl is not installed (Debian: apt-get install curl)")
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    servers: list[subprocess.Popen[str]] = []
+    try:
+        for line in commands(document):
+            if line.startswith(SERVERS):
+                server = subprocess.Popen(
+                    ["bash", "-c", f"exec {line}"], cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True
+                )
+                servers.append(server)
+                assert server.stdout is not None
+                assert json.loads(server.stdout.readline())["ready"] is True, line
+                continue
+            ended = subprocess.run(
+                ["bash", "-c", line],
+                cwd=tmp_path,
+                env=environment,
+                capture_output=True,
+                text=True,
+                timeout=COMMAND_S,
+                check=False,
+            )
+            # `exec` judges a run in which one phone was pushed by hand: whatever the verdict, it must be one.
+            codes = {0, 1, 3} if line.startswith("pushlab exec") else EXPECTED_CODES.get(line, {0})
+            assert ended.returncode in codes, f"{line}\n{ended.stdout}{ended.stderr}"
+    finally:
+        for server in servers:
+            server.send_signal(signal.SIGTERM)
+            server.communicate(timeout=READY_S)

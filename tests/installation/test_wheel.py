@@ -1,0 +1,45 @@
+"""The wheel in an empty environment outside the clone: all that travels is there."""
+
+import shutil
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import pytest
+
+from harness.net.namespace import available
+
+pytestmark = [pytest.mark.real, pytest.mark.slow]
+
+ROOT = Path(__file__).parent.parent.parent
+INSTALL_S = 300
+RUN_S = 120
+
+
+def _run(*argv: str | Path, cwd: Path, limit_s: int = INSTALL_S) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(argv, cwd=cwd, capture_output=True, text=True, timeout=limit_s, check=False)
+
+
+def test_the_wheel_runs_a_bundled_scenario(tmp_path: Path) -> None:
+    found = available()
+    if not found.possible:
+        pytest.skip(f"namespaces: {found.why}; to allow them: {found.remedy}")
+    source = tmp_path / "source"
+    shutil.copytree(ROOT, source, ignore=shutil.ignore_patterns(".venv", ".git", "runs", "*cache*", "__pycache__"))
+    built = _run(sys.executable, "-m", "pip", "wheel", "--no-deps", "-w", tmp_path, source, cwd=tmp_path)
+    assert built.returncode == 0, built.stderr
+    (wheel,) = tmp_path.glob("pushlab-*.whl")
+    place = tmp_path / "empty"
+    place.mkdir()
+    venv.create(place / "venv", with_pip=True)
+    installed = _run(place / "venv/bin/python", "-m", "pip", "install", "-q", wheel, cwd=place)
+    assert installed.returncode == 0, installed.stderr
+    pushlab = place / "venv/bin/pushlab"
+    listed = _run(pushlab, "scenarios", cwd=place, limit_s=RUN_S)
+    assert "burst-offload" in listed.stdout
+    ended = _run(pushlab, "run", "burst-offload", "--phones", "50", cwd=place, limit_s=RUN_S)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert (place / "runs/latest/report.html").is_file()
+    names = _run(place / "venv/bin/python", "-m", "zipfile", "-l", wheel, cwd=place).stdout
+    assert "tests/" not in names
