@@ -262,6 +262,14 @@ def test_a_late_phone_is_delivered_late(judged: Judged) -> None:
     assert found.metrics["page.listening_ms.p50"] == pytest.approx(3010.1)
 
 
+def test_with_a_foreign_gateway_send_is_when_its_page_started(judged: Judged) -> None:
+    run = Run()
+    run.records.remove(run.one("harness", "page.requested"))
+    found = judged(run)
+    assert found.outcomes == {"delivered": 3}
+    assert found.metrics["page.listening_ms.p50"] == pytest.approx(9.1)
+
+
 def test_records_may_be_unpacked(tmp_path: Path) -> None:
     folder = Run().write(tmp_path / "run")
     events = folder / "events.jsonl.gz"
