@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from harness.report import figures
 from harness.run_folder import LEDGER, SCENARIO, VERDICT
+from harness.scenario.lines import parts_of
 
 SCHEMA: Final = 1
 """The only schema of verdict.json there is."""
@@ -174,13 +175,15 @@ def _command(settings: Mapping[str, Any], name: str, phones: int, seed: int, gro
     words += ["--seed", str(seed), "--ground", ground]
     for key, origin in resolved.get("origins", {}).items():
         if origin == "--set":
-            words += ["--set", f"{key}={_toml(_lookup(settings, key))}"]
+            # Without the quotes around a metric's name: `--set` takes it as it is.
+            plain = ".".join(parts_of(key))
+            words += ["--set", f"{plain}={_toml(_lookup(settings, key))}"]
     return shlex.join(words)
 
 
 def _lookup(settings: Any, key: str) -> object:  # noqa: ANN401 - any node of a TOML document
-    """The value behind a dotted key; numbers enter repeated tables, names of metrics hold dots themselves."""
-    parts = key.split(".")
+    """The value behind a dotted key; numbers enter repeated tables, names of metrics hold dots, quoted or not."""
+    parts = list(parts_of(key))
     node = settings
     while parts:
         if isinstance(node, Mapping) and ".".join(parts) in node:

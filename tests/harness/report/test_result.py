@@ -88,7 +88,7 @@ def test_command_has_every_value_that_was_changed(make_run: Callable[..., Path])
         "fleet.models" = "--set"
         "page.0.audio" = "--set"
         "page.0.late_after_ms" = "--set"
-        "thresholds.push.answer_ms.p99" = "--set"
+        'thresholds."push.answer_ms.p99"' = "--set"
         """
     )
     assert read_result(folder).command == (
