@@ -137,7 +137,9 @@ class Unknown:
 
 Uri = Receive | StopReceiving | Press | Invalid | Unknown
 
-_RECEIVE: Final = re.compile(r"RTPRx:(\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3})(?::(\d{0,5}))?(?::(\d{0,3}))?(?::([012]?))?")
+_RECEIVE: Final = re.compile(
+    r"RTPRx:(\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3})(?::(\d{0,5}))?(?::(\d{0,3}))?(?::([012]?))?", re.ASCII
+)
 
 _KEY: Final = re.compile(
     r"Line([1-9]|[1-9]\d|1[01]\d|120)|KeyPad(\d|Star|Pound)|Soft[1-5]|VolUp|VolDwn|Speaker|Headset|Mute|Info|Messages|"
