@@ -170,7 +170,7 @@ async def _report(gateway: Gateway, interval_s: float) -> None:
 def _print(document: dict[str, object] | dict[str, dict[str, int]]) -> None:
     """One line on stdout. A reader that went away ends the lines, not the gateway."""
     try:
-        print(json.dumps(document), flush=True)  # noqa: T201  the interface of parts.md
+        print(json.dumps(document), flush=True)  # noqa: T201  the interface of docs/design/parts.md
     except OSError:
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123  for the rest of the process
 

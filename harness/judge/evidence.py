@@ -24,7 +24,7 @@ EVENTS: Final = "events.jsonl.gz"
 CAPTURE: Final = "capture.pcap.gz"
 CAPTURE_FACTS: Final = "capture.json"
 RTP_PORT: Final = 32674
-"""Port of pushed audio (application-gateway reference, row 1)."""
+"""Port of pushed audio (Citrix CTX111243)."""
 IN_FLIGHT_NS: Final = 50_000_000
 """A packet may be on its way for this long when a phone stops listening: two packet times and a busy machine."""
 MAX_FACTS_BYTES: Final = 2**24
