@@ -1,7 +1,9 @@
 """What happens while the parts stand: faults, the positive control, pages, and other applications' pushes."""
 
+import hashlib
 import random
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Final
 
 import trio
@@ -46,7 +48,14 @@ def describe(setup: Setup, roster: Roster, writer: EventWriter) -> None:
         authentication_url=setup.authentication_url,
         control_phone=roster.control.device_name if roster.control else None,
         reserved=[addresses.canary_source, addresses.canary_phone],
+        # What is judged again later is held against the same recording or against none.
+        audio_sha256=_digest(setup.scenario.pages[0].audio_path),
     )
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def apply_faults(setup: Setup, roster: Roster, writer: EventWriter) -> None:
