@@ -24,7 +24,7 @@ from hypercorn.utils import wrap_app
 from quart_trio import QuartTrio
 
 READ_S = 10.0
-"""Between two pieces of a request."""
+"""Between two pieces of a request. Not for its answer: reading an inventory takes as long as the slowest phones."""
 HEAD_S = 5
 """For a request's head, and for a connection that says nothing."""
 WRITE_S = 5.0
@@ -34,6 +34,7 @@ CONNECTION_S = 600.0
 MAX_CONNECTIONS = 100
 """Those who page are few; the rest of the descriptors is the phones'."""
 MAX_HEAD = 16 * 1024
+RECEIVE_BYTES = 64 * 1024
 
 _log = logging.getLogger("gateway.administration")
 
@@ -46,8 +47,13 @@ class _PlainProtocol(H11Protocol):
     """HTTP/1 and nothing else."""
 
     async def _check_protocol(self, event: h11.Request) -> None:
-        asks = any(name.lower() == b"upgrade" for name, _ in event.headers)
-        if asks or event.http_version not in (b"1.0", b"1.1") or event.method in (b"PRI", b"CONNECT"):
+        names = {name.lower() for name, _ in event.headers}
+        if (
+            b"upgrade" in names
+            or {b"content-length", b"transfer-encoding"} <= names  # two ends: h11 takes one, others the other
+            or event.http_version not in (b"1.0", b"1.1")
+            or event.method in (b"PRI", b"CONNECT")
+        ):
             await self._send_error_response(400)
             raise _ForeignProtocolError
 
@@ -55,7 +61,7 @@ class _PlainProtocol(H11Protocol):
 class _GuardedServer(TCPServer):
     async def _read_data(self) -> None:
         wrapper = self.protocol
-        wrapper.protocol = _PlainProtocol(
+        plain = wrapper.protocol = _PlainProtocol(
             wrapper.app,
             wrapper.config,
             wrapper.context,
@@ -66,7 +72,17 @@ class _GuardedServer(TCPServer):
             wrapper.server,
             wrapper.send,
         )
-        await super()._read_data()
+        while True:
+            answering = plain.connection.their_state in (h11.DONE, h11.MUST_CLOSE)
+            try:
+                with trio.fail_after(CONNECTION_S if answering else READ_S):
+                    data = await self.stream.receive_some(RECEIVE_BYTES)
+            except (trio.ClosedResourceError, trio.BrokenResourceError, trio.TooSlowError):
+                break
+            await wrapper.handle(RawData(bytes(data)))
+            if not data:
+                break
+        await wrapper.handle(Closed())
 
     async def protocol_send(self, event: Event) -> None:
         if not isinstance(event, RawData):
@@ -85,7 +101,6 @@ class _GuardedServer(TCPServer):
 async def serve_administration(application: QuartTrio, listener: socket.socket) -> None:
     """Serve ``application`` on a listening socket until cancelled. Takes the socket over."""
     config = Config()
-    config.read_timeout = int(READ_S)
     config.keep_alive_timeout = HEAD_S
     config.h11_max_incomplete_size = MAX_HEAD
     config.include_server_header = False

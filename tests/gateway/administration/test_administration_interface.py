@@ -37,6 +37,7 @@ class Service:
     def __init__(self) -> None:
         self.wishes: list[PageRequest] = []
         self.pages = {"1": KnownPage()}
+        self.reading_s = 0.0
 
     async def request_page(self, wish: PageRequest) -> str:
         if wish.phones is not None:
@@ -50,6 +51,7 @@ class Service:
         return self.pages.get(number)
 
     async def read_inventory(self) -> dict[str, int]:
+        await trio.sleep(self.reading_s)
         return {"read": 3}
 
     def inventory(self) -> Sequence[dict[str, object]]:
@@ -173,6 +175,10 @@ def h2_request(path: bytes) -> bytes:
         b"GET http://[ HTTP/1.1\r\nHost: [\r\nConnection: close\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"a" * 20_000,
         b"\x16\x03\x01\x02\x00\x01\x00",
+        (
+            b"GET /api/inventory HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer a-token\r\nContent-Length: 5\r\n"
+            b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n0\r\n\r\n"
+        ),
         b"POST /api/pages HTTP/1.1\r\nHost: a\r\nContent-Length: 100000000\r\nConnection: close\r\n\r\nabc",
     ],
 )
@@ -184,6 +190,15 @@ async def test_no_request_ends_the_process(data: bytes, monkeypatch: pytest.Monk
         assert b" 101 " not in answer[:20]
         assert not answer.startswith(b"HTTP/1.1 200")
         assert await unit.alive()
+
+
+async def test_an_answer_may_take_longer_than_a_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "READ_S", 0.1)
+    monkeypatch.setattr(module, "HEAD_S", 0.1)
+    async with interface() as unit:
+        unit.service.reading_s = 0.5
+        assert await unit.ask("POST", "/api/inventory/read") == (200, {"outcomes": {"read": 3}})
+        assert await unit.ask("POST", "/api/inventory/read", b"{}") == (200, {"outcomes": {"read": 3}})
 
 
 async def test_connections_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
