@@ -83,18 +83,16 @@ class Page:
         self._stopping = trio.CancelScope(shield=True)
         self._interrupted = False
         self._ended = trio.Event()
+        self._final_outcomes: dict[str, int] = {}
+        self.size = len(plan.phones)
+        """Number of phones."""
         self.state: State = "starting"
         self.reason: Reason | None = None
 
     @property
     def outcomes(self) -> dict[str, int]:
         """Outcome of the start push to count, so far."""
-        return self._progress.final_outcomes() if self.state == "ended" else self._progress.outcomes()
-
-    @property
-    def size(self) -> int:
-        """Number of phones."""
-        return len(self._plan.phones)
+        return self._final_outcomes if self.state == "ended" else self._progress.outcomes()
 
     def interrupt(self) -> None:
         """End the page now: silence first, then every phone is told to stop."""
@@ -203,7 +201,10 @@ class Page:
             self.reason = "interrupted"
         else:
             self.reason = "failed" if broken or not self._progress.listening else "completed"
+        self._final_outcomes = self._progress.final_outcomes()
         self.state = "ended"
+        # Ended pages are kept for those who ask: their results, not 10,000 phones and ten minutes of audio (6 MB) each.
+        del self._plan, self._phones, self._audio, self._progress
         self._records.write("page.ended", page=self._number, reason=self.reason, outcomes=self.outcomes)
         self._ended.set()
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
@@ -312,3 +313,15 @@ async def test_two_pages_share_the_slots(tmp_path: Path, autojump_clock: object)
         nursery.start_soon(second.page.run)
     assert first.phones.peak == 20
     assert first.page.outcomes == second.page.outcomes == {"executed": 50}
+
+
+async def test_an_ended_page_keeps_its_result_and_nothing_large(tmp_path: Path, autojump_clock: object) -> None:
+    stage = Stage(tmp_path, [healthy, absent, hung] * 100)
+    await stage.page.run()
+    assert (stage.page.size, sum(stage.page.outcomes.values())) == (300, 300)
+    stage.page.interrupt()
+    assert stage.page.reason == "completed"
+    own = [value for value in vars(stage.page).values() if value not in (stage.phones, stage.pacer, stage.records)]
+    kept = gc.get_referents(*own)
+    assert AUDIO not in own
+    assert not any("SEP000000000001" in each for each in kept if isinstance(each, dict | set | tuple | list))
