@@ -316,17 +316,32 @@ def _is_own_port(url: SplitResult, port: int, listen: Endpoint, source: str | No
     if port != listen.port:
         return False
     host = (url.hostname or "").rstrip(".").lower()
+    if host == socket.gethostname().lower():
+        return True
+    own = _plain_address(listen.host)
+    for target in _addresses(host):
+        if target == own or target.is_unspecified:
+            return True
+        if own is not None and own.is_unspecified and (str(target) == source or _is_local(str(target))):
+            return True
+    return False
+
+
+def _addresses(host: str) -> tuple[ipaddress.IPv4Address | ipaddress.IPv6Address, ...]:
+    """What a URL's host certainly means, without looking it up."""
     if host == "localhost" or host.endswith(".localhost"):
-        host = "127.0.0.1"
-    elif host == socket.gethostname().lower():
-        return True
-    if not _is_address(host):
-        return False
-    target = ipaddress.ip_address(host)
-    own = ipaddress.ip_address(listen.host)
-    if target == own or target.is_unspecified:
-        return True
-    return own.is_unspecified and (host == source or _is_local(host))
+        return ipaddress.IPv4Address("127.0.0.1"), ipaddress.IPv6Address("::1")
+    address = _plain_address(host)
+    return (address,) if address is not None else ()
+
+
+def _plain_address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """An address, however it is written: 127.1, 0x7f000001 and ::ffff:127.0.0.1 are all 127.0.0.1."""
+    try:
+        address = ipaddress.ip_address(host if ":" in host else socket.inet_aton(host))
+    except (OSError, ValueError):
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
 
 
 def _is_local(host: str) -> bool:

@@ -117,6 +117,8 @@ class PhonePort:
                 _log.warning("no more connections can be accepted: %s", errno.errorcode.get(error.errno, "?"))
                 self._make_room()
                 return False
+            # A port that listens on :: sees phones as ::ffff:10.20.0.1; they and the configuration do not.
+            peer = (peer[0].removeprefix("::ffff:"), peer[1])
             try:
                 self._begin(connection, peer, nursery)
             except Exception as error:  # noqa: BLE001  one connection's trouble is never the port's

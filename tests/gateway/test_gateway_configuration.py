@@ -148,6 +148,12 @@ def test_not_toml(folder: Path) -> None:
         ("0.0.0.0:8080", "http://0.0.0.0:8080/x"),
         ("[::]:8080", "http://[::1]:8080/x"),
         ("0.0.0.0:443", "https://127.0.0.1/x"),
+        ("127.0.0.1:8080", "http://[::ffff:127.0.0.1]:8080/x"),
+        ("[::ffff:127.0.0.1]:8080", "http://127.0.0.1:8080/x"),
+        ("127.0.0.1:8080", "http://127.1:8080/x"),
+        ("127.0.0.1:8080", "http://2130706433:8080/x"),
+        ("127.0.0.1:8080", "http://0x7f.0.0.1:8080/x"),
+        ("[::1]:8080", "http://localhost:8080/x"),
     ],
 )
 def test_b17_a_callmanager_url_that_is_the_gateway_itself(folder: Path, listen: str, url: str) -> None:

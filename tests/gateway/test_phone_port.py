@@ -82,8 +82,8 @@ async def read_all(stream: trio.SocketStream) -> bytes:
 
 
 @asynccontextmanager
-async def door(networks: tuple[Network, ...] = ()) -> AsyncIterator[Door]:
-    with open_listener(ADDRESS, 0) as listener:
+async def door(networks: tuple[Network, ...] = (), listen: str = ADDRESS) -> AsyncIterator[Door]:
+    with open_listener(listen, 0) as listener:
         unit = Door(listener.getsockname()[1])
         port = PhonePort(listener=listener, respond=unit.respond, observe=unit.observe, networks=networks)
         with trio.fail_after(15):
@@ -207,6 +207,14 @@ async def test_phones_from_elsewhere_are_not_looked_at() -> None:
         assert unit.answers == [("rejected", unit.answers[0][1])]
     async with door((ip_network("127.0.0.0/8"),)) as unit:
         assert await unit.alive()
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this system has no sockets for IPv4 and IPv6 together")
+async def test_a_port_on_all_addresses_of_both_kinds_knows_phones_by_their_own() -> None:
+    async with door((ip_network("127.0.0.0/8"),), listen="::") as unit:
+        assert await unit.alive()
+        (_, connection) = unit.answers[0]
+        assert connection.startswith("127.0.0.1:")
 
 
 async def test_a_defect_of_ours_is_an_answer_and_its_text_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
