@@ -50,12 +50,12 @@ class Integrity:
         if needed and not there:
             return f"the scenario has no witness {' or '.join(needed)}"
         asked = set(scopes)
-        reasons = [
-            f"{b.witness} is blind: {b.why}"
-            for b in self.blind
-            if (b.witness in there or b.scope == AUDIO) and (not b.scope or b.scope in asked)
+        matters = [
+            b for b in self.blind if (b.witness in there or b.scope == AUDIO) and (not b.scope or b.scope in asked)
         ]
-        return "; ".join(reasons)
+        # Of a witness that saw nothing at all, the rest follows from that.
+        wholly = {b.witness for b in matters if not b.scope}
+        return "; ".join(f"{b.witness} is blind: {b.why}" for b in matters if not b.scope or b.witness not in wholly)
 
 
 def integrity(evidence: Evidence, metrics: Mapping[str, float | int]) -> Integrity:
@@ -320,7 +320,7 @@ def _limit(
     elif limit.holds(observed):
         return [], _limit_check(limit, Verdict.PASS, observed, witness, "kept")
     else:
-        why = f"{limit.metric} is {observed:.6g}, the limit is {limit.expression}"
+        why = f"it is {observed:.6g}"
     if limit.metric == "capture.dropped" and observed is not None:
         # Which tap dropped is known, and that tap alone is blind (`_wire_whole`).
         return [], _limit_check(limit, Verdict.INCONCLUSIVE, observed, witness, why)

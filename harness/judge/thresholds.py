@@ -53,7 +53,7 @@ def decide(
     elif observed is not None and threshold.holds(observed):
         verdict, why = Verdict.PASS, "holds"
     else:
-        verdict, why = Verdict.FAIL, f"{threshold.metric} is {_shown(observed)}, to be {threshold.expression}"
+        verdict, why = Verdict.FAIL, f"it is {_shown(observed)}"
     return Check(
         name=threshold.name, kind=Kind.THRESHOLD, verdict=verdict, observed=observed, witnesses=witnesses, why=why
     )

@@ -59,14 +59,18 @@ def test_nothing_is_left_behind(tmp_path: Path, ground: str, how: signal.Signals
     )
     assert run.stderr is not None
     said = ""
-    for line in run.stderr:
-        said += line
-        if "playing" in line:
-            break
-    assert "playing" in said, said
-    assert len(_of_this_run(mark)) >= 5
-    run.send_signal(how)
-    run.communicate(timeout=60)
+    try:
+        for line in run.stderr:
+            said += line
+            if "playing" in line:
+                break
+        if ground == "loopback" and "EADDRINUSE" in said:
+            pytest.skip(f"another program of this machine has the port: {said.splitlines()[-1].strip()}")
+        assert "playing" in said, said
+        assert len(_of_this_run(mark)) >= 5
+    finally:
+        run.send_signal(how)
+        run.communicate(timeout=60)
     assert _until(lambda: not _of_this_run(mark), GONE_WITHIN_S), _of_this_run(mark)
     if how is not signal.SIGKILL:
         assert run.returncode == 130

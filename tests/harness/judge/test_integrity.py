@@ -9,8 +9,10 @@ from judge_synthetic import CONTROL, CONTROL_ADDRESS, Run, name_of
 
 from harness.capture.dissection import CrossCheck, Disagreement
 from harness.judge import Judgement, Verdict, judge, judging
+from harness.judge.integrity import Integrity
 from harness.judge.laws import LAWS
 from harness.judge.laws.law import Case, Finding, Law
+from harness.judge.verdict import Blindness
 
 Judged = Callable[[Run], Judgement]
 ZERO = '[thresholds]\n"callmanager.authentications" = "== 0"\n"rtp.foreign_packets" = "== 0"'
@@ -151,6 +153,18 @@ def test_callmanagers_lateness_decides_nothing_where_phones_do_not_wait_for_it(j
         assert found["page.listening_ms.p50 < 2000"] == expected
         # At the gateway's URL the control phone alone asked it, and that one counts nowhere.
         assert found["lateness.callmanager_model_fraction.p99 <= 0.1"] == expected
+
+
+def test_of_a_witness_that_saw_nothing_only_that_is_told() -> None:
+    blind = tuple(
+        Blindness(witness="wire", why=why, scope=scope)
+        for why, scope in (("nothing was captured", ""), ("canary rtp: missing", "rtp"))
+    )
+    found = Integrity(blind=blind, checks=(), present=frozenset({"wire"}))
+    assert found.why_blind(["wire"], ["rtp"]) == "wire is blind: nothing was captured"
+    assert Integrity(blind=blind[1:], checks=(), present=found.present).why_blind(["wire"], ["rtp"]) == (
+        "wire is blind: canary rtp: missing"
+    )
 
 
 def test_a_pacer_that_left_packets_out_is_no_evidence_against_the_gateway(judged: Judged) -> None:
