@@ -214,11 +214,11 @@ class _Reader:
         for number, table in enumerate(tables, 1):
             where = f"user[{number}]."
             values = self._read(where, table, known)
+            of_directory = values.get("directory", False)
             if "name" not in table:
                 self._error(f"{where}name", "is needed")
-            elif values.get("name") in [user.name for user in users]:
+            elif any(_same(values.get("name", ""), of_directory, user) for user in users):
                 self._error(f"{where}name", f"there is a user {values['name']!r} already")
-            of_directory = values.get("directory", False)
             if of_directory:
                 if not directory:
                     self._error(f"{where}directory", "there is no [directory]")
@@ -357,6 +357,12 @@ class _Reader:
             return float(value)
 
         return check
+
+
+def _same(name: str, of_directory: bool, other: UserEntry) -> bool:  # noqa: FBT001 - both are about one user
+    """Whether two users cannot be told apart: a directory does not go by case."""
+    both = of_directory and other.password is None
+    return name == other.name or (both and name.casefold() == other.name.casefold())
 
 
 def _valid(check: Callable[[Any], _T], value: object) -> _T:

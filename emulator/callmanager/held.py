@@ -2,8 +2,8 @@
 
 With a directory a worker is held for the drawn service time and then for as long as the directory takes to answer,
 which is real time of a real server. So nothing can be planned on arrival as `emulator.callmanager.capacity` does: a
-request that waits starts when a worker is given back. First come, first served, the same draws, the same counters; where
-every service takes exactly its draw, both give the same schedule, and a test holds them to it.
+request that waits starts when a worker is given back. First come, first served, the same draws, the same counters:
+where every service takes exactly its draw, both give the same schedule, and a test holds them to it.
 
 Time is passed in, integer nanoseconds that never go back.
 """

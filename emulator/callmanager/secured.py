@@ -28,6 +28,9 @@ HANDSHAKE_S: Final = 10.0
 """A phone's processor takes seconds for RSA; who takes longer does not mean it."""
 _RECEIVE_BYTES: Final = 16384
 """A TLS record."""
+_LINGER_S: Final = 1.0
+_LINGER_READS: Final = 64
+"""What is still read and thrown away after an error answer, as in the engine: else a reset would destroy the answer."""
 _THERE: Final = frozenset({1, 8})
 """States of TCP (tcp_states.h): ESTABLISHED, and CLOSE_WAIT of a client that has only ended its own half."""
 
@@ -71,7 +74,7 @@ async def serve(
 
 async def _connection(plain: trio.SocketStream, context: ssl.SSLContext, handle: Handler, limits: Limits) -> None:
     peer, local = plain.socket.getpeername()[:2], plain.socket.getsockname()[:2]
-    stream = trio.SSLStream(plain, context, server_side=True, https_compatible=True)
+    stream = trio.SSLStream(plain, context, server_side=True)
     with trio.move_on_after(HANDSHAKE_S) as scope:
         await stream.do_handshake()
     if scope.cancelled_caught:
@@ -95,7 +98,11 @@ async def _connection(plain: trio.SocketStream, context: ssl.SSLContext, handle:
                 return
     if reader.status:
         await stream.send_all(_error_bytes(reader.status))
-        await stream.aclose()
+        plain.socket.shutdown(socket.SHUT_WR)
+        with trio.move_on_after(_LINGER_S):
+            for _ in range(_LINGER_READS):
+                if not await plain.receive_some(_RECEIVE_BYTES):
+                    return
 
 
 async def _send(stream: "trio.SSLStream[trio.SocketStream]", answer: Answer) -> None:

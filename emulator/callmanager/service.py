@@ -163,10 +163,14 @@ class Service:
             turn = self._turns[plan.ordinal] = _Turn()
             try:
                 await turn.come.wait()
-            finally:
-                del self._turns[plan.ordinal]
+            except trio.Cancelled:
                 if turn.plan is None:
                     held.leave(plan.ordinal)
+                else:  # the worker came at the same moment
+                    self._give_back(held)
+                raise
+            finally:
+                del self._turns[plan.ordinal]
             assert turn.plan is not None
             plan = turn.plan
         try:
@@ -180,11 +184,14 @@ class Service:
             fields["directory_ms"] = round((ends_ns - began_ns) / NS_PER_MS, 3)
             return replace(plan, ends_ns=ends_ns)
         finally:
-            following = held.give_back(self._clock_ns())
-            if following is not None:
-                turn = self._turns[following.ordinal]
-                turn.plan = following
-                turn.come.set()
+            self._give_back(held)
+
+    def _give_back(self, held: HeldCapacity) -> None:
+        following = held.give_back(self._clock_ns())
+        if following is not None:
+            turn = self._turns[following.ordinal]
+            turn.plan = following
+            turn.come.set()
 
     def _is_directory_s(self, name: str) -> bool:
         user = self.users.get(name)
