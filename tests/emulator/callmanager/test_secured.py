@@ -136,6 +136,7 @@ async def test_connections_beyond_their_number_are_closed(certificate: tuple[Pat
         with pytest.raises(trio.BrokenResourceError):
             await second.do_handshake()
         await trio.aclose_forcefully(first)
+        await trio.aclose_forcefully(second)
 
 
 async def test_who_leaves_before_the_answer_is_seen(certificate: tuple[Path, Path]):

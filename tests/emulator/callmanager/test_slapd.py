@@ -1,9 +1,14 @@
 """The directory client against OpenLDAP's slapd, started here on a port of its own."""
 
+import json
 import os
 import shutil
 import socket
+import ssl
 import subprocess
+import sys
+import urllib.parse
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -251,3 +256,72 @@ async def test_a_burst_takes_no_more_connections_than_allowed(slapd: Server):
         open_now += (" ACCEPT " in line) - (" closed" in line)
         most = max(most, open_now)
     assert 1 <= most <= 4  # slapd may accept the next before it says that one has been closed
+
+
+PROGRAM = "import sys; from emulator.callmanager.command import main; sys.exit(main(sys.argv[1:]))"
+PHONE = "SEP001BD4000001"
+
+
+def test_the_command_with_a_directory_and_the_secured_page(slapd: Server, tmp_path: Path):
+    """Row 6: created in the directory, associated in CallManager, authorised for that phone alone; over HTTPS too."""
+    secret = tmp_path / "manager"
+    secret.write_text(MANAGER_PASSWORD)
+    secret.chmod(0o600)
+    host, port = slapd.settings.server
+    configuration = tmp_path / "callmanager.toml"
+    configuration.write_text(f"""
+listen = "127.0.0.1:0"
+secured_listen = "127.0.0.1:0"
+service_ms = {{ p50 = 2, p99 = 4 }}
+[directory]
+kind = "ldap"
+server = "{host}:{port}"
+ca_file = "{slapd.ca_file}"
+manager_dn = "{MANAGER}"
+manager_password_file = "manager"
+base_dn = "dc=lab,dc=example"
+[[user]]
+name = "agpush"
+directory = true
+devices = ["{PHONE}"]
+""")
+    events = tmp_path / "events.jsonl"
+    command = [sys.executable, "-W", "error", "-c", PROGRAM, "--config", str(configuration), "--events", str(events)]
+    with subprocess.Popen(
+        [*command, "--stop-with-stdin"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[3],
+    ) as process:
+        assert process.stdout is not None
+        try:
+            urls = json.loads(process.stdout.readline())["urls"]
+            context = ssl.create_default_context(cafile=tmp_path / "callmanager-certificate.pem")
+
+            def ask(url: str, user: str, password: str, device: str = PHONE) -> bytes:
+                query = urllib.parse.urlencode({"UserID": user, "Password": password, "devicename": device})
+                with urllib.request.urlopen(f"{url}?{query}", timeout=10, context=context) as answer:  # noqa: S310 - own
+                    body: bytes = answer.read()
+                    return body
+
+            for url in (urls["authentication"], urls["authentication_secured"]):
+                assert ask(url, "agpush", PASSWORD) == b"AUTHORIZED"
+                assert ask(url, "agpush", PASSWORD, "SEP001BD4000002") == b"UN-AUTHORIZED"
+                assert ask(url, "agpush", "wrong") == b"UN-AUTHORIZED"
+                assert ask(url, "absent", PASSWORD) == b"UN-AUTHORIZED"
+                assert ask(url, "agpush", "") == b"ERROR"
+            out, err = process.communicate(timeout=10)
+        finally:
+            process.kill()
+    assert (process.returncode, err) == (0, "")
+    written = events.read_text()
+    for hidden in (MANAGER_PASSWORD, PASSWORD, "Geheim", "UserID"):
+        assert hidden not in written + out
+    records = [json.loads(line) for line in written.splitlines()]
+    reasons = [record.get("reason") for record in records if record["kind"] == "authentication.answered"]
+    assert reasons == [None, "association", "password", "user", "parameters"] * 2
+    assert all(record["directory_ms"] > 0 for record in records if record.get("reason") == "association")
+    [ended] = [record for record in records if record["kind"] == "callmanager.ended"]
+    assert (ended["directory_asked"], ended["directory_failed"], ended["accounts_locked"]) == (8, 0, 0)
