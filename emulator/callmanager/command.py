@@ -33,6 +33,8 @@ Users come from the configuration file (docs/reference/callmanager.md):
   password_file = "agpush.password"    # mode 0600
   cti = true
   devices = "all"                      # all | none | a list of device names
+
+Users of an LDAP directory, account locks and the secured page are described there too.
 """
 
 
