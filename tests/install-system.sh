@@ -2,8 +2,9 @@
 # Debian packages that some tests use. Services are not started.
 # libpcap: scapy compiles capture filters with it, and a test compares them with the built-in programs.
 # curl: an unmodified client that nobody here wrote. tshark: another reader of the captures.
+# slapd, ldap-utils: OpenLDAP, which tests start themselves. samba...: an Active Directory domain controller, likewise.
 set -u
-packages="libpcap0.8 curl tshark"
+packages="libpcap0.8 curl tshark openssl slapd ldap-utils samba samba-ad-dc samba-ad-provision winbind"
 missing=""
 for package in $packages; do
     dpkg -s "$package" >/dev/null 2>&1 || missing="$missing $package"
@@ -11,5 +12,11 @@ done
 [ -z "$missing" ] && exit 0
 [ "$(id -u)" = 0 ] || { echo "not root: not installing$missing"; exit 0; }
 export DEBIAN_FRONTEND=noninteractive
+# Packages start their services unless this file says no; an administrator's own stays as it is, and ours goes again.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+    printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod 755 "$policy"
+    trap 'rm -f "$policy"' EXIT
+fi
 apt-get -qq update && apt-get -qq install -y --no-install-recommends $missing >/dev/null
 exit 0

@@ -8,18 +8,19 @@ import hashlib
 import hmac
 import json
 import logging
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from quart import Response, jsonify, request
 from quart_trio import QuartTrio
 from werkzeug.exceptions import HTTPException
 
-from emulator.callmanager.users import Devices, User, UserError, Users
+from emulator.callmanager.directory import DirectoryError, Person
+from emulator.callmanager.users import USER_NAME_CHARACTERS_MAX, Devices, User, UserError, Users
 from emulator.callmanager.web import BODY_BYTES_MAX
 
 _log = logging.getLogger("emulator.callmanager.administration")
 
-_ADDED: Final = frozenset({"name", "password", "cti", "devices"})
+_ADDED: Final = frozenset({"name", "password", "cti", "devices", "directory"})
 _CHANGED: Final = frozenset({"password", "cti", "devices"})
 _ASSOCIATED: Final = frozenset({"add", "remove"})
 
@@ -32,8 +33,24 @@ class _RequestError(Exception):
         self.status = status
 
 
-def application(users: Users, *, token: str) -> QuartTrio:
-    """The ASGI application over these users; whoever has the token may do everything."""
+class GlobalDirectory(Protocol):
+    """What the administration wants of a directory: `emulator.callmanager.ldap.Directory`, or a test's own."""
+
+    async def find(self, beginning: str) -> list[Person]:
+        """Persons whose name begins so; DirectoryError where it cannot say."""
+
+    async def person(self, name: str) -> Person | None:
+        """Who has this name; DirectoryError where it cannot say."""
+
+
+def application(users: Users, *, token: str, directory: GlobalDirectory | None = None) -> QuartTrio:
+    """The ASGI application over these users; whoever has the token may do everything.
+
+    Args:
+        users: changed in place.
+        token: asked of every request.
+        directory: where User > Global Directory searches.
+    """
     app = QuartTrio("emulator.callmanager.administration", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = BODY_BYTES_MAX
     expected = hashlib.sha256(token.encode()).digest()
@@ -53,8 +70,22 @@ def application(users: Users, *, token: str) -> QuartTrio:
     async def add_user() -> tuple[Response, int]:
         body = await _body(_ADDED, needed=frozenset({"name", "password"}))
         body = {"cti": True, "devices": Devices(), **body}
-        user = users.add(**body)
-        return jsonify(_shown(user)), 201
+        if not body.pop("directory", False):
+            return jsonify(_shown(users.add(**body))), 201
+        if "password" in body:
+            raise _RequestError(400, "password: a user of the directory has none here")
+        person = await _known_directory(directory).person(body["name"])
+        if person is None:
+            raise _RequestError(404, f"there is no {body['name']!r} in the directory")
+        return jsonify(_shown(users.associate(**{**body, "name": person.name}))), 201
+
+    @app.get("/api/directory")
+    async def global_directory() -> Response:
+        found = await _known_directory(directory).find(request.args.get("search", "")[:USER_NAME_CHARACTERS_MAX])
+        known = [(person, users.of_directory(person.name)) for person in found]
+        return jsonify(
+            {"users": [{"name": one.name, "dn": one.dn, "associated": user is not None} for one, user in known]}
+        )
 
     @app.get("/api/users/<name>")
     async def show_user(name: str) -> Response:
@@ -90,6 +121,10 @@ def application(users: Users, *, token: str) -> QuartTrio:
     async def refuse(error: _RequestError) -> Response:
         return _problem(error.status, str(error))
 
+    @app.errorhandler(DirectoryError)
+    async def directory_problem(error: DirectoryError) -> Response:
+        return _problem(502, str(error))
+
     @app.errorhandler(UserError)
     async def cannot_be(error: UserError) -> Response:
         return _problem(400, str(error))
@@ -108,7 +143,14 @@ def application(users: Users, *, token: str) -> QuartTrio:
 
 
 def _shown(user: User) -> dict[str, Any]:
-    return {"name": user.name, "cti": user.cti, "devices": user.devices.described()}
+    shown = {"name": user.name, "cti": user.cti, "devices": user.devices.described()}
+    return {**shown, "directory": True} if user.directory else shown
+
+
+def _known_directory(directory: GlobalDirectory | None) -> GlobalDirectory:
+    if directory is None:
+        raise _RequestError(409, "there is no directory: see [directory] in docs/reference/callmanager.md")
+    return directory
 
 
 def _known(users: Users, name: str) -> User:
@@ -135,6 +177,8 @@ async def _body(known: frozenset[str], *, needed: frozenset[str] = frozenset()) 
         body = None
     if not isinstance(body, dict):
         raise _RequestError(400, "a JSON object is needed")
+    if body.get("directory") is True:
+        needed -= {"password"}
     problems = [f"{key}: is needed" for key in sorted(needed - body.keys())]
     values: dict[str, Any] = {}
     for key, value in body.items():
@@ -146,8 +190,8 @@ async def _body(known: frozenset[str], *, needed: frozenset[str] = frozenset()) 
                 values[key] = Devices.of(value)
             except UserError as error:
                 problems.append(f"{key}: {str(error).removeprefix('devices: ')}")
-        elif key == "cti" and not isinstance(value, bool):
-            problems.append("cti: true or false is needed")
+        elif key in {"cti", "directory"} and not isinstance(value, bool):
+            problems.append(f"{key}: true or false is needed")
         elif key in {"name", "password"} and not isinstance(value, str):
             problems.append(f"{key}: a text is needed")
         else:

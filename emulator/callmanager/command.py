@@ -3,21 +3,27 @@
 import argparse
 import contextlib
 import socket
+import ssl
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import trio
 
 from emulator import engine, server
 from emulator.callmanager.alarm import Alarm
+from emulator.callmanager.certificate import CertificateError, ensure_certificate, server_context
 from emulator.callmanager.configuration import LISTEN_DEFAULT, Configuration, load, split_address
+from emulator.callmanager.secured import serve as serve_secured
 from emulator.callmanager.service import Service, address_text, connection_limits
 from emulator.callmanager.users import Users
 from emulator.records import Records
+
+if TYPE_CHECKING:
+    from emulator.callmanager.ldap import Directory
 
 _EPILOG = """\
 Users come from the configuration file (docs/reference/callmanager.md):
@@ -27,6 +33,8 @@ Users come from the configuration file (docs/reference/callmanager.md):
   password_file = "agpush.password"    # mode 0600
   cti = true
   devices = "all"                      # all | none | a list of device names
+
+Users of an LDAP directory, account locks and the secured page are described there too.
 """
 
 
@@ -37,8 +45,22 @@ class _Part:
         self._configuration = configuration
         self._users = Users()
         for entry in configuration.users:
-            self._users.add(name=entry.name, password=entry.password, cti=entry.cti, devices=entry.devices)
+            if entry.password is None:
+                self._users.associate(name=entry.name, cti=entry.cti, devices=entry.devices)
+            else:
+                self._users.add(name=entry.name, password=entry.password, cti=entry.cti, devices=entry.devices)
         self._service: Service | None = None
+        self._directory: Directory | None = None
+        if configuration.directory is not None:
+            from emulator.callmanager import ldap  # noqa: PLC0415 - needs the extra `directory`
+
+            self._directory = ldap.Directory(configuration.directory)
+        self._context: ssl.SSLContext | None = None
+        if configuration.secured_listen is not None:
+            address = split_address(configuration.secured_listen)[0]
+            certificate, key = configuration.secured_certificate, configuration.secured_key
+            ensure_certificate(certificate, key, address=address)
+            self._context = server_context(certificate, key)
 
     async def run(self, records: Records, task_status: trio.TaskStatus[Mapping[str, str]]) -> None:
         configuration = self._configuration
@@ -47,18 +69,30 @@ class _Part:
             door = None
             if configuration.administration is not None:
                 door = doors.enter_context(engine.listen(*split_address(configuration.administration)))
+            secured = None
+            if configuration.secured_listen is not None:
+                secured = doors.enter_context(engine.listen(*split_address(configuration.secured_listen)))
             alarm = doors.enter_context(Alarm())
-            self._service = Service(configuration, self._users, records, until=alarm.until)
+            self._service = Service(
+                configuration, self._users, records, until=alarm.until, directory=self._directory
+            )
             try:
                 async with trio.open_nursery() as nursery:
                     await nursery.start(alarm.run)
-                    task_status.started(await self._open(nursery, self._service, listener, door))
+                    urls = await self._open(nursery, self._service, listener, door)
+                    if secured is not None and self._context is not None:
+                        limits = connection_limits(configuration)
+                        handle = self._service.handle
+                        await nursery.start(partial(serve_secured, secured, self._context, handle, limits=limits))
+                        address = address_text(secured.getsockname()[:2])
+                        urls["authentication_secured"] = f"https://{address}/ccmcip/authenticate.jsp"
+                    task_status.started(urls)
             finally:
                 self._service.write_summary()
 
     async def _open(
         self, nursery: trio.Nursery, service: Service, listener: socket.socket, door: socket.socket | None
-    ) -> Mapping[str, str]:
+    ) -> dict[str, str]:
         """Start serving; the URLs of the ready line."""
         address = address_text(listener.getsockname()[:2])
         urls = {
@@ -72,7 +106,8 @@ class _Part:
             from emulator.callmanager.web import serve  # noqa: PLC0415
 
             urls["administration"] = f"http://{address_text(door.getsockname()[:2])}/api/users"
-            await nursery.start(serve, application(self._users, token=token), door)
+            app = application(self._users, token=token, directory=self._directory)
+            await nursery.start(serve, app, door)
         limits = connection_limits(self._configuration)
         await nursery.start(partial(engine.serve, [listener], service.handle, limits=limits))
         return urls
@@ -109,13 +144,17 @@ def main(argv: Sequence[str]) -> int:
         return error.exit_code
     if arguments.listen is not None:
         configuration = replace(configuration, listen=arguments.listen)
-    if not configuration.users and configuration.administration is None:
+    if not configuration.users and configuration.administration is None and configuration.directory is None:
         print(  # noqa: T201 - the log
             "pushlab callmanager: there is no user, so nobody can be authorised; "
             "add [[user]] to a file and give it with --config (see --help)",
             file=sys.stderr,
         )
-    part = _Part(configuration)
+    try:
+        part = _Part(configuration)
+    except CertificateError as error:
+        print(error, file=sys.stderr)  # noqa: T201 - the log
+        return server.ConfigurationError.exit_code
     return server.run(part.run, part, how=server.manners(arguments, "callmanager"))
 
 

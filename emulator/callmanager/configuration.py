@@ -5,14 +5,18 @@ readable by its owner alone. No message shows a value of a secret key.
 """
 
 import difflib
+import importlib.util
 import os
 import stat
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
 from typing import Any, TypeVar
 
+from emulator.callmanager.directory import DirectorySettings, Kind, Tls
+from emulator.callmanager.policy import CredentialPolicy
 from emulator.callmanager.users import Devices, UserError, require_name, require_password
 from emulator.server import ConfigurationError
 
@@ -24,6 +28,10 @@ FILE_BYTES_MAX = 16 * 1024 * 1024
 """A configuration with 100,000 device names has 2 MB."""
 SECRET_BYTES_MAX = 4096
 """A password or a token is one line."""
+CREDENTIAL_CACHE_S_MAX = 120.0
+"""Unified CM's own limit (Security Guide, "Enable Caching")."""
+CERTIFICATE_DEFAULT = "callmanager-certificate.pem"
+KEY_DEFAULT = "callmanager-key.pem"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +39,8 @@ class UserEntry:
     """One `[[user]]`."""
 
     name: str
-    password: str = field(repr=False)
+    password: str | None = field(repr=False)
+    """None: a user of the directory."""
     cti: bool
     devices: Devices
 
@@ -53,6 +62,12 @@ class Configuration:
     """Assumed; beyond it 503."""
     credential_cache_s: float = 0.0
     """0 = off; Unified CM may use up to 120."""
+    credential_policy: CredentialPolicy = field(default_factory=CredentialPolicy)
+    directory: DirectorySettings | None = None
+    secured_listen: str | None = None
+    secured_certificate: Path = Path(CERTIFICATE_DEFAULT)
+    """Made with `secured_key` at the first start where both are missing."""
+    secured_key: Path = Path(KEY_DEFAULT)
     users: tuple[UserEntry, ...] = ()
 
 
@@ -104,7 +119,12 @@ class _Reader:
             "workers": self._whole(1, 10_000),
             "service_ms": self._table,
             "queue": self._whole(0, 1_000_000),
-            "credential_cache_s": self._number(0, 86_400),
+            "credential_cache_s": self._number(0, CREDENTIAL_CACHE_S_MAX),
+            "credential_policy": self._table,
+            "directory": self._table,
+            "secured_listen": self._address,
+            "secured_certificate_file": self._text,
+            "secured_key_file": self._text,
             "user": self._tables,
         }
         values = self._read("", table, known)
@@ -120,38 +140,102 @@ class _Reader:
             values["administration_token"] = self._secret("administration_token_file", token_file)
         if "administration" in values and token_file is None:
             self._error("administration", "administration_token_file is needed with it")
-        users = self._users(values.pop("user", []))
+        certificate = values.pop("secured_certificate_file", CERTIFICATE_DEFAULT)
+        key = values.pop("secured_key_file", KEY_DEFAULT)
+        if "secured_listen" in values:
+            values["secured_certificate"] = self._path.parent / certificate
+            values["secured_key"] = self._path.parent / key
+        policy = {
+            "failures": self._whole(0, 1_000),
+            "lock_minutes": self._number(0, 1_000_000),
+            "reset_minutes": self._number(0, 1_000_000),
+        }
+        given = self._read("credential_policy.", values.pop("credential_policy", {}), policy)
+        values["credential_policy"] = CredentialPolicy(**given)
+        if "directory" in values:
+            values["directory"] = self._directory(values["directory"])
+        users = self._users(values.pop("user", []), directory="directory" in values)
         if self._errors:
             raise ConfigurationError(self._errors)
         return Configuration(**values, service_p50_ms=p50, service_p99_ms=p99, users=users)
 
-    def _users(self, tables: list[dict[str, Any]]) -> tuple[UserEntry, ...]:
+    def _directory(self, table: dict[str, Any]) -> DirectorySettings | None:
+        known = {
+            "kind": self._one_of(Kind),
+            "server": self._address,
+            "tls": self._one_of(Tls),
+            "ca_file": self._text,
+            "server_name": self._text,
+            "manager_dn": self._text,
+            "manager_password_file": self._text,
+            "base_dn": self._text,
+            "name_attributes": self._attributes,
+            "filter": self._text,
+            "total_s": self._number(0.1, 60),
+            "connections": self._whole(1, 1_000),
+        }
+        values = self._read("directory.", table, known)
+        for key in ("server", "manager_dn", "manager_password_file", "base_dn"):
+            if key not in table:
+                self._error(f"directory.{key}", "is needed")
+        if "server" in values:
+            values["server"] = split_address(values["server"])
+        if "ca_file" in values:
+            values["ca_file"] = self._path.parent / values["ca_file"]
+        if "manager_password_file" in values:
+            # An empty one would bind as nobody and succeed (RFC 4513, 5.1.2); _secret refuses it.
+            name = values.pop("manager_password_file")
+            values["manager_password"] = self._secret("directory.manager_password_file", name)
+        if importlib.util.find_spec("sansldap") is None:
+            self._error("directory", "needs the package sansldap: pip install 'pushlab[directory]'")
+        if self._errors:
+            return None
+        settings = DirectorySettings(**values)
+        from emulator.callmanager.ldap import Directory  # noqa: PLC0415 - only where a directory is configured
+
+        try:
+            Directory(settings)
+        except OSError as error:  # ssl.SSLError is one
+            self._error("directory.ca_file", f"{settings.ca_file}: no certificates can be read: {error.strerror}")
+        except ValueError as error:
+            self._error("directory.filter", f"no filter (RFC 4515): {error}")
+        return settings
+
+    def _users(self, tables: list[dict[str, Any]], *, directory: bool) -> tuple[UserEntry, ...]:
         known = {
             "name": self._user_name,
             "password": self._password,
             "password_file": self._text,
             "cti": self._flag,
             "devices": self._devices,
+            "directory": self._flag,
         }
         users: list[UserEntry] = []
         for number, table in enumerate(tables, 1):
             where = f"user[{number}]."
             values = self._read(where, table, known)
+            of_directory = values.get("directory", False)
             if "name" not in table:
                 self._error(f"{where}name", "is needed")
-            elif values.get("name") in [user.name for user in users]:
+            elif any(_same(values.get("name", ""), of_directory, user) for user in users):
                 self._error(f"{where}name", f"there is a user {values['name']!r} already")
-            if ("password" in table) == ("password_file" in table):
+            if of_directory:
+                if not directory:
+                    self._error(f"{where}directory", "there is no [directory]")
+                for key in ("password", "password_file"):
+                    if key in table:
+                        self._error(f"{where}{key}", "a user of the directory has none here")
+            elif ("password" in table) == ("password_file" in table):
                 self._error(f"{where}password", "exactly one of password and password_file is needed")
             elif "password" in table and self._open_to_others:
                 self._error(f"{where}password", f"others can read this file: chmod 600 {self._path}")
-            if "password_file" in values:
+            if "password_file" in values and not of_directory:
                 secret = self._secret(f"{where}password_file", values["password_file"])
                 values |= self._read(where, {"password": secret}, known) if secret else {}
             users.append(
                 UserEntry(
                     name=values.get("name", ""),
-                    password=values.get("password", ""),
+                    password=None if of_directory else values.get("password", ""),
                     cti=values.get("cti", True),
                     devices=values.get("devices", Devices(everything=True)),
                 )
@@ -220,7 +304,7 @@ class _Reader:
     @staticmethod
     def _table(value: object) -> dict[str, Any]:
         if not isinstance(value, dict):
-            raise ValueError("a table is needed, as { p50 = 60, p99 = 300 }")  # noqa: TRY004 - collected with the wrong values
+            raise ValueError("a table is needed, as { key = value }")  # noqa: TRY004 - collected with the wrong values
         return value
 
     @staticmethod
@@ -228,6 +312,22 @@ class _Reader:
         if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
             raise ValueError("tables are needed: [[user]]")
         return value
+
+    @staticmethod
+    def _attributes(value: object) -> tuple[str, ...]:
+        if not isinstance(value, list) or not value or not all(isinstance(each, str) and each for each in value):
+            raise ValueError('a list of attribute names is needed, as ["sAMAccountName"]')
+        return tuple(value)
+
+    @staticmethod
+    def _one_of(words: type[Enum]) -> Callable[[object], Enum]:
+        def check(value: object) -> Enum:
+            known = [str(each.value) for each in words]
+            if value not in known:
+                raise ValueError(f"one of {', '.join(known)} is needed")
+            return words(value)
+
+        return check
 
     @staticmethod
     def _devices(value: object) -> Devices:
@@ -257,6 +357,12 @@ class _Reader:
             return float(value)
 
         return check
+
+
+def _same(name: str, of_directory: bool, other: UserEntry) -> bool:  # noqa: FBT001 - both are about one user
+    """Whether two users cannot be told apart: a directory does not go by case."""
+    both = of_directory and other.password is None
+    return name == other.name or (both and name.casefold() == other.name.casefold())
 
 
 def _valid(check: Callable[[Any], _T], value: object) -> _T:

@@ -13,7 +13,7 @@ import secrets
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-Reason = Literal["password", "user", "cti", "association"]
+Reason = Literal["password", "user", "cti", "association", "locked"]
 """Why a request was refused, in the words of docs/reference/events.md."""
 
 SALT_BYTES = 16
@@ -88,10 +88,12 @@ class User:
     devices: Devices
     salt: bytes = field(repr=False)
     digest: bytes = field(repr=False)
+    directory: bool = False
+    """The password is the directory's: there is none here, and `knows` knows none."""
 
     def knows(self, password: str) -> bool:
         """Whether this is the user's password; the comparison takes the same time wherever the digests differ."""
-        return hmac.compare_digest(_digest(password, self.salt), self.digest)
+        return not self.directory and hmac.compare_digest(_digest(password, self.salt), self.digest)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +103,8 @@ class Check:
     authorised: bool
     user: str | None
     """The user's name, only if such a user exists."""
-    reason: Reason | None = None
+    reason: Reason | str | None = None
+    """Another word than those of `Reason` comes from the directory (emulator.callmanager.directory.REASONS)."""
 
 
 class Users:
@@ -110,6 +113,7 @@ class Users:
     def __init__(self) -> None:
         """Start with nobody: nothing can be authorised."""
         self._users: dict[str, User] = {}
+        self._of_directory: dict[str, str] = {}  # names there differ by more than case (Active Directory, uid)
         # For an unknown name a digest is computed and compared all the same: the answer's time tells no names.
         self._nobody = _user(name="", password=secrets.token_hex(16), cti=False, devices=Devices())
 
@@ -139,6 +143,24 @@ class Users:
         user = self._users[name] = _user(name=name, password=password, cti=cti, devices=devices)
         return user
 
+    def associate(self, *, name: str, cti: bool, devices: Devices) -> User:
+        """Add a user of the directory, as User > Global Directory does: without a password.
+
+        Raises:
+            UserError: the name cannot be, or is taken; case does not tell two users of the directory apart.
+        """
+        user = self.add(name=name, password=secrets.token_hex(16), cti=cti, devices=devices)
+        if name.casefold() in self._of_directory:
+            del self._users[name]
+            raise UserError(f"name: there is a user {self._of_directory[name.casefold()]!r} already")
+        user = self._users[name] = replace(user, directory=True)
+        self._of_directory[name.casefold()] = name
+        return user
+
+    def of_directory(self, name: str) -> User | None:
+        """The user of the directory that is associated under this name, in whatever case."""
+        return self._users.get(self._of_directory.get(name.casefold(), ""))
+
     def change(
         self, name: str, *, password: str | None = None, cti: bool | None = None, devices: Devices | None = None
     ) -> User:
@@ -150,6 +172,8 @@ class Users:
         """
         user = self._users[name]
         if password is not None:
+            if user.directory:
+                raise UserError("password: it is the directory's and is changed there")
             require_password(password)
             user = _user(name=name, password=password, cti=user.cti, devices=user.devices)
         if cti is not None:
@@ -161,7 +185,8 @@ class Users:
 
     def remove(self, name: str) -> None:
         """Remove a user; KeyError if there is none of this name."""
-        del self._users[name]
+        if self._users.pop(name).directory:
+            del self._of_directory[name.casefold()]
 
     def check(self, *, name: str, password: str, device: str) -> Check:
         """Decide one authentication, in the order user, password, CTI, association (the order is assumed)."""
@@ -171,11 +196,16 @@ class Users:
             return Check(authorised=False, user=None, reason="user")
         if not right:
             return Check(authorised=False, user=name, reason="password")
-        if not user.cti:
-            return Check(authorised=False, user=name, reason="cti")
-        if device not in user.devices:
-            return Check(authorised=False, user=name, reason="association")
-        return Check(authorised=True, user=name)
+        return permitted(user, device)
+
+
+def permitted(user: User, device: str) -> Check:
+    """Whether a user whose password is right may push to this device: what is CallManager's own to say."""
+    if not user.cti:
+        return Check(authorised=False, user=user.name, reason="cti")
+    if device not in user.devices:
+        return Check(authorised=False, user=user.name, reason="association")
+    return Check(authorised=True, user=user.name)
 
 
 class CredentialCache:

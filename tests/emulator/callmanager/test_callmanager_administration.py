@@ -9,6 +9,7 @@ import pytest
 from quart_trio import QuartTrio
 
 from emulator.callmanager.administration import application
+from emulator.callmanager.directory import DirectoryError, Person
 from emulator.callmanager.users import Users
 
 TOKEN = "t0ken"
@@ -134,3 +135,44 @@ async def test_a_defect_shows_its_type_alone(monkeypatch: pytest.MonkeyPatch, ca
         assert await ask("GET", "/api/users") == (500, {"error": "a defect of this server"})
     assert "RuntimeError" in caplog.text
     assert SECRET not in caplog.text
+
+
+class People:
+    """A directory of one person; a name of its own makes it fail."""
+
+    async def find(self, beginning: str) -> list[Person]:
+        return [person] if (person := await self.person(beginning)) else []
+
+    async def person(self, name: str) -> Person | None:
+        if name == "down":
+            raise DirectoryError("unreachable")
+        return Person(name="AgPush", dn="cn=a,dc=lab") if name.lower() in {"agpush", "ag"} else None
+
+
+async def test_a_person_is_found_in_the_global_directory_and_associated_there():
+    users = Users()
+    ask = Client(application(users, token=TOKEN, directory=People()))
+    found = {"name": "AgPush", "dn": "cn=a,dc=lab", "associated": False}
+    assert await ask("GET", "/api/directory?search=ag") == (200, {"users": [found]})
+    assert await ask("GET", "/api/directory") == (200, {"users": []})
+    added = await ask("POST", "/api/users", {"name": "agpush", "directory": True, "devices": PHONES})
+    shown = {"name": "AgPush", "cti": True, "devices": PHONES, "directory": True}
+    assert added == (201, shown)
+    assert await ask("GET", "/api/directory?search=ag") == (200, {"users": [{**found, "associated": True}]})
+    assert await ask("GET", "/api/users") == (200, {"users": [shown]})
+    assert (await ask("POST", "/api/users", {"name": "agpush", "directory": True}))[0] == 400
+    assert (await ask("PATCH", "/api/users/AgPush", {"password": "p"}))[0] == 400
+    assert (await ask("POST", "/api/users", {"name": "absent", "directory": True}))[0] == 404
+    refused = await ask("POST", "/api/users", {"name": "agpush", "directory": True, "password": "p"})
+    assert refused == (400, {"error": "password: a user of the directory has none here"})
+    assert await ask("GET", "/api/directory?search=down") == (502, {"error": "the directory: unreachable"})
+    assert (await ask("GET", "/api/directory", token=None))[0] == 401
+    assert await ask("DELETE", "/api/users/AgPush") == (204, None)
+
+
+async def test_without_a_directory_there_is_no_global_directory():
+    async with running(Users()) as ask:
+        assert (await ask("GET", "/api/directory"))[0] == 409
+        assert (await ask("POST", "/api/users", {"name": "agpush", "directory": True}))[0] == 409
+        wrong = await ask("POST", "/api/users", {"name": "agpush", "directory": "yes"})
+        assert wrong == (400, {"error": "password: is needed; directory: true or false is needed"})

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from emulator.callmanager.configuration import Configuration, load, split_address
+from emulator.callmanager.directory import Kind, Tls
+from emulator.callmanager.policy import CredentialPolicy
 from emulator.callmanager.users import Devices
 from emulator.server import ConfigurationError
 
@@ -163,3 +165,109 @@ def test_addresses(text: str, address: tuple[str, int]):
 def test_what_is_no_address(text: str):
     with pytest.raises(ValueError, match="address:port"):
         split_address(text)
+
+
+DIRECTORY = """
+[directory]
+server = "10.20.128.50:636"
+manager_dn = "CN=ccm,DC=lab"
+manager_password_file = "manager"
+base_dn = "DC=lab"
+"""
+
+
+def test_a_directory_and_its_users(tmp_path: Path):
+    secret(tmp_path / "manager", "Verwalter-1\n")
+    text = f"""
+secured_listen = "127.0.0.1:8443"
+secured_certificate_file = "cert.pem"
+[credential_policy]
+failures = 5
+lock_minutes = 0.5
+{DIRECTORY}
+kind = "ldap"
+tls = "ldaps"
+server_name = "dc1.lab"
+name_attributes = ["uid", "mail"]
+filter = "(objectClass=inetOrgPerson)"
+total_s = 2
+connections = 3
+[[user]]
+name = "agpush"
+directory = true
+"""
+    configuration = load(written(tmp_path, text, 0o644))
+    settings = configuration.directory
+    assert settings is not None
+    assert (settings.server, settings.kind, settings.tls) == (("10.20.128.50", 636), Kind.LDAP, Tls.LDAPS)
+    assert (settings.manager_password, settings.names()) == ("Verwalter-1", ("uid", "mail"))
+    assert (settings.total_s, settings.connections, settings.server_name) == (2, 3, "dc1.lab")
+    assert configuration.credential_policy == CredentialPolicy(failures=5, lock_minutes=0.5, reset_minutes=30)
+    assert configuration.users[0].password is None
+    assert configuration.secured_certificate == tmp_path / "cert.pem"
+    assert configuration.secured_key == tmp_path / "callmanager-key.pem"
+    assert "Verwalter" not in repr(configuration)
+
+
+def test_a_directory_is_by_default_active_directory_with_starttls(tmp_path: Path):
+    secret(tmp_path / "manager", "Verwalter-1\n")
+    settings = load(written(tmp_path, DIRECTORY)).directory
+    assert settings is not None
+    assert (settings.kind, settings.tls) == (Kind.ACTIVE_DIRECTORY, Tls.STARTTLS)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("[directory]", ["server: is needed", "manager_dn: is needed", "manager_password_file: is needed"]),
+        (DIRECTORY + "kind = 'ad'", ["kind: one of active-directory, ldap is needed"]),
+        (DIRECTORY + "tls = true", ["tls: one of starttls, ldaps, none is needed"]),
+        (DIRECTORY + "filter = '(uid'", ["filter: no filter (RFC 4515): "]),
+        (DIRECTORY + "ca_file = 'absent.pem'", ["ca_file: "]),
+        (DIRECTORY + "ca_file = 'manager'", ["ca_file: "]),
+        (DIRECTORY + "name_attributes = []", ["name_attributes: a list of attribute names is needed"]),
+        (DIRECTORY + "manager_password = 'x'", ["manager_password: unknown key; did you mean manager_password_file?"]),
+        (DIRECTORY.replace('"manager"', '"empty"'), ["manager_password_file: "]),
+    ],
+)
+def test_errors_of_a_directory(tmp_path: Path, text: str, expected: list[str]):
+    secret(tmp_path / "manager", "Verwalter-1\n")
+    secret(tmp_path / "empty", "\n")
+    found = errors(written(tmp_path, text))
+    for problem, start in zip(found, expected, strict=False):
+        assert problem.startswith(f"directory.{start}")
+    assert len(found) >= len(expected)
+    assert "Verwalter" not in str(found)
+
+
+def test_errors_of_its_users_and_of_the_policy(tmp_path: Path):
+    secret(tmp_path / "manager", "Verwalter-1\n")
+    users = """
+[[user]]
+name = "a"
+directory = true
+password = "p"
+[[user]]
+name = "A"
+directory = true
+"""
+    assert errors(written(tmp_path, DIRECTORY + users)) == [
+        "user[1].password: a user of the directory has none here",
+        "user[2].name: there is a user 'A' already",
+    ]
+    assert errors(written(tmp_path, "credential_cache_s = 121\n[credential_policy]\nfailure = 1" + users)) == [
+        "credential_cache_s: a number from 0 to 120 is needed",
+        "credential_policy.failure: unknown key; did you mean failures?",
+        "user[1].directory: there is no [directory]",
+        "user[1].password: a user of the directory has none here",
+        "user[2].name: there is a user 'A' already",
+        "user[2].directory: there is no [directory]",
+    ]
+
+
+def test_the_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    secret(tmp_path / "manager", "Verwalter-1\n")
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    assert errors(written(tmp_path, DIRECTORY)) == [
+        "directory: needs the package sansldap: pip install 'pushlab[directory]'"
+    ]

@@ -8,6 +8,8 @@ import pytest
 import trio
 
 from emulator.callmanager.configuration import Configuration
+from emulator.callmanager.directory import DirectoryError, DirectorySettings, Verdict
+from emulator.callmanager.policy import CredentialPolicy
 from emulator.callmanager.service import Service, address_text, connection_limits
 from emulator.callmanager.users import Devices, Users
 from emulator.engine import Answer, Request
@@ -41,11 +43,39 @@ def question(user: str = "agpush", password: str = SECRET, device: str = PHONE) 
     return f"UserID={user}&Password={password}&devicename={device}".encode()
 
 
+class Asked:
+    """A directory of two persons that takes so many seconds to answer."""
+
+    def __init__(self, seconds: float = 0.05) -> None:
+        self._seconds = seconds
+        self.names: list[str] = []
+        self.failing: str | None = None
+        self.most = self._now = 0
+
+    async def authenticate(self, name: str, password: str) -> Verdict:
+        self.names.append(name)
+        self._now += 1
+        self.most = max(self.most, self._now)
+        await trio.sleep(self._seconds)
+        self._now -= 1
+        if self.failing:
+            raise DirectoryError(self.failing)
+        person = {"person": "person", "person@lab": "person", "stranger": "stranger", "off": "off"}.get(name)
+        if person == "off":
+            return Verdict(name=person, reason="disabled")
+        if person is None:
+            return Verdict(reason="user")
+        return Verdict(name=person, reason=None if password == SECRET else "password")
+
+
 class Played:
     """A service with fixed service times of 100 ms, its records, and the engine's part of the conversation."""
 
-    def __init__(self, folder: Path, **settings: Any) -> None:  # noqa: ANN401 - any setting of the configuration
+    def __init__(
+        self, folder: Path, directory: "Asked | None" = None, **settings: Any  # noqa: ANN401 - of the configuration
+    ) -> None:
         users = Users()
+        users.associate(name="Person", cti=True, devices=Devices.of([PHONE]))
         users.add(name="agpush", password=SECRET, cti=True, devices=Devices(everything=True))
         users.add(name="few", password=SECRET, cti=True, devices=Devices.of([PHONE]))
         users.add(name="no-cti", password=SECRET, cti=False, devices=Devices(everything=True))
@@ -53,7 +83,12 @@ class Played:
         self._path = folder / "events.jsonl"
         self._records = Records(self._path, witness="callmanager", clock=virtual_ns)
         self.service = Service(
-            Configuration(**settings), users, self._records, clock_ns=virtual_ns, unix_s=lambda: 1653653459.0
+            Configuration(**settings),
+            users,
+            self._records,
+            clock_ns=virtual_ns,
+            unix_s=lambda: 1653653459.0,
+            directory=directory,
         )
 
     async def ask(self, request: Request, *, there: bool = True, send_s: float = 0) -> Answer:
@@ -277,6 +312,163 @@ async def test_same_seed_same_answers(tmp_path: Path, autojump_clock: trio.testi
     assert len(set(first)) == 3
     assert await run(1) == first
     assert await run(2) != first
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        (question(user="person"), ("authorized", None, "Person")),
+        (question(user="person@lab"), ("authorized", None, "Person")),
+        (question(user="person", device="SEP00"), ("unauthorized", "association", "Person")),
+        (question(user="person", password="wrong"), ("unauthorized", "password", "person")),
+        (question(user="stranger"), ("unauthorized", "cti", "stranger")),
+        (question(user="off"), ("unauthorized", "disabled", "off")),
+        (question(user="absent"), ("unauthorized", "user", None)),
+    ],
+)
+async def test_the_directory_knows_passwords_and_callmanager_the_rest(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock, query: bytes, expected: tuple[object, ...]
+):
+    played = Played(tmp_path, Asked())
+    await played.ask(asked(query))
+    [record] = played.records()
+    assert (record["answer"], record.get("reason"), record.get("user")) == expected
+    assert (record["service_ms"], record["directory_ms"], record["answer_ms"]) == (100.0, 50.0, 150.0)
+    assert record["late_ms"] == 0
+
+
+async def test_own_users_and_bad_questions_never_reach_the_directory(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+):
+    directory = Asked()
+    played = Played(tmp_path, directory)
+    for query in (question(), question(password="wrong"), b"", question(password=""), question(user="n" * 129)):
+        await played.ask(asked(query))
+    await played.ask(asked(question(user="person", password="p" * 257)))
+    assert directory.names == []
+    assert [(r["answer"], r.get("reason")) for r in played.records()] == [
+        ("authorized", None),
+        ("unauthorized", "password"),
+        ("error", "parameters"),
+        ("error", "parameters"),
+        ("unauthorized", "user"),
+        ("unauthorized", "password"),
+    ]
+
+
+async def test_a_user_of_the_directory_is_nobody_without_one(tmp_path: Path, autojump_clock: trio.testing.MockClock):
+    played = Played(tmp_path)
+    await played.ask(asked(question(user="Person")))
+    assert played.records()[0]["reason"] == "password"
+
+
+async def test_a_directory_that_cannot_say_is_an_error_that_names_why(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+):
+    directory = Asked()
+    directory.failing = "timed_out"
+    played = Played(tmp_path, directory)
+    assert (await played.ask(asked(question(user="person")))).data.endswith(b"\r\n\r\nERROR")
+    played.service.write_summary()
+    record, _, ended = played.records()
+    assert (record["answer"], record["reason"], record["detail"]) == ("error", "directory", "timed_out")
+    assert (ended["directory_asked"], ended["directory_failed"]) == (1, 1)
+
+
+async def test_workers_are_held_while_the_directory_is_asked(tmp_path: Path, autojump_clock: trio.testing.MockClock):
+    directory = Asked(0.4)
+    played = Played(tmp_path, directory, workers=2, queue=4)
+    async with trio.open_nursery() as nursery:
+        for _ in range(8):
+            nursery.start_soon(played.ask, asked(question(user="person")))
+        await trio.testing.wait_all_tasks_blocked()
+        assert played.service.status() == {"authentications": 8, "busy": 2, "queue": 4, "rejected": 2}
+    assert directory.most == 2
+    records = [r for r in played.records() if r["answer"] != "rejected"]
+    assert [(r["wait_ms"], r["answer_ms"], r["late_ms"]) for r in records] == [
+        (0.0, 500.0, 0.0),
+        (0.0, 500.0, 0.0),
+        (500.0, 1000.0, 0.0),
+        (500.0, 1000.0, 0.0),
+        (1000.0, 1500.0, 0.0),
+        (1000.0, 1500.0, 0.0),
+    ]
+
+
+async def test_who_waits_for_a_held_worker_when_the_server_stops_is_recorded(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+):
+    played = Played(tmp_path, Asked(1))
+    with trio.move_on_after(0.5):
+        async with trio.open_nursery() as nursery:
+            for _ in range(3):
+                nursery.start_soon(played.ask, asked(question(user="person")))
+    assert [(r["answer"], r["detail"]) for r in played.records()] == [("abandoned", "stopped")] * 3
+    assert played.service.status()["busy"] == played.service.status()["queue"] == 0
+
+
+async def test_what_a_directory_says_is_never_cached(tmp_path: Path, autojump_clock: trio.testing.MockClock):
+    directory = Asked()
+    played = Played(tmp_path, directory, credential_cache_s=120)
+    for name in ("person", "person", "Person", "agpush", "agpush"):
+        await played.ask(asked(question(user=name)))
+    assert directory.names == ["person", "person", "Person"]
+    assert [r["service_ms"] for r in played.records()] == [100.0, 100.0, 100.0, 100.0, 0.0]
+
+
+async def test_three_wrong_passwords_lock_and_only_a_right_name_counts(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+):
+    played = Played(tmp_path)
+    for _ in range(4):
+        await played.ask(asked(question(user="absent", password="wrong")))
+        await played.ask(asked(question(password="wrong")))
+    locked = await played.ask(asked(question()))
+    assert locked.data.endswith(b"\r\n\r\nUN-AUTHORIZED")
+    await played.ask(asked(question(user="few")))
+    await trio.sleep(30 * 60)
+    await played.ask(asked(question()))
+    played.service.write_summary()
+    *records, _, ended = played.records()
+    assert [r.get("reason") for r in records if r.get("user")] == [
+        "password", "password", "password", "locked", "locked", None, None
+    ]  # fmt: skip
+    assert (ended["locked"], ended["accounts_locked"]) == (2, 1)
+
+
+async def test_a_lock_holds_against_the_cache_and_a_new_password_ends_it(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+):
+    played = Played(tmp_path, credential_cache_s=120, credential_policy=CredentialPolicy(failures=1))
+    await played.ask(asked(question()))
+    await played.ask(asked(question(password="wrong")))
+    await played.ask(asked(question()))
+    played.service.users.change("agpush", password="new")
+    await played.ask(asked(question(password="new")))
+    assert [r.get("reason") for r in played.records()] == [None, "password", "locked", None]
+
+
+async def test_without_failures_in_the_policy_nothing_is_locked(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+):
+    played = Played(tmp_path, credential_policy=CredentialPolicy(failures=0))
+    for _ in range(5):
+        await played.ask(asked(question(password="wrong")))
+    await played.ask(asked(question()))
+    assert [r.get("reason") for r in played.records()] == ["password"] * 5 + [None]
+
+
+async def test_the_directory_counts_its_own_failures(tmp_path: Path, autojump_clock: trio.testing.MockClock):
+    played = Played(tmp_path, Asked())
+    for _ in range(5):
+        await played.ask(asked(question(user="person", password="wrong")))
+    await played.ask(asked(question(user="person")))
+    assert [r.get("reason") for r in played.records()] == ["password"] * 5 + [None]
+
+
+def test_connections_outlast_the_directory_too():
+    settings = DirectorySettings(server=("a", 1), base_dn="b", manager_dn="c", manager_password="d", total_s=5)
+    assert connection_limits(Configuration(workers=1, queue=100, directory=settings)).total_s > 100 * 5.3
 
 
 def test_connections_outlast_the_longest_planned_wait():

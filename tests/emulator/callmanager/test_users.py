@@ -143,3 +143,23 @@ def test_cache_forgets_a_changed_password_and_can_be_off(users: Users):
     off = CredentialCache(seconds=0)
     off.remember(new, 0)
     assert not off.hits(new, "new", 0)
+
+
+def test_users_of_the_directory_have_no_password_and_no_case():
+    users = Users()
+    user = users.associate(name="AgPush", cti=True, devices=Devices(everything=True))
+    assert users.of_directory("agpush") is user
+    assert users.get("agpush") is None
+    assert not users.check(name="AgPush", password="", device="SEP001BD4000001").authorised
+    for name in ("AgPush", "AGPUSH"):
+        with pytest.raises(UserError, match="already"):
+            users.associate(name=name, cti=True, devices=Devices())
+    assert users.names() == ["AgPush"]
+    with pytest.raises(UserError, match="directory's"):
+        users.change("AgPush", password="new")
+    assert users.change("AgPush", cti=False).directory
+    users.remove("AgPush")
+    assert users.of_directory("agpush") is None
+    users.associate(name="agpush", cti=True, devices=Devices())
+    users.add(name="own", password="p", cti=True, devices=Devices())
+    assert users.of_directory("own") is None
