@@ -14,7 +14,8 @@ import trio
 from emulator.engine import Answer, BindError, Limits, Request, listen, serve
 from emulator.fleet.question import Client
 from emulator.fleet.reception import Reception, address_text
-from emulator.phone import answer
+from emulator.fleet.view import view
+from emulator.phone import answer, pages
 from emulator.phone.execute import Credentials, Push, read_credentials, read_push
 from emulator.phone.phone import RTP_PORT, Executed, Phone
 from emulator.phone.stream import Period, Stream
@@ -111,20 +112,30 @@ class Fleet:
             if b"transfer-encoding" in request.headers:
                 return Answer(answer.not_found(phone.model, self._http_date(), close=True))  # CUIPP
             return await self._execute(phone, request, close=close)
-        if request.path == "/DeviceInformationX" and request.method in {"GET", "HEAD"}:
-            data = answer.device_information(
-                phone.model,
-                name=phone.device_name,
-                mac=phone.mac,
-                dn=phone.directory_number,
-                date=self._http_date(),
-                close=close,
-            )
-        else:
-            data = answer.not_found(phone.model, self._http_date(), close=close)
+        data = await self._page(phone, request, close=close)
         if request.method == "HEAD":
             data = data[: data.index(b"\r\n\r\n") + 4]
         return Answer(data, close)
+
+    async def _page(self, phone: Phone, request: Request, *, close: bool) -> bytes:
+        model = phone.model
+        found = None
+        if request.method == "HEAD" and model.head_answer == "error-4":
+            return answer.error(model, answer.AUTHENTICATION_ERROR, self._http_date(), close=close)
+        if request.method not in {"GET", "HEAD"}:
+            pass
+        elif pages.is_protected(model, request.path):
+            credentials = read_credentials(request.headers.get(b"authorization"))
+            authorised, _ = await self._authorise(phone, credentials, _identity(request))
+            if not authorised:
+                return answer.unauthorized(model, self._http_date(), close=close)
+            found = pages.protected(model, request.path, view(phone, self._clock()))
+        else:
+            query = request.query.decode("latin-1")
+            found = pages.page(model, request.path, query, view(phone, self._clock()))
+        if found is None:
+            return answer.not_found(model, self._http_date(), close=close)
+        return answer.whole(model, found.body, self._http_date(), close=close, kind=found.kind)
 
     def _http_date(self) -> str:
         now = int(time.time())
@@ -134,8 +145,7 @@ class Fleet:
 
     async def _execute(self, phone: Phone, request: Request, *, close: bool) -> Answer:
         self._pushes += 1
-        ordinal = request.connection_ordinal
-        identity = f"{request.peer[0]}:{request.peer[1]}" + (f"/{ordinal}" if ordinal > 1 else "")
+        identity = _identity(request)
         push = read_push(request.body, object_bytes=phone.model.object_bytes)
         self._records.write(
             "push.received",
@@ -241,6 +251,11 @@ class Fleet:
                     last_t_ns=count.last_t_ns,
                 )
         self._dropped = self._reception.dropped
+
+
+def _identity(request: Request) -> str:
+    ordinal = request.connection_ordinal
+    return f"{request.peer[0]}:{request.peer[1]}" + (f"/{ordinal}" if ordinal > 1 else "")
 
 
 def _heard(stream: Stream) -> Mapping[str, Any]:
