@@ -1,7 +1,8 @@
 """What differs per phone model: read from data, where each value says where it is from and how sure that is.
 
 A model's file names a family, whose facts hold unless the model's own file says otherwise. A fact is a table with
-`value`, `sure` and `source`. Reading is strict: everything that is wrong with a file is reported at once.
+`value`, `sure` and `source`; a model's without `value` says only how sure its family's value is there. Reading is strict: everything that is wrong with a
+file is reported at once.
 """
 
 from __future__ import annotations
@@ -254,7 +255,7 @@ def read_model(document: Mapping[str, Any], family: Mapping[str, Any] | None = N
         ModelError: all facts that are missing, unknown, of the wrong kind, or without source and sureness.
     """
     problems: list[str] = []
-    merged = {**(family or {}), **document}
+    merged = merge(document, family or {})
     known = {"model", "aliases", "family", *_FACTS}
     if set(merged) != known:
         problems.append(f"missing or unknown: {', '.join(sorted(set(merged) ^ known))}")
@@ -277,6 +278,16 @@ def read_model(document: Mapping[str, Any], family: Mapping[str, Any] | None = N
     if problems:
         raise ModelError(problems)
     return Model(**values)
+
+
+def merge(document: Mapping[str, Any], family: Mapping[str, Any]) -> dict[str, Any]:
+    """A model's document with what it takes from its family's."""
+    merged = {**family, **document}
+    for name, fact in document.items():
+        inherited = family.get(name)
+        if isinstance(fact, dict) and "value" not in fact and isinstance(inherited, dict) and "value" in inherited:
+            merged[name] = {**fact, "value": inherited["value"]}
+    return merged
 
 
 def _incomplete(fact: Any) -> str | None:  # noqa: ANN401 - whatever the file holds

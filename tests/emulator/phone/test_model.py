@@ -3,7 +3,7 @@
 import pytest
 
 from emulator.fleet.catalogue import Catalogue, load, read_documents
-from emulator.phone.model import FACTS, SURENESS, ModelError, read_model
+from emulator.phone.model import FACTS, SURENESS, ModelError, merge, read_model
 
 DOCUMENT, FAMILY = read_documents()["CP-7961G.toml"]
 MODELS = load().models
@@ -72,9 +72,18 @@ def test_values_of_the_wrong_kind_are_refused(name: str, value: object) -> None:
 def test_every_fact_of_every_model_says_where_it_is_from() -> None:
     for document, family in read_documents().values():
         for name in FACTS:
-            said = {**family, **document}[name]
+            said = merge(document, family)[name]
             assert said["sure"] in SURENESS
             assert len(said["source"]) > 3
+
+
+def test_a_model_may_say_only_how_sure_its_familys_value_is() -> None:
+    surer = {"sure": "seen", "source": "this test"}
+    assert read_model({**DOCUMENT, "server": surer}, FAMILY).server == MODELS["CP-7961G"].server
+    with pytest.raises(ModelError, match="title: expected value, sure and source"):
+        read_model({**DOCUMENT, "title": surer}, FAMILY)
+    with pytest.raises(ModelError, match="server: expected value, sure and source"):
+        read_model({**DOCUMENT, "server": {"value": "x"}}, FAMILY)
 
 
 def test_two_models_of_one_name_are_refused() -> None:
