@@ -1,8 +1,8 @@
 """What differs per phone model: read from data, where each value says where it is from and how sure that is.
 
 A model's file names a family, whose facts hold unless the model's own file says otherwise. A fact is a table with
-`value`, `sure` and `source`; a model's without `value` says only how sure its family's value is there. Reading is strict: everything that is wrong with a
-file is reported at once.
+`value`, `sure` and `source`; one of a model's without `value` says how sure its family's value is there. Reading is
+strict: everything that is wrong with a file is reported at once.
 """
 
 from __future__ import annotations
