@@ -14,7 +14,7 @@ from typing import Final
 from xml.sax.saxutils import escape
 
 from emulator.phone.model import Elements, Model
-from emulator.phone.screen import bmp, draw, image_object, png
+from emulator.phone.picture import bmp, draw, image_object, png
 
 QUERY_CHARACTERS: Final = 128
 """The longest query that means anything has 43."""

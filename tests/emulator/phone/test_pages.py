@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from emulator.fleet.catalogue import load
 from emulator.phone.model import Display
 from emulator.phone.pages import QUERY_CHARACTERS, Hearing, View, is_protected, page, protected
-from emulator.phone.screen import Picture, bmp, draw, image_object, png
+from emulator.phone.picture import Picture, bmp, draw, image_object, png
 
 MODELS = load().models
 OLD, JAVA, LATE = MODELS["CP-7960G"], MODELS["CP-7961G"], MODELS["CP-8851"]
