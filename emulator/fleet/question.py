@@ -66,9 +66,9 @@ class Client:
         try:
             with trio.CancelScope(deadline=deadline):
                 try:
-                    connection = _connect(sock, phone.address, server)
+                    connection = connect(sock, phone.address, server)
                     self._asked(phone, server, push, hop, connection)
-                    outcome = await _exchange(sock, data, reader, hop)
+                    outcome = await exchange(sock, data, reader, hop)
                 except OSError:
                     # Reset before the head of an answer came: to the phone the server is not there.
                     outcome = "garbled" if reader.status is not None else "unreachable"
@@ -100,7 +100,12 @@ class Client:
         )
 
 
-def _connect(sock: socket.socket, address: str, server: Server) -> str:
+def connect(sock: socket.socket, address: str, server: Server) -> str:
+    """Begin to connect from the phone's address; returns the connection's own end.
+
+    Raises:
+        OSError: it cannot even begin.
+    """
     sock.setblocking(False)
     sock.setsockopt(socket.IPPROTO_IP, _IP_BIND_ADDRESS_NO_PORT, 1)
     sock.bind((address, 0))
@@ -111,7 +116,12 @@ def _connect(sock: socket.socket, address: str, server: Server) -> str:
     return f"{host}:{port}"
 
 
-async def _exchange(sock: socket.socket, data: bytes, reader: AnswerReader, hop: int) -> Outcome:
+async def exchange(sock: socket.socket, data: bytes, reader: AnswerReader, hop: int) -> Outcome:
+    """Send a request and read its answer.
+
+    Raises:
+        OSError: the server is not there, or resets.
+    """
     sent = 0
     while sent < len(data):
         try:
