@@ -7,17 +7,21 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import formatdate
+from pathlib import Path
 from typing import Any, Final
 
 import trio
 
 from emulator.engine import Answer, BindError, Limits, Request, listen, serve
+from emulator.fleet.fetch import fetch
 from emulator.fleet.question import Client
-from emulator.fleet.reception import Reception, address_text
+from emulator.fleet.reception import address_text
+from emulator.fleet.recorder import Recorder
+from emulator.fleet.streams import Streams
 from emulator.fleet.view import view
 from emulator.phone import answer, pages
 from emulator.phone.execute import Credentials, Push, read_credentials, read_push
-from emulator.phone.phone import RTP_PORT, Executed, Phone
+from emulator.phone.phone import RTP_PORT, Change, Event, Executed, Phone, Transmission
 from emulator.phone.stream import Period, Stream
 from emulator.records import Records
 
@@ -33,6 +37,12 @@ class Settings:
     rtp_port: int = RTP_PORT
     interface: str | None = None
     authentication_timeout_s: float = 10.0
+    record: Path | None = None
+    """Folder for what phones heard, as WAV; None keeps no audio."""
+    control: tuple[str, int] | None = None
+    """Address and port of the control API; not an address of a phone."""
+    reset_s: float = 1.0
+    """How long a phone that is reset is away (assumed; real ones take a minute)."""
 
 
 class Fleet:
@@ -47,7 +57,13 @@ class Fleet:
         self._pushes = self._listening = 0
         self._date = (0, "")
         self._client: Client
-        self._reception: Reception
+        self._streams: Streams
+        self._nursery: trio.Nursery
+        self._fetching: dict[str, trio.CancelScope] = {}
+        self._playing: dict[str, trio.CancelScope] = {}
+        self._away: set[str] = set()
+        self._recorder = Recorder(settings.record) if settings.record is not None else None
+        self._new_period: Callable[..., Period] = Period if self._recorder is None else self._recorder.period
         self._records: Records
         self._dropped = self._packets = 0
 
@@ -57,7 +73,7 @@ class Fleet:
             "pushes": self._pushes,
             "authentications": self._client.questions,
             "listening": self._listening,
-            "packets": self._reception.packets,
+            "packets": self._streams.packets,
         }
 
     def ended(self) -> Mapping[str, Any]:
@@ -75,7 +91,7 @@ class Fleet:
         self._client = Client(records, timeout_s=settings.authentication_timeout_s, clock=self._clock)
         guard = _guard(settings.port)
         with guard:
-            self._reception = Reception(settings.rtp_port, interface=settings.interface)
+            self._streams = Streams(settings.rtp_port, interface=settings.interface)
             try:
                 listener = listen("0.0.0.0", settings.port, reuse_port=True, interface=settings.interface)
                 port = listener.getsockname()[1]
@@ -84,25 +100,33 @@ class Fleet:
                     total_s=settings.authentication_timeout_s + _ANSWER_S,
                 )
                 async with trio.open_nursery() as nursery:
-                    nursery.start_soon(self._reception.run)
+                    self._nursery = nursery
+                    nursery.start_soon(self._streams.run)
                     await nursery.start(self._serve, listener, limits)
                     first = next(iter(self._phones.values()))
-                    task_status.started(
-                        {
-                            "phones": f"http://{first.address}:{port}",
-                            "rtp": f"{first.address}:{self._reception.port}",
-                        }
-                    )
+                    urls = {
+                        "phones": f"http://{first.address}:{port}",
+                        "rtp": f"{first.address}:{self._streams.port}",
+                    }
+                    if settings.control is not None:
+                        urls["control"] = await nursery.start(self._serve_control, settings.control)
+                    task_status.started(urls)
             finally:
                 self._end()
-                self._reception.close()
+                self._streams.close()
 
     async def _serve(self, listener: socket.socket, limits: Limits, *, task_status: trio.TaskStatus[None]) -> None:
         await serve([listener], self.handle, limits=limits, admit=self._admit, task_status=task_status)
 
+    async def _serve_control(self, address: tuple[str, int], *, task_status: trio.TaskStatus[str]) -> None:
+        # Imported here: without --control nothing of it is needed.
+        from emulator.fleet.control import serve_control  # noqa: PLC0415
+
+        await serve_control(self, *address, task_status=task_status)
+
     def _admit(self, _peer: tuple[str, int], local: tuple[str, int]) -> bool:
         phone = self._phones.get(local[0])
-        return phone is not None and phone.web_access
+        return phone is not None and phone.web_access and local[0] not in self._away
 
     async def handle(self, request: Request) -> Answer:
         """Answer one request to one phone."""
@@ -161,6 +185,8 @@ class Fleet:
             authorised, by = await self._authorise(phone, credentials, identity)
             if authorised:
                 result = self._carry_out(phone, push, identity, by)
+                if result.play_s:
+                    await self._play(phone, result.play_s)
             finished = True
         finally:
             if not finished:  # the server ends, or the total deadline has come
@@ -204,42 +230,147 @@ class Fleet:
         return asked.authorized, asked.by
 
     def _carry_out(self, phone: Phone, push: Push, identity: str, by: str | None) -> Executed:
-        result = phone.execute(push, identity=identity, now_ns=self._clock(), rtp_port=self._settings.rtp_port)
+        result = phone.execute(
+            push,
+            identity=identity,
+            now_ns=self._clock(),
+            rtp_port=self._settings.rtp_port,
+            new_period=self._new_period,
+        )
         for change in result.changes:
-            self._records.write(
-                "push.executed", phone=phone.device_name, push=identity, action=change.action, authorised_by=by
-            )
-            if change.period is None:
-                continue
-            if change.action == "RTPRx":
-                self._listening += 1
-                self._reception.listen(phone.address, change.period)
+            if change.reason == "push":
                 self._records.write(
-                    "stream.listening",
-                    t_ns=change.period.since_ns,
-                    phone=phone.device_name,
-                    push=identity,
-                    source=change.period.source,
-                    port=change.period.port,
+                    "push.executed", phone=phone.device_name, push=identity, action=change.action, authorised_by=by
                 )
-            else:
-                self._stopped(phone, change.period, "push", identity)
+            self._follow(phone, change, identity)
         return result
+
+    def _follow(self, phone: Phone, change: Change, identity: str | None) -> None:
+        """Do outside what happened to the phone."""
+        period, transmission = change.period, change.transmission
+        if change.action == "Play:Stop" and phone.device_name in self._playing:
+            self._playing[phone.device_name].cancel()
+        elif change.action == "Show":
+            self._shown(phone, identity)
+        elif change.url is not None:
+            self._nursery.start_soon(self._fetch, phone, change.url, identity)
+        elif transmission is not None:
+            if change.action == "RTPTx:Stop":
+                self._sent(phone, transmission, change.reason)
+            else:
+                self._streams.send(phone.address, transmission)
+        elif period is None:
+            return
+        elif change.action == "RTPRx:Stop":
+            self._stopped(phone, period, change.reason, identity)
+        else:
+            self._listening += 1
+            self._streams.listen(phone.address, period)
+            self._records.write(
+                "stream.listening",
+                t_ns=period.since_ns,
+                phone=phone.device_name,
+                push=identity,
+                source=period.source,
+                port=period.port,
+                mixed=period.mixed or None,
+            )
+
+    async def _play(self, phone: Phone, seconds: float) -> None:
+        before = self._playing.get(phone.device_name)
+        if before is not None:
+            before.cancel()  # one loudspeaker: the newer tone ends the older (assumed)
+        scope = self._playing[phone.device_name] = trio.CancelScope(deadline=trio.current_time() + seconds)
+        try:
+            with scope:
+                await trio.sleep_forever()
+        finally:
+            if self._playing.get(phone.device_name) is scope:
+                del self._playing[phone.device_name]
+
+    async def _fetch(self, phone: Phone, url: str, identity: str | None) -> None:
+        before = self._fetching.get(phone.device_name)
+        if before is not None:
+            before.cancel()  # one screen: what was asked for last is shown
+        with trio.CancelScope() as scope:
+            self._fetching[phone.device_name] = scope
+            screen = await fetch(phone, url)
+        if self._fetching.get(phone.device_name) is scope:
+            del self._fetching[phone.device_name]
+        if not scope.cancelled_caught:
+            phone.show(screen)
+            self._shown(phone, identity)
+
+    def _shown(self, phone: Phone, identity: str | None) -> None:
+        screen = phone.screen
+        assert screen is not None
+        self._records.write(
+            "screen.shown", phone=phone.device_name, push=identity, object=screen.kind, title=screen.title or None
+        )
+
+    def _sent(self, phone: Phone, transmission: Transmission, reason: str) -> None:
+        self._streams.stop_sending(transmission)
+        self._records.write(
+            "stream.sent",
+            phone=phone.device_name,
+            push=transmission.push,
+            destination=f"{transmission.destination}:{transmission.port}",
+            ssrc=transmission.ssrc,
+            packets=transmission.packets,
+            reason=reason,
+        )
+
+    def find(self, device_name: str) -> Phone | None:
+        """The phone of that name."""
+        return next((phone for phone in self._phones.values() if phone.device_name == device_name), None)
+
+    @property
+    def phones(self) -> list[Phone]:
+        """All of them, in their order."""
+        return list(self._phones.values())
+
+    def away(self, phone: Phone) -> bool:
+        """Whether it is starting again after a reset."""
+        return phone.address in self._away
+
+    def happen(self, phone: Phone, event: Event) -> bool:
+        """Something happens to a phone's line, or the phone is reset; False where that is not possible now."""
+        if not phone.possible(event) or self.away(phone):
+            return False
+        if event == "reset":
+            for running in (self._fetching, self._playing):
+                if phone.device_name in running:
+                    running[phone.device_name].cancel()
+            self._away.add(phone.address)
+            self._nursery.start_soon(self._start_again, phone)
+        changes = phone.move(event)
+        self._records.write("phone.changed", phone=phone.device_name, event=event, state=phone.state)
+        for change in changes:
+            self._follow(phone, change, None)
+        return True
+
+    async def _start_again(self, phone: Phone) -> None:
+        await trio.sleep(self._settings.reset_s)
+        self._away.discard(phone.address)
 
     def _stopped(self, phone: Phone, period: Period, reason: str, identity: str | None) -> None:
         self._listening -= 1
-        self._reception.stop(phone.address, period)
+        self._streams.stop(phone.address, period)
+        if self._recorder is not None:
+            self._recorder.keep(phone.device_name, period)
         for stream in period.streams.values():
             self._records.write("stream.heard", phone=phone.device_name, push=period.push, **_heard(stream))
         self._records.write("stream.stopped", phone=phone.device_name, push=identity, reason=reason)
 
     def _end(self) -> None:
-        self._reception.drain()
+        self._streams.drain()
         for phone in self._phones.values():
             period = phone.end()
             if period is not None:
                 self._stopped(phone, period, "end", None)
-        for (destination, source), count in self._reception.unlistened.items():
+            if phone.transmission is not None:
+                self._sent(phone, phone.transmission, "end")
+        for (destination, source), count in self._streams.unlistened.items():
             phone_meant = self._phones.get(socket.inet_ntoa(destination))
             if phone_meant is not None:
                 self._records.write(
@@ -250,7 +381,7 @@ class Fleet:
                     first_t_ns=count.first_t_ns,
                     last_t_ns=count.last_t_ns,
                 )
-        self._dropped = self._reception.dropped
+        self._dropped = self._streams.dropped
 
 
 def _identity(request: Request) -> str:

@@ -68,9 +68,9 @@ class Client:
         try:
             with trio.CancelScope(deadline=deadline):
                 try:
-                    connection = _connect(sock, phone.address, server)
+                    connection = connect(sock, phone.address, server)
                     self._asked(phone, server, push, hop, connection)
-                    await _exchange(sock, data, reader)
+                    await exchange(sock, data, reader)
                     outcome = reader.verdict(hop, follow=phone.model.redirect != "refuse")
                 except OSError:
                     # Reset before the head of an answer came: to the phone the server is not there.
@@ -103,7 +103,12 @@ class Client:
         )
 
 
-def _connect(sock: socket.socket, address: str, server: Server) -> str:
+def connect(sock: socket.socket, address: str, server: Server) -> str:
+    """Begin to connect from the phone's address; returns the connection's own end.
+
+    Raises:
+        OSError: it cannot even begin.
+    """
     sock.setblocking(False)
     sock.setsockopt(socket.IPPROTO_IP, _IP_BIND_ADDRESS_NO_PORT, 1)
     sock.bind((address, 0))
@@ -114,8 +119,12 @@ def _connect(sock: socket.socket, address: str, server: Server) -> str:
     return f"{host}:{port}"
 
 
-async def _exchange(sock: socket.socket, data: bytes, reader: AnswerReader) -> None:
-    """Send the question, and read until the answer is there or can be none any more."""
+async def exchange(sock: socket.socket, data: bytes, reader: AnswerReader) -> None:
+    """Send a request, and read until the answer is there or can be none any more.
+
+    Raises:
+        OSError: the server is not there, or resets.
+    """
     sent = 0
     while sent < len(data):
         try:

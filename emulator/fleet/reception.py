@@ -96,9 +96,10 @@ class Reception:
         self.packets = 0
         self.unlistened: dict[tuple[bytes, int], Unlistened] = {}
         self._periods: dict[bytes, Period] = {}
+        self._groups: dict[bytes, dict[Period, None]] = {}
         self._socket = _open(address, port, interface)
         self.port: int = self._socket.getsockname()[1]
-        self._descriptor = self._socket.fileno()
+        self.descriptor: int = self._socket.fileno()
         self._packet_bytes = bytearray(_BATCH * _PACKET_BYTES)
         self._name_bytes = bytearray(_BATCH * _NAME.size)
         self._control_bytes = bytearray(_BATCH * _CONTROL_BYTES)
@@ -133,8 +134,7 @@ class Reception:
 
     def listen(self, address: str, period: Period) -> None:
         """From now on packets to this phone belong to the period."""
-        if period.port == self.port:  # on another port there is nobody to hear
-            self._periods[socket.inet_aton(address)] = period
+        self._periods[socket.inet_aton(address)] = period
 
     def stop(self, address: str, period: Period) -> None:
         """The period ends: what the kernel had received before is heard first."""
@@ -143,6 +143,22 @@ class Reception:
             return
         self._drain(_BATCHES_BEFORE_A_STOP)
         del self._periods[key]
+
+    def join(self, group: str, period: Period) -> None:
+        """From now on packets to this group belong to the period, among others."""
+        self._groups.setdefault(socket.inet_aton(group), {})[period] = None
+
+    def leave(self, group: str, period: Period) -> bool:
+        """The period ends as with `stop`; False if it had not joined."""
+        key = socket.inet_aton(group)
+        periods = self._groups.get(key)
+        if periods is None or period not in periods:
+            return False
+        self._drain(_BATCHES_BEFORE_A_STOP)
+        del periods[period]
+        if not periods:
+            del self._groups[key]
+        return True
 
     async def run(self) -> None:
         """Receive until cancelled."""
@@ -169,7 +185,7 @@ class Reception:
         headers = ctypes.addressof(self._headers)
         for _ in range(batches):
             self._header_view[:] = self._pristine
-            count = _recvmmsg(self._descriptor, headers, _BATCH, _MSG_DONTWAIT | _MSG_TRUNC, None)
+            count = _recvmmsg(self.descriptor, headers, _BATCH, _MSG_DONTWAIT | _MSG_TRUNC, None)
             if count < 0:
                 if ctypes.get_errno() in {errno.EAGAIN, errno.EINTR}:
                     return False
@@ -198,7 +214,14 @@ class Reception:
             t_ns = seconds * 1_000_000_000 + nanoseconds + offset_ns
             period = period_of(destination)
             if period is None or t_ns < period.since_ns:
-                self._not_heard(destination, source, t_ns)
+                if size < 12:
+                    first = second = sequence = timestamp = ssrc = 0
+                for member in self._groups.get(destination, ()):
+                    if t_ns >= member.since_ns:
+                        rest = payload[: max(0, size - 12)]
+                        member.hear(t_ns, source, source_port, size, first, second, sequence, timestamp, ssrc, rest)
+                if destination not in self._groups:
+                    self._not_heard(destination, source, t_ns)
             elif size == 172:
                 period.hear(t_ns, source, source_port, size, first, second, sequence, timestamp, ssrc, payload)
             elif size < 12:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import time
+from typing import Final
 
 from emulator.fleet.reception import address_text
 from emulator.phone.authentication import Server
 from emulator.phone.pages import Hearing, View
 from emulator.phone.phone import Phone
+from emulator.phone.screen import Screen
+
+_LISTED: Final = frozenset({"MenuItem", "DirectoryEntry", "InputItem"})
 
 
 def view(phone: Phone, now_ns: int) -> View:
@@ -21,7 +25,6 @@ def view(phone: Phone, now_ns: int) -> View:
     """
     now = time.time()
     hearing = _hearing(phone, now, now_ns)
-    shown = ("Your current options",) if hearing is None else (f"Receiving from {hearing.remote}",)
     return View(
         name=phone.device_name,
         mac=phone.mac,
@@ -32,8 +35,20 @@ def view(phone: Phone, now_ns: int) -> View:
         date=time.strftime("%m/%d/%y", time.gmtime(now)),
         log=(f"{phone.device_name}.cnf.xml",),
         hearing=hearing,
-        shown=shown,
+        state=phone.state,
+        shown=_shown(phone.screen, hearing),
     )
+
+
+def _shown(screen: Screen | None, hearing: Hearing | None) -> tuple[str, ...]:
+    """Lines: of an object its title, its text or its items, and its prompt; else who is heard."""
+    if screen is None:
+        return ("Your current options",) if hearing is None else (f"Receiving from {hearing.remote}",)
+    names = (fields.get("Name", fields.get("DisplayName", "")) for kind, fields in screen.items if kind in _LISTED)
+    lines = [screen.title, *screen.fields.get("Text", "").splitlines()]
+    lines += [f"{number}. {name}" for number, name in enumerate(names, 1)]
+    lines.append(screen.fields.get("Prompt", ""))
+    return tuple(line for line in lines if line)
 
 
 def _url(server: Server | None) -> str:

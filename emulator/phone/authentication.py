@@ -131,6 +131,11 @@ class AnswerReader:
         # An interim answer (1xx) is not the answer.
         self.complete = self.status is not None and self.status >= 200
 
+    @property
+    def body(self) -> bytes:
+        """What came of the body."""
+        return self._body
+
     def feed(self, data: bytes) -> bool:
         """Take what came; empty means that the server closed. True when there is nothing more to wait for."""
         self._bytes += len(data)

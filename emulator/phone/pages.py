@@ -48,6 +48,8 @@ class View:
     log: tuple[str, ...] = ()
     """Status messages, oldest first."""
     hearing: Hearing | None = None
+    state: str = "idle"
+    """Of the line: idle, ringing, in-call, on-hold."""
     shown: tuple[str, ...] = ()
     """Lines on the screen under the title bar."""
 
@@ -90,6 +92,8 @@ _ADAPTER: Final = re.compile(r"adapter(X?)=(.*)")
 _STREAM: Final = re.compile(r"device\.statistics\.streaming\.(\d)")
 _NUMBER: Final = re.compile(r"n?(\d)")
 """XSI-6 writes `?n`; one client sends the letter as well (PHONE-READERS)."""
+_STATES: Final = {"idle": "ONHOOK", "ringing": "RINGIN", "in-call": "CONNECTED", "on-hold": "HOLD"}
+"""ONHOOK and CONNECTED: 88ADM; the other two are assumed."""
 PROTECTED: Final = frozenset({
     "/CGI/Screenshot", "/CGI/CallInfo", "/CGI/LineInfo", "/CGI/ModeInfo", "/CGI/SettingsInfo",
     "/CGI/Java/CallInfo", "/CGI/Java/LineInfo", "/CGI/Java/ModeInfo", "/CGI/Java/SettingsInfo",
@@ -270,12 +274,13 @@ def protected(model: Model, path: str, view: View) -> Page:
         return Page(bmp(picture), "image/bmp") if model.screenshot == "bmp" else Page(png(picture), "image/png")
     if name == "CallInfo":
         return _plain("CiscoIPPhoneCallLineInfo", [
-            ("Prompt", ""), ("Notify", ""), ("Status", ""), ("LineDirNum", view.dn), ("LineState", "ONHOOK"),
+            ("Prompt", ""), ("Notify", ""), ("Status", ""), ("LineDirNum", view.dn),
+            ("LineState", _STATES.get(view.state, "ONHOOK")),
         ])  # fmt: skip
     if name == "LineInfo":
         line = _elements([
             ("LineType", "9"), ("lineDirNum", view.dn), ("MessageWaiting", "NO"), ("RingerName", "Chirp1"),
-            ("LineLabel", ""), ("LineIconState", "ONHOOK"),
+            ("LineLabel", ""), ("LineIconState", _STATES.get(view.state, "ONHOOK")),
         ])  # fmt: skip
         return _plain(
             "CiscoIPPhoneLineInfo",

@@ -227,7 +227,7 @@ async def test_a_second_stream_is_refused_and_the_first_goes_on(bed: Bed) -> Non
         await bed.push(f"RTPRx:{GATEWAY}:20480")
         assert b'Number="1"' in await bed.push(f"RTPRx:{GATEWAY}:20480")
         assert b'Status="1"' in await bed.push(f"RTPRx:{GATEWAY}:20481", phone=2)
-        assert b'Data="URI not found" Status="6"' in await bed.push("Dial:2001", phone=2)
+        assert b'Data="URI not found" Status="6"' in await bed.push("Vibrate:2001", phone=2)
         assert bed.fleet.status()["listening"] == 1
     assert [entry["kind"] for entry in bed.diary()].count("push.executed") == 1
 

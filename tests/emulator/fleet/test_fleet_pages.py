@@ -19,6 +19,7 @@ from emulator.fleet.fleet import Fleet, Settings
 from emulator.phone.authentication import Server
 from emulator.phone.model import Model
 from emulator.phone.phone import Phone
+from emulator.phone.picture import draw, png
 from emulator.records import Records
 
 MODELS = list(load().models.values())
@@ -179,6 +180,20 @@ async def test_what_a_model_does_with_a_redirect(tmp_path: Path, redirect: str, 
         assert (b'Status="0"' in answer) is (asked == 2)
         assert len(bed.asked) == asked
         assert (bed.asked[-1].query != b"") is query
+
+
+async def test_what_was_pushed_is_on_the_screen(tmp_path: Path) -> None:
+    async with running(tmp_path, url=None) as bed:
+        before = await bed.get("CP-8851", "/CGI/Screenshot")
+        body = "XML=<CiscoIPPhoneText><Title>Alarm</Title><Text>Fire in hall 3</Text></CiscoIPPhoneText>"
+        head = f"POST /CGI/Execute HTTP/1.0\r\nContent-Length: {len(body)}\r\n\r\n"
+        await bed.talk("CP-8851", (head + body).encode())
+        after = await bed.get("CP-8851", "/CGI/Screenshot")
+        expected = draw(load().find("8851").display, "2012", "SEP001BD400000C", ("Alarm", "Fire in hall 3"))
+        assert after.endswith(b"\r\n\r\n" + png(expected))
+        assert not before.endswith(png(expected))
+        mode = await bed.get("CP-8851", "/CGI/ModeInfo")
+        assert b"<FieldName>Fire in hall 3</FieldName>" in mode
 
 
 async def test_numbers_of_the_stream_are_live(tmp_path: Path) -> None:
