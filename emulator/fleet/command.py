@@ -9,7 +9,7 @@ from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Final
 
-from emulator import server
+from emulator import misbehaviour, server
 from emulator.fleet import catalogue, roster
 from emulator.fleet.fleet import Fleet, Settings
 from emulator.phone.authentication import Server, read_url
@@ -66,6 +66,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--record", type=Path, metavar="DIR", help="write what phones hear there, as WAV")
     parser.add_argument("--control", type=_place, metavar="ADDR:PORT", help="control API, on no phone's address")
     parser.add_argument("--reset-s", type=_away, default=1.0, metavar="S", help="how long a reset phone is away (1)")
+    parser.add_argument(
+        "--misbehaviour",
+        action="append",
+        default=[],
+        metavar="NAME=SHARE",
+        help=f"share of phones (0 to 1) that misbehave, may be repeated: {', '.join(misbehaviour.NAMES)}",
+    )
     server.add_arguments(parser)
     return parser
 
@@ -107,9 +114,13 @@ def main(argv: Sequence[str]) -> int:
         return int(end.code or 0)
     try:
         phones = _phones(arguments)
+        misbehaviours = misbehaviour.read_shares(arguments.misbehaviour)
     except ConfigurationError as error:
         print(error, file=sys.stderr)  # noqa: T201 - the log
         return error.exit_code
+    except misbehaviour.MisbehaviourError as error:
+        print(f"--misbehaviour: {error}", file=sys.stderr)  # noqa: T201 - the log
+        return ConfigurationError.exit_code
     trusting = sum(phone.server is None for phone in phones)
     if trusting:
         print(  # noqa: T201 - the log
@@ -122,6 +133,8 @@ def main(argv: Sequence[str]) -> int:
         authentication_timeout_s=arguments.authentication_timeout_s,
         record=arguments.record,
         control=arguments.control,
+        misbehaviours=misbehaviours,
+        seed=arguments.seed,
         reset_s=arguments.reset_s,
     )
     try:

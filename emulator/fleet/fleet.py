@@ -5,13 +5,15 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.utils import formatdate
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import trio
 
+from emulator import misbehaviour
 from emulator.engine import Answer, BindError, Limits, Request, listen, serve
 from emulator.fleet.fetch import fetch
 from emulator.fleet.question import Client
@@ -41,6 +43,9 @@ class Settings:
     """Folder for what phones heard, as WAV; None keeps no audio."""
     control: tuple[str, int] | None = None
     """Address and port of the control API; not an address of a phone."""
+    misbehaviours: Mapping[str, float] = field(default_factory=dict)
+    """Share of the phones per name in emulator/misbehaviour.py; `seed` chooses which."""
+    seed: int = 1
     reset_s: float = 1.0
     """How long a phone that is reset is away (assumed; real ones take a minute)."""
 
@@ -62,6 +67,7 @@ class Fleet:
         self._fetching: dict[str, trio.CancelScope] = {}
         self._playing: dict[str, trio.CancelScope] = {}
         self._away: set[str] = set()
+        self._misbehaving = misbehaviour.choose(list(self._phones), settings.misbehaviours, settings.seed)
         self._recorder = Recorder(settings.record) if settings.record is not None else None
         self._new_period: Callable[..., Period] = Period if self._recorder is None else self._recorder.period
         self._records: Records
@@ -101,6 +107,9 @@ class Fleet:
                 )
                 async with trio.open_nursery() as nursery:
                     self._nursery = nursery
+                    for address, name in self._misbehaving.items():
+                        device_name = self._phones[address].device_name
+                        records.write("phone.misbehaves", phone=device_name, misbehaviour=name)
                     nursery.start_soon(self._streams.run)
                     await nursery.start(self._serve, listener, limits)
                     first = next(iter(self._phones.values()))
@@ -126,7 +135,9 @@ class Fleet:
 
     def _admit(self, _peer: tuple[str, int], local: tuple[str, int]) -> bool:
         phone = self._phones.get(local[0])
-        return phone is not None and phone.web_access and local[0] not in self._away
+        if phone is None or not phone.web_access or local[0] in self._away:
+            return False
+        return self._misbehaving.get(local[0]) != "refuses"
 
     async def handle(self, request: Request) -> Answer:
         """Answer one request to one phone."""
@@ -183,6 +194,10 @@ class Fleet:
         try:
             credentials = read_credentials(request.headers.get(b"authorization"))
             authorised, by = await self._authorise(phone, credentials, identity)
+            if self._misbehaving.get(phone.address) == "reboots":
+                self.happen(phone, "reset")
+                finished = True
+                return self._reboot(phone, identity)
             if authorised:
                 result = self._carry_out(phone, push, identity, by)
                 if result.play_s:
@@ -205,7 +220,19 @@ class Fleet:
         def on_sent(there: bool) -> None:  # noqa: FBT001 - the engine's callback
             self._answered(phone, identity, *(said if there else ("none", None, None)))
 
+        manner = self._misbehaving.get(phone.address)
+        if manner is not None and manner in misbehaviour.ANSWERING:
+            write = partial(misbehaviour.play_out, manner, data=data, seed=f"{self._settings.seed} {phone.address}")
+            return Answer(data, True, on_sent, write)
         return Answer(data, close, on_sent)
+
+    def _reboot(self, phone: Phone, identity: str) -> Answer:
+        return Answer(
+            b"\r\n\r\n",
+            True,
+            lambda _: self._answered(phone, identity, "none", None, None),
+            partial(misbehaviour.play_out, "reset-before", data=b"\r\n\r\n", seed=""),
+        )
 
     def _answered(
         self, phone: Phone, identity: str, kind: str, http_status: int | None, number: int | None
@@ -222,11 +249,16 @@ class Fleet:
     async def _authorise(
         self, phone: Phone, credentials: Credentials | None, identity: str
     ) -> tuple[bool, str | None]:
-        if phone.server is None:
+        manner = self._misbehaving.get(phone.address)
+        if phone.server is None or manner == "without-asking":
             return True, None
         if credentials is None:
             return False, None
+        if manner == "asks-late":
+            await trio.sleep(misbehaviour.LATE_S)
         asked = await self._client.ask(phone, phone.server, credentials, identity)
+        if manner == "asks-twice":
+            asked = await self._client.ask(phone, phone.server, credentials, identity)
         return asked.authorized, asked.by
 
     def _carry_out(self, phone: Phone, push: Push, identity: str, by: str | None) -> Executed:

@@ -13,6 +13,7 @@ import errno
 import socket
 import struct
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -214,14 +215,12 @@ class Reception:
             t_ns = seconds * 1_000_000_000 + nanoseconds + offset_ns
             period = period_of(destination)
             if period is None or t_ns < period.since_ns:
-                if size < 12:
-                    first = second = sequence = timestamp = ssrc = 0
-                for member in self._groups.get(destination, ()):
-                    if t_ns >= member.since_ns:
-                        rest = payload[: max(0, size - 12)]
-                        member.hear(t_ns, source, source_port, size, first, second, sequence, timestamp, ssrc, rest)
-                if destination not in self._groups:
+                group = self._groups.get(destination)
+                if group is None:
                     self._not_heard(destination, source, t_ns)
+                else:
+                    header = (first, second, sequence, timestamp, ssrc) if size >= 12 else (0, 0, 0, 0, 0)
+                    _deliver(group, t_ns, source, source_port, size, header, payload[: max(0, size - 12)])
             elif size == 172:
                 period.hear(t_ns, source, source_port, size, first, second, sequence, timestamp, ssrc, payload)
             elif size < 12:
@@ -239,6 +238,20 @@ class Reception:
             return
         entry.packets += 1
         entry.last_t_ns = t_ns
+
+
+def _deliver(
+    group: Iterable[Period],
+    t_ns: int,
+    source: int,
+    source_port: int,
+    size: int,
+    header: tuple[int, int, int, int, int],
+    payload: bytes,
+) -> None:
+    for period in group:
+        if t_ns >= period.since_ns:
+            period.hear(t_ns, source, source_port, size, *header, payload)
 
 
 def _open(address: str, port: int, interface: str | None) -> socket.socket:

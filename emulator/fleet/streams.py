@@ -42,7 +42,7 @@ _SILENCE: Final = b"\xff" * PAYLOAD_BYTES
 class _Port:
     reception: Reception
     scope: trio.CancelScope = field(default_factory=trio.CancelScope)
-    listeners: int = 0
+    periods: set[Period] = field(default_factory=set)
 
 
 @dataclass(slots=True)
@@ -120,7 +120,7 @@ class Streams:
             port = self._ports.get(period.port) or self._open(period.port)
             if port is None:
                 return
-            port.listeners += 1
+            port.periods.add(period)
             reception = port.reception
         if not period.multicast:
             reception.listen(address, period)
@@ -133,11 +133,11 @@ class Streams:
             self._leave_or_stop(self._usual, address, period)
             return
         port = self._ports.get(period.port)
-        if port is None:
-            return
+        if port is None or period not in port.periods:
+            return  # the port could not be had when the period began
         self._leave_or_stop(port.reception, address, period)
-        port.listeners -= 1
-        if not port.listeners:
+        port.periods.remove(period)
+        if not port.periods:
             del self._ports[period.port]
             port.scope.cancel()
             trio.lowlevel.notify_closing(port.reception.descriptor)

@@ -161,6 +161,20 @@ async def test_another_port_is_heard_while_somebody_listens(bed: Bed) -> None:
     assert [entry["packets"] for entry in bed.diary("stream.heard")] == [1, 1]
 
 
+async def test_a_port_that_is_taken_is_heard_by_those_who_ask_later(bed: Bed) -> None:
+    port = free_port()
+    async with running(bed):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+            taken.bind(("0.0.0.0", port))
+            assert b'Status="0"' in await bed.push(f"RTPRx:127.0.0.1:{port}")
+        await bed.push(f"RTPRx:127.0.0.1:{port}", phone=2)
+        await bed.push("RTPRx:Stop")
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            sender.sendto(packet(1), ("127.20.0.2", port))
+        await bed.until(lambda: bed.fleet.status()["packets"] == 1)
+    assert [entry["phone"][-1] for entry in bed.diary("stream.heard")] == ["2"]
+
+
 async def test_a_phone_sends_rtp_from_its_address_until_stopped(bed: Bed) -> None:
     port = free_port()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
