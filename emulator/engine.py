@@ -104,6 +104,8 @@ class Answer:
     close: bool = True
     on_sent: Callable[[bool], None] | None = field(default=None, repr=False)
     """Called once: True when the kernel has all bytes and the peer was still there, False when it had gone."""
+    write: Callable[[socket.socket], Awaitable[None]] | None = field(default=None, repr=False)
+    """Writes the answer in place of the engine: for peers that misbehave. It needs `on_sent`."""
 
 
 Handler = Callable[[Request], Awaitable[Answer]]
@@ -408,7 +410,10 @@ async def _send_answer(sock: socket.socket, answer: Answer) -> None:
         return
     there = False
     try:
-        await _send(sock, answer.data)
+        if answer.write is None:
+            await _send(sock, answer.data)
+        else:
+            await answer.write(sock)
         there = _peer_is_there(sock)
     finally:
         answer.on_sent(there)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from ipaddress import IPv4Network
+from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Final
 
-from emulator import server
+from emulator import misbehaviour, server
 from emulator.fleet import catalogue, roster
 from emulator.fleet.fleet import Fleet, Settings
 from emulator.phone.authentication import Server, read_url
@@ -25,6 +25,21 @@ def _port(text: str) -> int:
     value = int(text)
     if not 0 <= value < 65536:
         raise argparse.ArgumentTypeError(f"expected 0 to 65535, got {text}")
+    return value
+
+
+def _place(text: str) -> tuple[str, int]:
+    address, _, port = text.rpartition(":")
+    try:
+        return str(IPv4Address(address)), _port(port)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"expected an IPv4 address and a port, got {text}") from error
+
+
+def _away(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 3600:
+        raise argparse.ArgumentTypeError(f"expected 0 to 3600 seconds, got {text}")
     return value
 
 
@@ -48,6 +63,16 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--interface", metavar="IF", help="serve what comes in by this network interface only")
     parser.add_argument("--auth-url", default="", metavar="URL", help="who is asked about a push (default: nobody)")
     parser.add_argument("--authentication-timeout-s", type=_timeout, default=10.0, metavar="S", help="(10, assumed)")
+    parser.add_argument("--record", type=Path, metavar="DIR", help="write what phones hear there, as WAV")
+    parser.add_argument("--control", type=_place, metavar="ADDR:PORT", help="control API, on no phone's address")
+    parser.add_argument("--reset-s", type=_away, default=1.0, metavar="S", help="how long a reset phone is away (1)")
+    parser.add_argument(
+        "--misbehaviour",
+        action="append",
+        default=[],
+        metavar="NAME=SHARE",
+        help=f"share of phones (0 to 1) that misbehave, may be repeated: {', '.join(misbehaviour.NAMES)}",
+    )
     server.add_arguments(parser)
     return parser
 
@@ -74,6 +99,8 @@ def _phones(arguments: argparse.Namespace) -> list[Phone]:
             )
     except ConfigurationError as error:
         raise ConfigurationError(problems + error.problems) from error
+    if arguments.control is not None and any(phone.address == arguments.control[0] for phone in phones):
+        problems.append(f"--control: {arguments.control[0]} is a phone's address")
     if problems:
         raise ConfigurationError(problems)
     return phones
@@ -87,9 +114,13 @@ def main(argv: Sequence[str]) -> int:
         return int(end.code or 0)
     try:
         phones = _phones(arguments)
+        misbehaviours = misbehaviour.read_shares(arguments.misbehaviour)
     except ConfigurationError as error:
         print(error, file=sys.stderr)  # noqa: T201 - the log
         return error.exit_code
+    except misbehaviour.MisbehaviourError as error:
+        print(f"--misbehaviour: {error}", file=sys.stderr)  # noqa: T201 - the log
+        return ConfigurationError.exit_code
     trusting = sum(phone.server is None for phone in phones)
     if trusting:
         print(  # noqa: T201 - the log
@@ -100,6 +131,15 @@ def main(argv: Sequence[str]) -> int:
         rtp_port=arguments.rtp_port,
         interface=arguments.interface,
         authentication_timeout_s=arguments.authentication_timeout_s,
+        record=arguments.record,
+        control=arguments.control,
+        misbehaviours=misbehaviours,
+        seed=arguments.seed,
+        reset_s=arguments.reset_s,
     )
-    fleet = Fleet(phones, settings)
+    try:
+        fleet = Fleet(phones, settings)
+    except ConfigurationError as error:
+        print(error, file=sys.stderr)  # noqa: T201 - the log
+        return error.exit_code
     return server.run(fleet.run, fleet, how=server.manners(arguments, "phones"))

@@ -5,18 +5,25 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.utils import formatdate
+from functools import partial
+from pathlib import Path
 from typing import Any, Final
 
 import trio
 
+from emulator import misbehaviour
 from emulator.engine import Answer, BindError, Limits, Request, listen, serve
+from emulator.fleet.fetch import fetch
 from emulator.fleet.question import Client
-from emulator.fleet.reception import Reception, address_text
-from emulator.phone import answer
+from emulator.fleet.reception import address_text
+from emulator.fleet.recorder import Recorder
+from emulator.fleet.streams import Streams
+from emulator.fleet.view import view
+from emulator.phone import answer, pages
 from emulator.phone.execute import Credentials, Push, read_credentials, read_push
-from emulator.phone.phone import RTP_PORT, Executed, Phone
+from emulator.phone.phone import RTP_PORT, Change, Event, Executed, Phone, Transmission
 from emulator.phone.stream import Period, Stream
 from emulator.records import Records
 
@@ -32,6 +39,15 @@ class Settings:
     rtp_port: int = RTP_PORT
     interface: str | None = None
     authentication_timeout_s: float = 10.0
+    record: Path | None = None
+    """Folder for what phones heard, as WAV; None keeps no audio."""
+    control: tuple[str, int] | None = None
+    """Address and port of the control API; not an address of a phone."""
+    misbehaviours: Mapping[str, float] = field(default_factory=dict)
+    """Share of the phones per name in emulator/misbehaviour.py; `seed` chooses which."""
+    seed: int = 1
+    reset_s: float = 1.0
+    """How long a phone that is reset is away (assumed; real ones take a minute)."""
 
 
 class Fleet:
@@ -46,7 +62,14 @@ class Fleet:
         self._pushes = self._listening = 0
         self._date = (0, "")
         self._client: Client
-        self._reception: Reception
+        self._streams: Streams
+        self._nursery: trio.Nursery
+        self._fetching: dict[str, trio.CancelScope] = {}
+        self._playing: dict[str, trio.CancelScope] = {}
+        self._away: set[str] = set()
+        self._misbehaving = misbehaviour.choose(list(self._phones), settings.misbehaviours, settings.seed)
+        self._recorder = Recorder(settings.record) if settings.record is not None else None
+        self._new_period: Callable[..., Period] = Period if self._recorder is None else self._recorder.period
         self._records: Records
         self._dropped = self._packets = 0
 
@@ -56,7 +79,7 @@ class Fleet:
             "pushes": self._pushes,
             "authentications": self._client.questions,
             "listening": self._listening,
-            "packets": self._reception.packets,
+            "packets": self._streams.packets,
         }
 
     def ended(self) -> Mapping[str, Any]:
@@ -74,7 +97,7 @@ class Fleet:
         self._client = Client(records, timeout_s=settings.authentication_timeout_s, clock=self._clock)
         guard = _guard(settings.port)
         with guard:
-            self._reception = Reception(settings.rtp_port, interface=settings.interface)
+            self._streams = Streams(settings.rtp_port, interface=settings.interface)
             try:
                 listener = listen("0.0.0.0", settings.port, reuse_port=True, interface=settings.interface)
                 port = listener.getsockname()[1]
@@ -83,25 +106,38 @@ class Fleet:
                     total_s=settings.authentication_timeout_s + _ANSWER_S,
                 )
                 async with trio.open_nursery() as nursery:
-                    nursery.start_soon(self._reception.run)
+                    self._nursery = nursery
+                    for address, name in self._misbehaving.items():
+                        device_name = self._phones[address].device_name
+                        records.write("phone.misbehaves", phone=device_name, misbehaviour=name)
+                    nursery.start_soon(self._streams.run)
                     await nursery.start(self._serve, listener, limits)
                     first = next(iter(self._phones.values()))
-                    task_status.started(
-                        {
-                            "phones": f"http://{first.address}:{port}",
-                            "rtp": f"{first.address}:{self._reception.port}",
-                        }
-                    )
+                    urls = {
+                        "phones": f"http://{first.address}:{port}",
+                        "rtp": f"{first.address}:{self._streams.port}",
+                    }
+                    if settings.control is not None:
+                        urls["control"] = await nursery.start(self._serve_control, settings.control)
+                    task_status.started(urls)
             finally:
                 self._end()
-                self._reception.close()
+                self._streams.close()
 
     async def _serve(self, listener: socket.socket, limits: Limits, *, task_status: trio.TaskStatus[None]) -> None:
         await serve([listener], self.handle, limits=limits, admit=self._admit, task_status=task_status)
 
+    async def _serve_control(self, address: tuple[str, int], *, task_status: trio.TaskStatus[str]) -> None:
+        # Imported here: without --control nothing of it is needed.
+        from emulator.fleet.control import serve_control  # noqa: PLC0415
+
+        await serve_control(self, *address, task_status=task_status)
+
     def _admit(self, _peer: tuple[str, int], local: tuple[str, int]) -> bool:
         phone = self._phones.get(local[0])
-        return phone is not None and phone.web_access
+        if phone is None or not phone.web_access or local[0] in self._away:
+            return False
+        return self._misbehaving.get(local[0]) != "refuses"
 
     async def handle(self, request: Request) -> Answer:
         """Answer one request to one phone."""
@@ -111,20 +147,30 @@ class Fleet:
             if b"transfer-encoding" in request.headers:
                 return Answer(answer.not_found(phone.model, self._http_date(), close=True))  # CUIPP
             return await self._execute(phone, request, close=close)
-        if request.path == "/DeviceInformationX" and request.method in {"GET", "HEAD"}:
-            data = answer.device_information(
-                phone.model,
-                name=phone.device_name,
-                mac=phone.mac,
-                dn=phone.directory_number,
-                date=self._http_date(),
-                close=close,
-            )
-        else:
-            data = answer.not_found(phone.model, self._http_date(), close=close)
+        data = await self._page(phone, request, close=close)
         if request.method == "HEAD":
             data = data[: data.index(b"\r\n\r\n") + 4]
         return Answer(data, close)
+
+    async def _page(self, phone: Phone, request: Request, *, close: bool) -> bytes:
+        model = phone.model
+        found = None
+        if request.method == "HEAD" and model.head_answer == "error-4":
+            return answer.error(model, answer.AUTHENTICATION_ERROR, self._http_date(), close=close)
+        if request.method not in {"GET", "HEAD"}:
+            pass
+        elif pages.is_protected(model, request.path):
+            credentials = read_credentials(request.headers.get(b"authorization"))
+            authorised, _ = await self._authorise(phone, credentials, _identity(request))
+            if not authorised:
+                return answer.unauthorized(model, self._http_date(), close=close)
+            found = pages.protected(model, request.path, view(phone, self._clock()))
+        else:
+            query = request.query.decode("latin-1")
+            found = pages.page(model, request.path, query, view(phone, self._clock()))
+        if found is None:
+            return answer.not_found(model, self._http_date(), close=close)
+        return answer.whole(model, found.body, self._http_date(), close=close, kind=found.kind)
 
     def _http_date(self) -> str:
         now = int(time.time())
@@ -134,8 +180,7 @@ class Fleet:
 
     async def _execute(self, phone: Phone, request: Request, *, close: bool) -> Answer:
         self._pushes += 1
-        ordinal = request.connection_ordinal
-        identity = f"{request.peer[0]}:{request.peer[1]}" + (f"/{ordinal}" if ordinal > 1 else "")
+        identity = _identity(request)
         push = read_push(request.body, object_bytes=phone.model.object_bytes)
         self._records.write(
             "push.received",
@@ -149,8 +194,14 @@ class Fleet:
         try:
             credentials = read_credentials(request.headers.get(b"authorization"))
             authorised, by = await self._authorise(phone, credentials, identity)
+            if self._misbehaving.get(phone.address) == "reboots":
+                self.happen(phone, "reset")
+                finished = True
+                return self._reboot(phone, identity)
             if authorised:
                 result = self._carry_out(phone, push, identity, by)
+                if result.play_s:
+                    await self._play(phone, result.play_s)
             finished = True
         finally:
             if not finished:  # the server ends, or the total deadline has come
@@ -169,7 +220,19 @@ class Fleet:
         def on_sent(there: bool) -> None:  # noqa: FBT001 - the engine's callback
             self._answered(phone, identity, *(said if there else ("none", None, None)))
 
+        manner = self._misbehaving.get(phone.address)
+        if manner is not None and manner in misbehaviour.ANSWERING:
+            write = partial(misbehaviour.play_out, manner, data=data, seed=f"{self._settings.seed} {phone.address}")
+            return Answer(data, True, on_sent, write)
         return Answer(data, close, on_sent)
+
+    def _reboot(self, phone: Phone, identity: str) -> Answer:
+        return Answer(
+            b"\r\n\r\n",
+            True,
+            lambda _: self._answered(phone, identity, "none", None, None),
+            partial(misbehaviour.play_out, "reset-before", data=b"\r\n\r\n", seed=""),
+        )
 
     def _answered(
         self, phone: Phone, identity: str, kind: str, http_status: int | None, number: int | None
@@ -186,50 +249,160 @@ class Fleet:
     async def _authorise(
         self, phone: Phone, credentials: Credentials | None, identity: str
     ) -> tuple[bool, str | None]:
-        if phone.server is None:
+        manner = self._misbehaving.get(phone.address)
+        if phone.server is None or manner == "without-asking":
             return True, None
         if credentials is None:
             return False, None
+        if manner == "asks-late":
+            await trio.sleep(misbehaviour.LATE_S)
         asked = await self._client.ask(phone, phone.server, credentials, identity)
+        if manner == "asks-twice":
+            asked = await self._client.ask(phone, phone.server, credentials, identity)
         return asked.authorized, asked.by
 
     def _carry_out(self, phone: Phone, push: Push, identity: str, by: str | None) -> Executed:
-        result = phone.execute(push, identity=identity, now_ns=self._clock(), rtp_port=self._settings.rtp_port)
+        result = phone.execute(
+            push,
+            identity=identity,
+            now_ns=self._clock(),
+            rtp_port=self._settings.rtp_port,
+            new_period=self._new_period,
+        )
         for change in result.changes:
-            self._records.write(
-                "push.executed", phone=phone.device_name, push=identity, action=change.action, authorised_by=by
-            )
-            if change.period is None:
-                continue
-            if change.action == "RTPRx":
-                self._listening += 1
-                self._reception.listen(phone.address, change.period)
+            if change.reason == "push":
                 self._records.write(
-                    "stream.listening",
-                    t_ns=change.period.since_ns,
-                    phone=phone.device_name,
-                    push=identity,
-                    source=change.period.source,
-                    port=change.period.port,
+                    "push.executed", phone=phone.device_name, push=identity, action=change.action, authorised_by=by
                 )
-            else:
-                self._stopped(phone, change.period, "push", identity)
+            self._follow(phone, change, identity)
         return result
+
+    def _follow(self, phone: Phone, change: Change, identity: str | None) -> None:
+        """Do outside what happened to the phone."""
+        period, transmission = change.period, change.transmission
+        if change.action == "Play:Stop" and phone.device_name in self._playing:
+            self._playing[phone.device_name].cancel()
+        elif change.action == "Show":
+            self._shown(phone, identity)
+        elif change.url is not None:
+            self._nursery.start_soon(self._fetch, phone, change.url, identity)
+        elif transmission is not None:
+            if change.action == "RTPTx:Stop":
+                self._sent(phone, transmission, change.reason)
+            else:
+                self._streams.send(phone.address, transmission)
+        elif period is None:
+            return
+        elif change.action == "RTPRx:Stop":
+            self._stopped(phone, period, change.reason, identity)
+        else:
+            self._listening += 1
+            self._streams.listen(phone.address, period)
+            self._records.write(
+                "stream.listening",
+                t_ns=period.since_ns,
+                phone=phone.device_name,
+                push=identity,
+                source=period.source,
+                port=period.port,
+                mixed=period.mixed or None,
+            )
+
+    async def _play(self, phone: Phone, seconds: float) -> None:
+        before = self._playing.get(phone.device_name)
+        if before is not None:
+            before.cancel()  # one loudspeaker: the newer tone ends the older (assumed)
+        scope = self._playing[phone.device_name] = trio.CancelScope(deadline=trio.current_time() + seconds)
+        try:
+            with scope:
+                await trio.sleep_forever()
+        finally:
+            if self._playing.get(phone.device_name) is scope:
+                del self._playing[phone.device_name]
+
+    async def _fetch(self, phone: Phone, url: str, identity: str | None) -> None:
+        before = self._fetching.get(phone.device_name)
+        if before is not None:
+            before.cancel()  # one screen: what was asked for last is shown
+        with trio.CancelScope() as scope:
+            self._fetching[phone.device_name] = scope
+            screen = await fetch(phone, url)
+        if self._fetching.get(phone.device_name) is scope:
+            del self._fetching[phone.device_name]
+        if not scope.cancelled_caught:
+            phone.show(screen)
+            self._shown(phone, identity)
+
+    def _shown(self, phone: Phone, identity: str | None) -> None:
+        screen = phone.screen
+        assert screen is not None
+        self._records.write(
+            "screen.shown", phone=phone.device_name, push=identity, object=screen.kind, title=screen.title or None
+        )
+
+    def _sent(self, phone: Phone, transmission: Transmission, reason: str) -> None:
+        self._streams.stop_sending(transmission)
+        self._records.write(
+            "stream.sent",
+            phone=phone.device_name,
+            push=transmission.push,
+            destination=f"{transmission.destination}:{transmission.port}",
+            ssrc=transmission.ssrc,
+            packets=transmission.packets,
+            reason=reason,
+        )
+
+    def find(self, device_name: str) -> Phone | None:
+        """The phone of that name."""
+        return next((phone for phone in self._phones.values() if phone.device_name == device_name), None)
+
+    @property
+    def phones(self) -> list[Phone]:
+        """All of them, in their order."""
+        return list(self._phones.values())
+
+    def away(self, phone: Phone) -> bool:
+        """Whether it is starting again after a reset."""
+        return phone.address in self._away
+
+    def happen(self, phone: Phone, event: Event) -> bool:
+        """Something happens to a phone's line, or the phone is reset; False where that is not possible now."""
+        if not phone.possible(event) or self.away(phone):
+            return False
+        if event == "reset":
+            for running in (self._fetching, self._playing):
+                if phone.device_name in running:
+                    running[phone.device_name].cancel()
+            self._away.add(phone.address)
+            self._nursery.start_soon(self._start_again, phone)
+        changes = phone.move(event)
+        self._records.write("phone.changed", phone=phone.device_name, event=event, state=phone.state)
+        for change in changes:
+            self._follow(phone, change, None)
+        return True
+
+    async def _start_again(self, phone: Phone) -> None:
+        await trio.sleep(self._settings.reset_s)
+        self._away.discard(phone.address)
 
     def _stopped(self, phone: Phone, period: Period, reason: str, identity: str | None) -> None:
         self._listening -= 1
-        self._reception.stop(phone.address, period)
+        self._streams.stop(phone.address, period)
+        if self._recorder is not None:
+            self._recorder.keep(phone.device_name, period)
         for stream in period.streams.values():
             self._records.write("stream.heard", phone=phone.device_name, push=period.push, **_heard(stream))
         self._records.write("stream.stopped", phone=phone.device_name, push=identity, reason=reason)
 
     def _end(self) -> None:
-        self._reception.drain()
+        self._streams.drain()
         for phone in self._phones.values():
             period = phone.end()
             if period is not None:
                 self._stopped(phone, period, "end", None)
-        for (destination, source), count in self._reception.unlistened.items():
+            if phone.transmission is not None:
+                self._sent(phone, phone.transmission, "end")
+        for (destination, source), count in self._streams.unlistened.items():
             phone_meant = self._phones.get(socket.inet_ntoa(destination))
             if phone_meant is not None:
                 self._records.write(
@@ -240,7 +413,12 @@ class Fleet:
                     first_t_ns=count.first_t_ns,
                     last_t_ns=count.last_t_ns,
                 )
-        self._dropped = self._reception.dropped
+        self._dropped = self._streams.dropped
+
+
+def _identity(request: Request) -> str:
+    ordinal = request.connection_ordinal
+    return f"{request.peer[0]}:{request.peer[1]}" + (f"/{ordinal}" if ordinal > 1 else "")
 
 
 def _heard(stream: Stream) -> Mapping[str, Any]:

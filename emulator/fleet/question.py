@@ -48,7 +48,9 @@ class Client:
             outcome, location = await self._once(phone, server, data, push, hop, deadline)
             if outcome == "authorized":
                 return Asked(True, server.name)
-            target = redirected(server, location) if outcome == "redirected" and location is not None else None
+            target = None
+            if outcome == "redirected" and location is not None:
+                target = redirected(server, location, keep_query=phone.model.redirect != "drop-query")
             if target is None:
                 return Asked(False, None)
             server, hop = target, hop + 1
@@ -59,16 +61,17 @@ class Client:
     ) -> tuple[Outcome, bytes | None]:
         self.questions += 1
         sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        reader = AnswerReader()
+        reader = AnswerReader(phone.model.answer_fields)
         begun_ns = self._clock()
         connection = None
         outcome: Outcome = "timed_out"
         try:
             with trio.CancelScope(deadline=deadline):
                 try:
-                    connection = _connect(sock, phone.address, server)
+                    connection = connect(sock, phone.address, server)
                     self._asked(phone, server, push, hop, connection)
-                    outcome = await _exchange(sock, data, reader, hop)
+                    await exchange(sock, data, reader)
+                    outcome = reader.verdict(hop, follow=phone.model.redirect != "refuse")
                 except OSError:
                     # Reset before the head of an answer came: to the phone the server is not there.
                     outcome = "garbled" if reader.status is not None else "unreachable"
@@ -100,7 +103,12 @@ class Client:
         )
 
 
-def _connect(sock: socket.socket, address: str, server: Server) -> str:
+def connect(sock: socket.socket, address: str, server: Server) -> str:
+    """Begin to connect from the phone's address; returns the connection's own end.
+
+    Raises:
+        OSError: it cannot even begin.
+    """
     sock.setblocking(False)
     sock.setsockopt(socket.IPPROTO_IP, _IP_BIND_ADDRESS_NO_PORT, 1)
     sock.bind((address, 0))
@@ -111,7 +119,12 @@ def _connect(sock: socket.socket, address: str, server: Server) -> str:
     return f"{host}:{port}"
 
 
-async def _exchange(sock: socket.socket, data: bytes, reader: AnswerReader, hop: int) -> Outcome:
+async def exchange(sock: socket.socket, data: bytes, reader: AnswerReader) -> None:
+    """Send a request, and read until the answer is there or can be none any more.
+
+    Raises:
+        OSError: the server is not there, or resets.
+    """
     sent = 0
     while sent < len(data):
         try:
@@ -126,4 +139,4 @@ async def _exchange(sock: socket.socket, data: bytes, reader: AnswerReader, hop:
             await trio.lowlevel.wait_readable(sock)
             continue
         if reader.feed(received):
-            return reader.verdict(hop)
+            return

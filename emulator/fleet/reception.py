@@ -13,6 +13,7 @@ import errno
 import socket
 import struct
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -96,9 +97,10 @@ class Reception:
         self.packets = 0
         self.unlistened: dict[tuple[bytes, int], Unlistened] = {}
         self._periods: dict[bytes, Period] = {}
+        self._groups: dict[bytes, dict[Period, None]] = {}
         self._socket = _open(address, port, interface)
         self.port: int = self._socket.getsockname()[1]
-        self._descriptor = self._socket.fileno()
+        self.descriptor: int = self._socket.fileno()
         self._packet_bytes = bytearray(_BATCH * _PACKET_BYTES)
         self._name_bytes = bytearray(_BATCH * _NAME.size)
         self._control_bytes = bytearray(_BATCH * _CONTROL_BYTES)
@@ -133,8 +135,7 @@ class Reception:
 
     def listen(self, address: str, period: Period) -> None:
         """From now on packets to this phone belong to the period."""
-        if period.port == self.port:  # on another port there is nobody to hear
-            self._periods[socket.inet_aton(address)] = period
+        self._periods[socket.inet_aton(address)] = period
 
     def stop(self, address: str, period: Period) -> None:
         """The period ends: what the kernel had received before is heard first."""
@@ -143,6 +144,22 @@ class Reception:
             return
         self._drain(_BATCHES_BEFORE_A_STOP)
         del self._periods[key]
+
+    def join(self, group: str, period: Period) -> None:
+        """From now on packets to this group belong to the period, among others."""
+        self._groups.setdefault(socket.inet_aton(group), {})[period] = None
+
+    def leave(self, group: str, period: Period) -> bool:
+        """The period ends as with `stop`; False if it had not joined."""
+        key = socket.inet_aton(group)
+        periods = self._groups.get(key)
+        if periods is None or period not in periods:
+            return False
+        self._drain(_BATCHES_BEFORE_A_STOP)
+        del periods[period]
+        if not periods:
+            del self._groups[key]
+        return True
 
     async def run(self) -> None:
         """Receive until cancelled."""
@@ -169,7 +186,7 @@ class Reception:
         headers = ctypes.addressof(self._headers)
         for _ in range(batches):
             self._header_view[:] = self._pristine
-            count = _recvmmsg(self._descriptor, headers, _BATCH, _MSG_DONTWAIT | _MSG_TRUNC, None)
+            count = _recvmmsg(self.descriptor, headers, _BATCH, _MSG_DONTWAIT | _MSG_TRUNC, None)
             if count < 0:
                 if ctypes.get_errno() in {errno.EAGAIN, errno.EINTR}:
                     return False
@@ -198,7 +215,12 @@ class Reception:
             t_ns = seconds * 1_000_000_000 + nanoseconds + offset_ns
             period = period_of(destination)
             if period is None or t_ns < period.since_ns:
-                self._not_heard(destination, source, t_ns)
+                group = self._groups.get(destination)
+                if group is None:
+                    self._not_heard(destination, source, t_ns)
+                else:
+                    header = (first, second, sequence, timestamp, ssrc) if size >= 12 else (0, 0, 0, 0, 0)
+                    _deliver(group, t_ns, source, source_port, size, header, payload[: max(0, size - 12)])
             elif size == 172:
                 period.hear(t_ns, source, source_port, size, first, second, sequence, timestamp, ssrc, payload)
             elif size < 12:
@@ -216,6 +238,20 @@ class Reception:
             return
         entry.packets += 1
         entry.last_t_ns = t_ns
+
+
+def _deliver(
+    group: Iterable[Period],
+    t_ns: int,
+    source: int,
+    source_port: int,
+    size: int,
+    header: tuple[int, int, int, int, int],
+    payload: bytes,
+) -> None:
+    for period in group:
+        if t_ns >= period.since_ns:
+            period.hear(t_ns, source, source_port, size, *header, payload)
 
 
 def _open(address: str, port: int, interface: str | None) -> socket.socket:

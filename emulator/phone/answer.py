@@ -30,22 +30,23 @@ URI_NOT_FOUND: Final = (6, "URI not found")
 """Status and Data of a ResponseItem (XSI-5, tables of the Device and App URIs)."""
 
 
-def _head(model: Model, status: str, length: int, date: str, *, close: bool, more: str = "") -> bytes:
-    # Field names and their order: the HEAD answer in POIP. That a closing phone says so is assumed.
-    return (
-        f"HTTP/1.1 {status}\r\nContent-Type: {model.content_type}\r\nDate: {date}\r\nCache-Control: no-cache\r\n"
-        f"Expires: Thu, 26 Oct 1995 00:00:00 GMT\r\n{more}Content-Length: {length}\r\nServer: {model.server}\r\n"
-        f"{'Connection: close' + chr(13) + chr(10) if close else ''}\r\n"
-    ).encode("latin-1")
+def _head(model: Model, status: str, length: int, date: str, *, close: bool, more: str = "", kind: str = "") -> bytes:
+    # That a closing phone says so, and last, is assumed.
+    fields = model.answer_head.format(
+        type=kind or model.content_type, date=date, length=length, server=model.server, more=more
+    )
+    connection = "Connection: close\r\n" if close else ""
+    return f"HTTP/{model.answer_version} {status}\r\n{fields}{connection}\r\n".encode("latin-1")
 
 
-def _whole(model: Model, body: bytes, date: str, *, close: bool) -> bytes:
-    return _head(model, "200 OK", len(body), date, close=close) + body
+def whole(model: Model, body: bytes, date: str, *, close: bool, kind: str = "") -> bytes:
+    """Status 200 with a body; `kind` is its Content-Type where it is not the model's XML."""
+    return _head(model, "200 OK", len(body), date, close=close, kind=kind) + body
 
 
 def error(model: Model, number: int, date: str, *, close: bool) -> bytes:
     """`CiscoIPPhoneError`, 32 bytes with the blank before the slash that clients compare with, under status 200."""
-    return _whole(model, b'<CiscoIPPhoneError Number="%d" />' % number, date, close=close)
+    return whole(model, b'<CiscoIPPhoneError Number="%d" />' % number, date, close=close)
 
 
 def unauthorized(model: Model, date: str, *, close: bool) -> bytes:
@@ -67,35 +68,28 @@ def _attribute(text: str, *, ampersand: bool) -> str:
     return quoted if ampersand else quoted.replace("&amp;", "&")
 
 
+def _data(model: Model, item: Item) -> str:
+    """Data of an item: what succeeded says it in the model's way, unless there is more to say (a chosen port)."""
+    return model.response_data if item.data == SUCCESS[1] else item.data
+
+
 def response(model: Model, items: list[Item], date: str, *, close: bool) -> bytes:
     """`CiscoIPPhoneResponse` for items in the order of their completion.
 
-    The old phones' form is two XML declarations, always three items, CRLF, no end of line at the end, and no Data on
-    success (CUAE HttpMessageTest.cs); the later one is an item each with Data (CAMELOT).
+    The old phones' form is two XML declarations, always three items, CRLF and no end of line at the end (CUAE
+    HttpMessageTest.cs); the later one is an item each (CAMELOT).
     """
     if model.response == "three-items":
         lines = ['<?xml version="1.0" encoding="iso-8859-1"?><?xml version="1.0"?>', "<CiscoIPPhoneResponse>"]
         for item in [*items, *[Item("", 0, "")] * (ITEMS - len(items))]:
-            data = "" if item.status == 0 else item.data
             url = _attribute(item.url, ampersand=False)
-            lines.append(f'<ResponseItem Status="{item.status}" Data="{data}" URL="{url}"/>')
+            lines.append(f'<ResponseItem Status="{item.status}" Data="{_data(model, item)}" URL="{url}"/>')
         text = "\r\n".join([*lines, "</CiscoIPPhoneResponse>"])
         body = text.encode("latin-1", "xmlcharrefreplace")
     else:
         text = '<?xml version="1.0" encoding="utf-8"?>\n<CiscoIPPhoneResponse>\n'
         for item in items:
             url = _attribute(item.url, ampersand=True)
-            text += f'<ResponseItem URL="{url}" Data="{item.data}" Status="{item.status}" />\n'
+            text += f'<ResponseItem URL="{url}" Data="{_data(model, item)}" Status="{item.status}" />\n'
         body = (text + "</CiscoIPPhoneResponse>\n").encode()
-    return _whole(model, body, date, close=close)
-
-
-def device_information(model: Model, *, name: str, mac: str, dn: str, date: str, close: bool) -> bytes:
-    """/DeviceInformationX: element names and order of the model; the line layout is ours."""
-    serial = f"{int(mac[-6:], 16):08d}"
-    lines = ['<?xml version="1.0" encoding="iso-8859-1"?>', "<DeviceInformation>"]
-    for element, text in model.device_information:
-        filled = text.format(mac=mac, name=name, dn=dn, serial=serial)
-        lines.append(f"<{element}>{escape(filled)}</{element}>")
-    body = "\r\n".join([*lines, "</DeviceInformation>\r\n"]).encode("latin-1", "xmlcharrefreplace")
-    return _whole(model, body, date, close=close)
+    return whole(model, body, date, close=close)

@@ -56,12 +56,16 @@ def read_url(url: str) -> Server | None:
     return Server(address, port, target) if 0 < port < 65536 else None
 
 
-def redirected(server: Server, location: bytes) -> Server | None:
-    """The server that a `Location` names, absolute or relative to the one asked; None where it names none."""
+def redirected(server: Server, location: bytes, *, keep_query: bool = True) -> Server | None:
+    """The server that a `Location` names, absolute or relative to the one asked; None where it names none.
+
+    Some phones drop its query.
+    """
     try:
-        return read_url(urljoin(f"http://{server.name}{server.target}", location.decode("latin-1")))
+        url = urljoin(f"http://{server.name}{server.target}", location.decode("latin-1"))
     except ValueError:  # half a bracket, say
         return None
+    return read_url(url if keep_query else url.partition("?")[0])
 
 
 def _head(model: Model, server: Server, more: tuple[str, ...] = ()) -> str:
@@ -95,9 +99,14 @@ def question_again(model: Model, server: Server) -> bytes:
 class AnswerReader:
     """Reads one HTTP answer, byte by byte if it must be."""
 
-    __slots__ = ("_body", "_bytes", "_framed", "_parser", "complete", "garbled", "location", "status")
+    __slots__ = (
+        "_body", "_bytes", "_fields", "_framed", "_parser", "_strange", "complete", "garbled", "location", "status",
+    )  # fmt: skip
 
-    def __init__(self) -> None:
+    def __init__(self, fields: frozenset[str] = frozenset()) -> None:
+        """Begin; an answer with a header field that is not among `fields` is not understood (69xx). Empty: any is."""
+        self._fields = fields
+        self._strange = False
         self._parser = httptools.HttpResponseParser(self)
         self._body = b""
         self._bytes = 0
@@ -110,6 +119,8 @@ class AnswerReader:
     def on_header(self, name: bytes, value: bytes) -> None:
         """Parser's callback."""
         name = name.lower()
+        if self._fields and name.decode("latin-1") not in self._fields:
+            self._strange = True
         if name == b"location" and self.location is None:
             self.location = value
         elif name in {b"content-length", b"transfer-encoding"}:
@@ -118,6 +129,7 @@ class AnswerReader:
     def on_headers_complete(self) -> None:
         """Parser's callback."""
         self.status = self._parser.get_status_code()
+        self.garbled = self._strange
 
     def on_body(self, body: bytes) -> None:
         """Parser's callback."""
@@ -127,6 +139,11 @@ class AnswerReader:
         """Parser's callback."""
         # An interim answer (1xx) is not the answer.
         self.complete = self.status is not None and self.status >= 200
+
+    @property
+    def body(self) -> bytes:
+        """What came of the body."""
+        return self._body
 
     def feed(self, data: bytes) -> bool:
         """Take what came; empty means that the server closed. True when there is nothing more to wait for."""
@@ -147,10 +164,10 @@ class AnswerReader:
         self.complete = self.complete or (self.status is not None and self.status >= 200 and not self._framed)
         self.garbled = not self.complete
 
-    def verdict(self, hop: int) -> Verdict:
+    def verdict(self, hop: int, *, follow: bool = True) -> Verdict:
         """What the answer means. Only status 200 with exactly `AUTHORIZED`, not a byte more, is a yes (UCM-DOC)."""
         if self.garbled or self.status is None:
             return "garbled"
-        if self.status in _REDIRECTS and self.location is not None and hop < HOPS:
+        if follow and self.status in _REDIRECTS and self.location is not None and hop < HOPS:
             return "redirected"
         return "authorized" if self.status == 200 and self._body == b"AUTHORIZED" else "refused"

@@ -1,23 +1,30 @@
-"""Reading a push: the form body of POST /CGI/Execute, its credentials, the Execute object, and the URIs in it."""
+"""Reading a push: the form body of POST /CGI/Execute, its credentials, and the Execute object or the one to show."""
 
 from __future__ import annotations
 
 import base64
 import binascii
-import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote_to_bytes
 from xml.parsers import expat
+
+from emulator.phone.screen import Screen, read_object
+from emulator.phone.uri import Fetch, read_uri
 
 ITEMS: Final = 3
 """ExecuteItem is given one to three times (Cisco's XSD in CUAE; OL20949 p.3-18)."""
 URL_CHARACTERS: Final = 256
 """Longest URL of an item (Cisco's XSD in CUAE)."""
+FETCHES: Final = 1
+"""http URLs in one Execute (OL20949 p.3-18)."""
+_PRIORITIES: Final = frozenset("0123")
+"""The documents name 0 to 2, Cisco's XSD takes 3 as well; it counts as 2 (assumed)."""
 _DEPTH: Final = 8
 """An Execute object is two deep; a deeper one is no Execute, and a very deep one is an attack on the parser."""
-_PORTS: Final = range(20480, 32769, 2)
-"""RTP ports that a phone takes: even, 20480 to 32768 (XSI-5, RTPRx)."""
+_READ: Final = 16
+"""A page is the same body for thousands of phones: it is read once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +53,13 @@ class Push:
 
     urls: tuple[str, ...]
     well_formed: bool
+    priorities: tuple[int, ...] = ()
+    """Per URL: 0 at once, 1 when the phone is idle, 2 only if it is idle (XSI-6)."""
+    shown: Screen | None = None
+    """An object to show that was pushed directly."""
 
 
+@lru_cache(maxsize=_READ)
 def read_push(body: bytes, *, object_bytes: int) -> Push:
     """Read a form body with the field `XML`.
 
@@ -63,6 +75,10 @@ def read_push(body: bytes, *, object_bytes: int) -> Push:
             document = unquote_to_bytes(part[4:].replace(b"+", b" ")).strip()
             if len(document) > object_bytes:
                 break
+            # Only an Execute can have more than the name of it wrong and still tell URLs for the diary.
+            if b"<CiscoIPPhoneExecute" not in document:
+                screen = read_object(document)
+                return Push((), screen is not None, (), screen)
             return _read_execute(document)
     return Push((), False)
 
@@ -73,6 +89,7 @@ class _NotExecute(Exception):  # noqa: N818 - a verdict on the input, not an err
 
 def _read_execute(document: bytes) -> Push:
     urls: list[str] = []
+    priorities: list[int] = []
     path: list[str] = []
 
     def start(name: str, attributes: dict[str, str]) -> None:
@@ -84,6 +101,10 @@ def _read_execute(document: bytes) -> Push:
             if url is None or len(url) > URL_CHARACTERS or len(urls) == ITEMS:
                 raise _NotExecute
             urls.append(url)
+            priority = attributes.get("Priority", "0")
+            if priority not in _PRIORITIES:
+                raise _NotExecute
+            priorities.append(int(priority))
 
     def end(_name: str) -> None:
         path.pop()
@@ -100,75 +121,6 @@ def _read_execute(document: bytes) -> Push:
         parser.Parse(document, True)
     except (expat.ExpatError, _NotExecute, ValueError, LookupError):
         return Push(tuple(urls), False)
-    return Push(tuple(urls), bool(urls))
-
-
-@dataclass(frozen=True, slots=True)
-class Receive:
-    """`RTPRx:i:p[:v]`: receive one stream."""
-
-    source: str
-    """The address that the stream comes from."""
-    port: int | None
-    """The phone's own port; None lets the phone choose."""
-
-
-@dataclass(frozen=True, slots=True)
-class StopReceiving:
-    """`RTPRx:Stop`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Press:
-    """`Key:<name>`: as if somebody pressed that key. A key that the phone lacks is silently ignored (XSI-5)."""
-
-    key: str
-
-
-@dataclass(frozen=True, slots=True)
-class Invalid:
-    """A URI whose name is known and whose parameters are not valid."""
-
-
-@dataclass(frozen=True, slots=True)
-class Unknown:
-    """A URI that this emulator does not carry out."""
-
-
-Uri = Receive | StopReceiving | Press | Invalid | Unknown
-
-_RECEIVE: Final = re.compile(
-    r"RTPRx:(\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3})(?::(\d{0,5}))?(?::(\d{0,3}))?(?::([012]?))?", re.ASCII
-)
-
-_KEY: Final = re.compile(
-    r"Line([1-9]|[1-9]\d|1[01]\d|120)|KeyPad(\d|Star|Pound)|Soft[1-5]|VolUp|VolDwn|Speaker|Headset|Mute|Info|Messages|"
-    r"Services|Directories|Settings|Applications|Nav(Up|Dwn|Left|Right|Select)|Hold|FixedFeature3|Release|"
-    r"Session[1-6]|Feature([1-9]|[1-9]\d|1[01]\d|120)|PTT"
-)
-"""Names of keys (XSI-5, Key)."""
-
-
-def read_uri(url: str) -> Uri:
-    """What an item's URL asks for (XSI-5, RTPRx).
-
-    A trailing colon without a volume is taken (seen in UCM-CMD), and so is the fifth field of later phones.
-    """
-    if url.startswith("Key:"):
-        return Press(url[4:]) if _KEY.fullmatch(url[4:]) else Invalid()
-    if not url.startswith("RTPRx:"):
-        return Unknown()
-    if url == "RTPRx:Stop":
-        return StopReceiving()
-    match = _RECEIVE.fullmatch(url)
-    if match is None:
-        return Invalid()
-    source, port, volume, _ = match.groups()
-    octets = [int(octet) for octet in source.split(".")]
-    if max(octets) > 255 or (volume and int(volume) > 100):
-        return Invalid()
-    if not port:
-        return Receive(".".join(map(str, octets)), None)
-    if int(port) not in _PORTS:
-        return Invalid()
-    return Receive(".".join(map(str, octets)), int(port))
+    # One http URL and two URIs, or three URIs (OL20949 p.3-18).
+    fetches = sum(isinstance(read_uri(url), Fetch) for url in urls)
+    return Push(tuple(urls), bool(urls) and fetches <= FETCHES, tuple(priorities))

@@ -55,6 +55,11 @@ class Stream:
         return self.lost_before + (len(self._missing) if self._missing else 0)
 
     @property
+    def expected(self) -> int:
+        """Packets that the sequence numbers promise since the sender's last start (RFC 3550, A.3)."""
+        return self._highest - self._lowest + 1
+
+    @property
     def first_sequence(self) -> int:
         """Lowest sequence number heard, 16 bits."""
         return self._lowest & 0xFFFF
@@ -102,10 +107,27 @@ class Stream:
 class Period:
     """From one `RTPRx` to its end: what was heard in it."""
 
-    __slots__ = ("_current", "port", "push", "since_ns", "source", "source_number", "streams")
+    __slots__ = (
+        "_current", "mixed", "multicast", "port", "push", "since_ns", "source", "source_number", "streams", "volume",
+    )  # fmt: skip
 
-    def __init__(self, *, push: str, source: str, port: int, since_ns: int) -> None:
+    def __init__(
+        self,
+        *,
+        push: str,
+        source: str,
+        port: int,
+        since_ns: int,
+        volume: int | None = None,
+        multicast: bool = False,
+        mixed: bool = False,
+    ) -> None:
         self.push = push
+        self.volume = volume
+        self.multicast = multicast
+        """The source is a group: then whoever sends to it is not foreign."""
+        self.mixed = mixed
+        """Heard together with a call (XSI-5: whisper)."""
         self.source = source
         octets = [int(octet) for octet in source.split(".")]
         self.source_number = int.from_bytes(bytes(octets), "big")
@@ -175,7 +197,7 @@ class Period:
                 source,
                 source_port,
                 ssrc,
-                foreign=source != self.source_number,
+                foreign=source != self.source_number and not self.multicast,
                 t_ns=t_ns,
                 sequence=sequence,
                 timestamp=timestamp,

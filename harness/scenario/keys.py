@@ -17,7 +17,10 @@ MAX_USERS: Final = 1_000
 MAX_SECONDS: Final = 3_600.0
 REQUIRED: Final = object()
 
-MODELS: Final = ("CP-7960G", "CP-7961G", "CP-7970G")
+MODELS: Final = (
+    "CP-6941", "CP-7905G", "CP-7940G", "CP-7941G", "CP-7942G", "CP-7960G", "CP-7961G", "CP-7965G", "CP-7970G",
+    "CP-7975G", "CP-8841", "CP-8851", "CP-8861",
+)  # fmt: skip
 """Phone models that the emulator has, in their real spelling; a test holds them equal to emulator/models."""
 
 

@@ -227,7 +227,7 @@ async def test_a_second_stream_is_refused_and_the_first_goes_on(bed: Bed) -> Non
         await bed.push(f"RTPRx:{GATEWAY}:20480")
         assert b'Number="1"' in await bed.push(f"RTPRx:{GATEWAY}:20480")
         assert b'Status="1"' in await bed.push(f"RTPRx:{GATEWAY}:20481", phone=2)
-        assert b'Data="URI not found" Status="6"' in await bed.push("Dial:2001", phone=2)
+        assert b'Data="URI not found" Status="6"' in await bed.push("Vibrate:2001", phone=2)
         assert bed.fleet.status()["listening"] == 1
     assert [entry["kind"] for entry in bed.diary()].count("push.executed") == 1
 
@@ -241,7 +241,8 @@ async def test_paths_are_case_sensitive_and_chunked_pushes_are_not_found(bed: Be
         page = await bed.talk(b"GET /DeviceInformationX HTTP/1.0\r\n\r\n", phone=2)
         assert b"<phoneDN>2002</phoneDN>" in page
         head = await bed.talk(b"HEAD /DeviceInformationX HTTP/1.0\r\n\r\n", phone=2)
-        assert page.startswith(head)
+        # Of a phone with RomPager 4.34 the head of error 4 is known, whatever was asked for (POIP).
+        assert b"Content-Length: 32\r\nServer: Allegro-Software-RomPager/4.34\r\n" in head
         assert head.endswith(b"\r\n\r\n")
 
 

@@ -8,14 +8,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emulator.phone.execute import (
+from emulator.phone.execute import read_credentials, read_push
+from emulator.phone.uri import (
+    Dial,
+    Display,
+    Fetch,
+    Init,
     Invalid,
+    Play,
     Press,
     Receive,
     StopReceiving,
+    StopTransmitting,
+    Transmit,
     Unknown,
-    read_credentials,
-    read_push,
     read_uri,
 )
 
@@ -58,7 +64,7 @@ def test_no_bytes_raise(data: bytes) -> None:
         body(execute("a", "b", "c", "d")),
         body(execute("x" * 257)),
         body("<CiscoIPPhoneExecute><ExecuteItem/></CiscoIPPhoneExecute>"),
-        body("<CiscoIPPhoneText><ExecuteItem URL='a'/></CiscoIPPhoneText>"),
+        body("<CiscoIPPhoneResponse><ExecuteItem URL='a'/></CiscoIPPhoneResponse>"),
         body(execute("a")[:-1]),
         body('<!DOCTYPE a [<!ENTITY b "c">]>' + execute("a")),
         body('<CiscoIPPhoneExecute><ExecuteItem URL="a?b&c=d"/></CiscoIPPhoneExecute>'),
@@ -75,6 +81,26 @@ def test_the_models_limit_is_on_the_decoded_object():
     assert not read_push(body(document), object_bytes=len(document) - 1).well_formed
 
 
+def test_one_http_url_and_two_uris_or_three_uris():
+    assert read_push(body(execute("http://a/", "Key:Info", "Key:Mute")), object_bytes=512).well_formed
+    assert not read_push(body(execute("http://a/", "http://b/")), object_bytes=512).well_formed
+
+
+def test_priorities():
+    item = '<CiscoIPPhoneExecute><ExecuteItem URL="Key:Info"{}/></CiscoIPPhoneExecute>'
+    assert read_push(body(item.format("")), object_bytes=512).priorities == (0,)
+    assert read_push(body(item.format(' Priority="2"')), object_bytes=512).priorities == (2,)
+    assert not read_push(body(item.format(' Priority="4"')), object_bytes=512).well_formed
+
+
+def test_an_object_to_show():
+    push = read_push(body("<CiscoIPPhoneText><Title>Fire</Title></CiscoIPPhoneText>"), object_bytes=512)
+    assert push.well_formed
+    assert push.urls == ()
+    assert push.shown is not None
+    assert push.shown.title == "Fire"
+
+
 def test_deep_nesting_is_refused_at_once():
     assert not read_push(body("<CiscoIPPhoneExecute>" + "<a>" * 4000), object_bytes=40960).well_formed
 
@@ -84,8 +110,8 @@ def test_deep_nesting_is_refused_at_once():
     [
         ("RTPRx:10.0.0.1:32674", Receive("10.0.0.1", 32674)),
         ("RTPRx:10.0.0.1:20480:", Receive("10.0.0.1", 20480)),
-        ("RTPRx:10.0.0.1:32768:100", Receive("10.0.0.1", 32768)),
-        ("RTPRx:10.0.0.1::50", Receive("10.0.0.1", None)),
+        ("RTPRx:10.0.0.1:32768:100", Receive("10.0.0.1", 32768, 100)),
+        ("RTPRx:10.0.0.1::50", Receive("10.0.0.1", None, 50)),
         ("RTPRx:10.0.0.1", Receive("10.0.0.1", None)),
         ("RTPRx:10.0.0.1:20480::1", Receive("10.0.0.1", 20480)),
         ("RTPRx:Stop", StopReceiving()),
@@ -97,7 +123,34 @@ def test_deep_nesting_is_refused_at_once():
         ("RTPRx:10.0.0.256:32674", Invalid()),
         ("RTPRx:phone:32674", Invalid()),
         ("rtprx:Stop", Unknown()),
-        ("Dial:2001", Unknown()),
+        ("RTPMRx:239.1.1.1:20480", Receive("239.1.1.1", 20480, None, multicast=True)),
+        ("RTPMRx:239.1.1.1:20480:", Receive("239.1.1.1", 20480, None, multicast=True)),
+        ("RTPMRx:239.1.1.1:20480:40:1", Receive("239.1.1.1", 20480, 40, multicast=True)),
+        ("RTPMRx:10.0.0.1:20480", Invalid()),
+        ("RTPMRx:239.1.1.1", Invalid()),
+        ("RTPMRx:Stop", StopReceiving()),
+        ("RTPTx:10.0.0.1:20480", Transmit("10.0.0.1", 20480)),
+        ("RTPTx:10.0.0.1", Invalid()),
+        ("RTPTx:10.0.0.1:20480:50", Invalid()),
+        ("RTPMTx:239.1.1.1:20480", Transmit("239.1.1.1", 20480, multicast=True)),
+        ("RTPTx:Stop", StopTransmitting()),
+        ("RTPMTx:Stop", StopTransmitting()),
+        ("Play:Chime.raw", Play("Chime.raw")),
+        ("Play:Stop", Play(None)),
+        ("Play:", Invalid()),
+        ("Play:../etc", Invalid()),
+        ("Dial:2001", Dial("2001")),
+        ("Dial:2001:1:5:0", Dial("2001")),
+        ("Dial:", Invalid()),
+        ("Init:Services", Init("Services")),
+        ("Init:Everything", Invalid()),
+        ("Display:Off:60", Display("Off", 60)),
+        ("Display:On", Display("On", None)),
+        ("Display:On:1441", Invalid()),
+        ("SoftKey:Exit", Invalid()),
+        ("Notify:http:10.0.0.1:80:a:b:c", Invalid()),
+        ("http://10.0.0.1/a.xml", Fetch("http://10.0.0.1/a.xml")),
+        ("http:10.0.0.1", Unknown()),
         ("Key:Line120", Press("Line120")),
         ("Key:Line121", Invalid()),
     ],

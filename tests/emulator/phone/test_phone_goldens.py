@@ -87,10 +87,3 @@ def test_callmanagers_answer_is_a_yes(step: int) -> None:
     ends = [reader.feed(data[at : at + step]) for at in range(0, len(data), step)]
     assert ends == [False] * (len(ends) - 1) + [True]
     assert (reader.verdict(0), reader.status) == ("authorized", 200)
-
-
-def test_device_information() -> None:
-    said = answer.device_information(
-        MODELS["CP-7960G"], name="SEP001BD4000001", mac="001BD4000001", dn="2001", date=DATE, close=False
-    )
-    assert said == golden("device_information/CP-7960G.http")

@@ -1,0 +1,129 @@
+"""Misbehaving phones: who, and what a client gets to see."""
+
+import socket
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+import pytest
+import trio
+
+from emulator import misbehaviour
+from emulator.engine import Answer, Request, listen, serve
+from emulator.fleet.catalogue import load
+from emulator.fleet.fleet import Fleet, Settings
+from emulator.phone.authentication import Server
+from emulator.phone.phone import Phone
+from emulator.records import Records
+
+GATEWAY = "127.20.128.10"
+ADDRESSES = [f"10.0.0.{number}" for number in range(100)]
+
+
+def test_exact_shares_of_the_same_phones_for_the_same_seed():
+    shares = {"hang": 0.1, "garbage": 0.25}
+    chosen = misbehaviour.choose(ADDRESSES, shares, 7)
+    assert sorted(chosen.values()) == ["garbage"] * 25 + ["hang"] * 10
+    assert chosen == misbehaviour.choose(ADDRESSES, shares, 7)
+    assert chosen != misbehaviour.choose(ADDRESSES, shares, 8)
+
+
+@pytest.mark.parametrize(
+    "texts", [["x=1"], ["hang=2"], ["hang=a"], ["hang=0.1", "hang=0.1"], ["hang=0.6", "garbage=0.6"]]
+)
+def test_what_are_no_shares(texts: list[str]) -> None:
+    with pytest.raises(misbehaviour.MisbehaviourError):
+        misbehaviour.read_shares(texts)
+
+
+class Bed:
+    def __init__(self, fleet: Fleet, port: int, asked: list[Request]) -> None:
+        self.fleet = fleet
+        self.asked = asked
+        self._port = port
+
+    async def push(self) -> bytes:
+        body = b'XML=<CiscoIPPhoneExecute><ExecuteItem URL="Key:Info"/></CiscoIPPhoneExecute>'
+        head = b"POST /CGI/Execute HTTP/1.1\r\nAuthorization: Basic YTpi\r\nContent-Length: %d\r\n\r\n" % len(body)
+        async with await trio.open_tcp_stream("127.20.0.1", self._port) as stream:
+            await stream.send_all(head + body)
+            stream.socket.shutdown(socket.SHUT_WR)
+            self.got = b""
+            while more := await stream.receive_some(1 << 20):
+                self.got += more
+        return self.got
+
+
+@asynccontextmanager
+async def running(name: str, path: Path) -> AsyncIterator[Bed]:
+    asked: list[Request] = []
+
+    async def yes(request: Request) -> Answer:
+        asked.append(request)
+        return Answer(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nAUTHORIZED")
+
+    listener = listen(GATEWAY, 0)
+    phone = Phone(
+        device_name="SEP001BD4000001", directory_number="2001", mac="001BD4000001", model=load().models["CP-7961G"],
+        address="127.20.0.1", server=Server(GATEWAY, listener.getsockname()[1], "/a"),
+    )  # fmt: skip
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("", 0))
+        rtp_port = probe.getsockname()[1]
+    fleet = Fleet([phone], Settings(port=0, rtp_port=rtp_port, misbehaviours={name: 1.0}, reset_s=60))
+    records = Records(path / "events.jsonl", witness="phones", clock=time.monotonic_ns)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(partial(serve, [listener], yes))
+        urls = await nursery.start(fleet.run, records)
+        yield Bed(fleet, int(urls["phones"].rpartition(":")[2]), asked)
+        nursery.cancel_scope.cancel()
+    records.close()
+
+
+@pytest.mark.parametrize("name", ["reset-before", "reset-within", "reset-after", "reboots", "refuses"])
+async def test_resets(name: str, tmp_path: Path) -> None:
+    async with running(name, tmp_path) as bed:
+        with pytest.raises((trio.BrokenResourceError, OSError)):
+            await bed.push()
+        assert getattr(bed, "got", b"").count(b"\r\n\r\n") == (name == "reset-after")
+        assert len(bed.asked) == (name != "refuses")
+        assert bed.fleet.away(bed.fleet.phones[0]) == (name == "reboots")
+    said = (tmp_path / "events.jsonl").read_text()
+    assert f'"misbehaviour":"{name}"' in said
+    assert ('"answer":"none"' in said) == (name != "refuses")
+
+
+async def test_spoilt_answers(tmp_path: Path) -> None:
+    answers = {}
+    for name in ("garbage", "truncated", "giant-body", "wrong-length", "two-answers", "asks-twice", "without-asking"):
+        async with running(name, tmp_path) as bed:
+            answers[name] = await bed.push()
+            assert len(bed.asked) == {"asks-twice": 2, "without-asking": 0}.get(name, 1)
+    whole = answers["asks-twice"]
+    body = whole.partition(b"\r\n\r\n")[2]
+    assert b'Status="0"' in body
+    assert answers["garbage"][:1] == b"\x00"
+    assert len(answers["truncated"].partition(b"\r\n\r\n")[2]) == len(body) // 2
+    assert b"Content-Length: %d\r\n" % len(body) in answers["truncated"]
+    assert b"Content-Length: 1073741824\r\n" in answers["giant-body"]
+    assert len(answers["giant-body"]) > 16 << 20
+    assert b"Content-Length: %d\r\n" % (len(body) - 7) in answers["wrong-length"]
+    assert answers["wrong-length"].endswith(b"\r\n\r\n" + body)
+    assert answers["two-answers"].count(b"HTTP/1.1 200 OK") == 2
+
+
+async def test_slow_ones(tmp_path: Path, autojump_clock: trio.testing.MockClock) -> None:
+    async with running("asks-late", tmp_path) as bed:
+        begun = trio.current_time()
+        assert b'Status="0"' in await bed.push()
+        assert trio.current_time() - begun == misbehaviour.LATE_S
+    async with running("slow-drip", tmp_path) as bed:
+        begun = trio.current_time()
+        answer = await bed.push()
+        assert trio.current_time() - begun == pytest.approx(min(30.0, 0.1 * len(answer)), abs=0.2)
+    async with running("hang", tmp_path) as bed:
+        begun = trio.current_time()
+        assert await bed.push() == b""
+        assert trio.current_time() - begun == 30.0  # the engine's total of 20 s, and the authentication's 10 s
