@@ -27,7 +27,7 @@ system:
 demo: $(RUNTIME_STAMP)
 	@$(BIN)/pushlab run burst-direct burst-offload --out runs/demo
 	@$(BIN)/pushlab compare runs/demo/burst-direct/latest runs/demo/burst-offload/latest
-	@echo; echo "Reports to open: runs/demo/burst-direct/latest/report.html runs/demo/burst-offload/latest/report.html"
+	@printf '\nReports to open:\n  %s\n  %s\n' runs/demo/burst-direct/latest/report.html runs/demo/burst-offload/latest/report.html
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

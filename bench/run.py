@@ -15,6 +15,10 @@ LIMIT_S = 900
 
 def main(names: list[str]) -> int:
     benches = sorted(path for path in HERE.glob("*.py") if path.name != "run.py")
+    unknown = sorted(set(names) - {path.stem for path in benches})
+    if unknown:
+        print(f"no such bench: {', '.join(unknown)}; there are {', '.join(path.stem for path in benches)}")
+        return 2
     failed = []
     for path in benches:
         if names and path.stem not in names:

@@ -173,7 +173,8 @@ class Gateway:
         """
         phones = self._select(wish)
         try:
-            audio = await trio.to_thread.run_sync(load_audio, wish.audio)
+            # A file on a server that went away is waited for in vain; ending does not wait with it.
+            audio = await trio.to_thread.run_sync(load_audio, wish.audio, abandon_on_cancel=True)
         except AudioError as error:
             raise RequestError([str(error)]) from None
         # From here on without a checkpoint: what is checked stays true.

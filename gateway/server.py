@@ -12,7 +12,7 @@ import socket
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -23,6 +23,7 @@ import trio
 from gateway.configuration import Configuration, Endpoint
 from gateway.phone_port import open_listener
 from gateway.product import Gateway, load_phones
+from gateway.push.page import STOP_S
 from gateway.records import Records
 
 LAG_INTERVAL_S = 0.05
@@ -64,7 +65,8 @@ async def serve(configuration: Configuration, options: ServerOptions, gateway_cl
             records = Records(options.events)
         except OSError as error:
             raise StartError(f"{options.events}: cannot be written: {error.strerror}") from None
-        with records:
+        # Open from here to the very end: a second signal must not end the process before its phones are stopped.
+        with records, _ignored(), trio.open_signal_receiver(*STOPPING) as signals:
             lag = LoopLag()
             gateway = gateway_class(configuration, phones, records)
             records.write("gateway.started", version=_version())
@@ -86,7 +88,8 @@ async def serve(configuration: Configuration, options: ServerOptions, gateway_cl
                     nursery.start_soon(lag.measure)
                     if options.status_s is not None:
                         fronts.start_soon(_report, gateway, options.status_s)
-                    await _wait_for_end(stop_with_stdin=options.stop_with_stdin)
+                    await _wait_for_end(signals, stop_with_stdin=options.stop_with_stdin)
+                    nursery.start_soon(_note_impatience, signals)
                     # Phones that are being stopped still ask whether they may: their port stays open until then.
                     await gateway.finish()
                     fronts.cancel_scope.cancel()
@@ -137,25 +140,25 @@ def _ignored() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-async def _wait_for_end(*, stop_with_stdin: bool) -> None:
+async def _wait_for_end(signals: AsyncIterator[int], *, stop_with_stdin: bool) -> None:
     async with trio.open_nursery() as nursery:
-        with _ignored(), trio.open_signal_receiver(*STOPPING) as signals:
 
-            async def on_signal() -> None:
-                async for number in signals:
-                    _log.info("stopping: %s", signal.Signals(number).name)
-                    nursery.cancel_scope.cancel()
+        async def on_end_of_input() -> None:
+            # In a thread: standard input may be a file, which no loop can wait for.
+            while await trio.to_thread.run_sync(os.read, 0, 4096, abandon_on_cancel=True):
+                pass
+            _log.info("stopping: standard input ended")
+            nursery.cancel_scope.cancel()
 
-            async def on_end_of_input() -> None:
-                # In a thread: standard input may be a file, which no loop can wait for.
-                while await trio.to_thread.run_sync(os.read, 0, 4096, abandon_on_cancel=True):
-                    pass
-                _log.info("stopping: standard input ended")
-                nursery.cancel_scope.cancel()
+        if stop_with_stdin:
+            nursery.start_soon(on_end_of_input)
+        _log.info("stopping: %s", signal.Signals(await anext(signals)).name)
+        nursery.cancel_scope.cancel()
 
-            if stop_with_stdin:
-                nursery.start_soon(on_end_of_input)
-            await on_signal()
+
+async def _note_impatience(signals: AsyncIterator[int]) -> None:
+    async for number in signals:
+        _log.info("%s: stopping already, phones have %g s to be stopped", signal.Signals(number).name, STOP_S)
 
 
 async def _report(gateway: Gateway, interval_s: float) -> None:
@@ -167,7 +170,7 @@ async def _report(gateway: Gateway, interval_s: float) -> None:
 def _print(document: dict[str, object] | dict[str, dict[str, int]]) -> None:
     """One line on stdout. A reader that went away ends the lines, not the gateway."""
     try:
-        print(json.dumps(document), flush=True)  # noqa: T201  the interface of parts.md
+        print(json.dumps(document), flush=True)  # noqa: T201  the interface of docs/design/parts.md
     except OSError:
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123  for the rest of the process
 

@@ -24,8 +24,8 @@ LINE_S: Final = 2.0
 """Between two plain lines: a build log of a minute has 30 of them."""
 RATE_S: Final = 0.25
 """Shortest time that a rate is taken over: status lines that come together would make it leap."""
-_HISTORY: Final = 32
-"""Rates kept for the sparkline: one for each of its characters."""
+_HISTORY: Final = 20
+"""Rates kept for the sparkline: one for each of its characters. With the total behind it, it fits into 80 columns."""
 _BARS: Final = "▁▂▃▄▅▆▇█"
 
 

@@ -5,10 +5,9 @@ Two faces of one service:
 * `/CCMCIP/authenticate.asp`: CallManager 3 and 4 on Windows 2000, so IIS 5.0. No capture was found; the headers are
   IIS's usual ones, kept to the least (inferred). IIS does not care about the case of a path.
 * `/ccmcip/authenticate.jsp`: Unified CM on Tomcat, header for header as captured from a release after 11.5
-  (cisco-phone-protocol.md section 2.2): no reason phrase, an empty `Server`. 69xx phones cannot read these headers.
+  (UPLINX in tests/golden/SOURCES.md): no reason phrase, an empty `Server`. 69xx phones cannot read these headers.
 
-The body is one of three words without a newline. `ERROR` for a missing, empty or repeated parameter is inferred
-(section 9, uncertainty 7).
+The body is one of three words without a newline. `ERROR` for a missing, empty or repeated parameter is inferred.
 """
 
 import enum
@@ -18,7 +17,7 @@ from dataclasses import dataclass, field
 from email.utils import formatdate
 
 PARAMETERS = ("UserID", "Password", "devicename")
-"""Names in the order phones send them, in exact case (section 2.1)."""
+"""Names in the order phones send them, in exact case (VOIPINFO, WEBMAX in tests/golden/SOURCES.md)."""
 FIELDS_MAX = 16
 """Three are needed; some more are ignored; hundreds are an attack on the parser."""
 CONTENT_SECURITY_POLICY = "default-src *"

@@ -1,7 +1,7 @@
 """CallManager's users: who may authenticate a push, and for which phones.
 
 A push is authorised when the user exists, the password is right, "Enable CTI Application Use" is checked, and the phone
-is associated with the user (application-gateway.md row 5; cisco-phone-protocol.md section 2.3). Passwords are kept as
+is associated with the user (Citrix CTX111243). Passwords are kept as
 salted digests, in memory alone: enough that no repr or record shows one. It is no protection against guessing, which
 a password file on disk would need and this emulator does not write.
 """
@@ -181,9 +181,9 @@ class Users:
 class CredentialCache:
     """Which users' right passwords were seen lately: Unified CM may spare the database for up to 120 s.
 
-    Source: parameter "Enable Caching" (Cisco Unified CM Security Guide), cisco-phone-protocol.md section 7. What a hit
-    costs is assumed: nothing. CTI flag and association are looked up in any case. An entry is bound to the digest of
-    the password, so that a changed password is never answered from the cache.
+    Source: parameter "Enable Caching" (Cisco Unified CM Security Guide). What a hit costs is
+    assumed: nothing. CTI flag and association are looked up in any case. An entry is bound to the digest of the
+    password, so that a changed password is never answered from the cache.
     """
 
     def __init__(self, *, seconds: float) -> None:

@@ -2,7 +2,7 @@
 
 hypercorn 0.18 on trio lets exceptions leave its connection handler, which ends the whole server: an `Upgrade: h2c` with
 bad `HTTP2-Settings`, an HTTP/2 preface with a path that is no ASCII, a WebSocket upgrade with a trailing byte. It also
-waits for ever for a slow body and for a client that does not read (faults.md, "Known before the start", 1 and 2). So
+waits for ever for a slow body and for a client that does not read. So
 
 * requests that want another protocol are answered 400 before hypercorn acts on them,
 * every connection runs inside a guard that logs whatever else goes wrong and lets only cancellation through,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from ipaddress import AddressValueError, IPv4Address
 from typing import Final, Literal
 from urllib.parse import quote_plus, urljoin
 
@@ -17,7 +18,7 @@ ANSWER_BYTES: Final = 65536
 HOPS: Final = 1
 """Redirects that are followed. That phones follow one is what the modelled gateway relies on; the bound is assumed."""
 _REDIRECTS: Final = frozenset({301, 302, 303, 307})
-_URL: Final = re.compile(r"http://(\d{1,3}(?:\.\d{1,3}){3})(?::(\d{1,5}))?(/[!-~]*)?", re.IGNORECASE)
+_URL: Final = re.compile(r"http://([0-9]{1,3}(?:\.[0-9]{1,3}){3})(?::([0-9]{1,5}))?(/[!-~]*)?", re.IGNORECASE)
 _URL_CHARACTERS: Final = 2048
 """A configured URL has at most 255 (UCM-DOC sepmac-cnf-xml); a redirect carries the parameters as well."""
 
@@ -48,14 +49,19 @@ def read_url(url: str) -> Server | None:
     if match is None or len(url) > _URL_CHARACTERS:
         return None
     address, port, target = match.group(1), int(match.group(2) or 80), match.group(3) or "/"
-    if not 0 < port < 65536 or max(map(int, address.split("."))) > 255:
+    try:
+        IPv4Address(address)  # also refuses 010.0.0.1, which the system would read as octal
+    except AddressValueError:
         return None
-    return Server(address, port, target)
+    return Server(address, port, target) if 0 < port < 65536 else None
 
 
 def redirected(server: Server, location: bytes) -> Server | None:
-    """The server that a `Location` names, absolute or relative to the one asked."""
-    return read_url(urljoin(f"http://{server.name}{server.target}", location.decode("latin-1")))
+    """The server that a `Location` names, absolute or relative to the one asked; None where it names none."""
+    try:
+        return read_url(urljoin(f"http://{server.name}{server.target}", location.decode("latin-1")))
+    except ValueError:  # half a bracket, say
+        return None
 
 
 def _head(model: Model, server: Server, more: tuple[str, ...] = ()) -> str:

@@ -103,18 +103,21 @@ Uri = (
     | Unknown
 )  # fmt: skip
 
-_STREAM: Final = re.compile(r"(\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3})(?::(\d{0,5}))?(?::(\d{0,3}))?(?::([012]?))?")
+_STREAM: Final = re.compile(
+    r"(\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3})(?::(\d{0,5}))?(?::(\d{0,3}))?(?::([012]?))?", re.ASCII
+)
 _KEY: Final = re.compile(
     r"Line([1-9]|[1-9]\d|1[01]\d|120)|KeyPad(\d|Star|Pound)|Soft[1-5]|VolUp|VolDwn|Speaker|Headset|Mute|Info|Messages|"
     r"Services|Directories|Settings|Applications|Nav(Up|Dwn|Left|Right|Select)|Hold|FixedFeature3|Release|"
-    r"Session[1-6]|Feature([1-9]|[1-9]\d|1[01]\d|120)|PTT"
+    r"Session[1-6]|Feature([1-9]|[1-9]\d|1[01]\d|120)|PTT",
+    re.ASCII,
 )
 """Names of keys (XSI-5, Key)."""
 _FILE: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
-_DIGITS: Final = re.compile(r"([0-9A-D*#+]{1,32})(:[01]?(:\d{0,10}(:[01]?)?)?)?")
+_DIGITS: Final = re.compile(r"([0-9A-D*#+]{1,32})(:[01]?(:\d{0,10}(:[01]?)?)?)?", re.ASCII)
 """Digits, then `useAppUI`, application and feedback (XSI-5, Dial); their alphabets are assumed."""
 _FEATURES: Final = frozenset({"CallHistory", "Services", "Messages", "Directories", "AppStatus"})
-_DISPLAY: Final = re.compile(r"(Off|On|Default)(?::(\d{1,4}))?")
+_DISPLAY: Final = re.compile(r"(Off|On|Default)(?::(\d{1,4}))?", re.ASCII)
 _STOPS: Final[dict[str, Uri]] = {
     "RTPRx:Stop": StopReceiving(),
     "RTPMRx:Stop": StopReceiving(),

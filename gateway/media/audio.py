@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import stat
 import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -52,20 +55,30 @@ def load_audio(path: Path) -> Audio:
         AudioError: The file cannot be read or is no such WAV file.
     """
     try:
-        with path.open("rb") as file:
+        with open(path, "rb", opener=_open_file) as file:
             form = read_format(file, path)
             payload = b"".join(_encoded(file, form))
-    except OSError as error:
+    except (OSError, UnicodeEncodeError) as error:
         raise AudioError(
             "audio cannot be read",
-            where=str(path),
+            where=ascii(str(path))[1:-1] if isinstance(error, UnicodeEncodeError) else str(path),
             expected="a readable file",
-            got=error.strerror or type(error).__name__,
+            got=getattr(error, "strerror", None) or "a name that no file can have",
             to_do="check the name and the rights of the file",
         ) from error
     frames = -(-len(payload) // FRAME_BYTES)
     padded = payload.ljust(frames * FRAME_BYTES, bytes([mulaw.SILENCE]))
     return Audio(name=path.stem, frames=frames, payload=padded)
+
+
+def _open_file(name: str, flags: int) -> int:
+    """Open a regular file and nothing else: opening a pipe would wait for its writer, for ever."""
+    descriptor = os.open(name, flags | os.O_NONBLOCK)
+    mode = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # `open` has its own words for a folder
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "something else than a file")
+    return descriptor
 
 
 def _encoded(file: BinaryIO, form: WaveFormat) -> list[bytes]:

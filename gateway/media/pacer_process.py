@@ -63,6 +63,7 @@ class PacerProcess:
         self._socket: socket.socket | None = None
         self._sender: PacketSender | None = None
         self._packets = 0
+        self._skipped = 0
         self._reported_ns = 0
 
     def run(self) -> None:
@@ -100,6 +101,7 @@ class PacerProcess:
         for missed in range(visit.overdue):
             self._lateness.add(now_ns - visit.due_ns + missed * FRAME_NS)
         cohort = visit.cohort
+        self._skipped += visit.skipped * len(cohort.members)
         for packet in visit.packets:
             at = packet.frame * FRAME_BYTES
             header = rtp.header(
@@ -251,7 +253,7 @@ class PacerProcess:
     def _measurements(self) -> Message:
         usage = resource.getrusage(resource.RUSAGE_SELF)
         return {
-            "lateness": self._lateness.summary(),
+            "lateness": self._lateness.summary() | {"skipped": self._skipped},
             "cpu_s": usage.ru_utime + usage.ru_stime,
             "rss_bytes": usage.ru_maxrss * 1024,
         }

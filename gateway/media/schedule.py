@@ -104,6 +104,8 @@ class Visit(NamedTuple):
     overdue: int
     """Frames due at this and earlier ticks that had not been sent; 1 on time, 0 when the audio has ended."""
     packets: tuple[Packet, ...]
+    skipped: int
+    """Of the overdue frames those that phones never get: too old to catch up with."""
     ended: bool
 
 
@@ -231,6 +233,7 @@ class Schedule:
             overdue = min(due, cohort.frames - 1) - cohort.next_frame + 1
         newest = min(due, cohort.frames - 1)
         oldest = max(cohort.next_frame, due - CATCH_UP_FRAMES + 1)
+        skipped = min(oldest, newest + 1) - cohort.next_frame
         packets: list[Packet] = []
         for frame in range(oldest, newest + 1):
             sequence = cohort.numbering.sequence_after(cohort.packets)
@@ -247,7 +250,7 @@ class Schedule:
         if ended:
             self._slots[tick % SLOTS].remove(cohort)
         due_ns = self._epoch_ns + (cohort.begin_tick + newest * SLOTS) * TICK_NS
-        return Visit(cohort, due_ns, overdue, tuple(packets), ended)
+        return Visit(cohort, due_ns, overdue, tuple(packets), skipped, ended)
 
     def end(self, cohort: Cohort) -> list[tuple[Stream, int]]:
         """Take a cohort away whose visit said that it ended; return its streams as `stop` does."""

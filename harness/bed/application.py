@@ -32,7 +32,7 @@ CONNECT_S: Final = 3.0
 TOTAL_S: Final = 40.0
 """A phone asks for up to 10 s (assumed), twice after a redirect; CallManager's queue may be long on purpose."""
 ANSWER_LIMIT_BYTES: Final = 64 * 1024
-"""A real answer has 300 bytes (cisco-phone-protocol.md, section 1)."""
+"""A real answer has 300 bytes (CUAE in tests/golden/SOURCES.md)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +127,7 @@ _ITEM_STATUS: Final = re.compile(rb"<ResponseItem\s[^>]*?Status=[\"'](-?[0-9]{1,
 def read_answer(push_name: str, answer: bytes) -> PushResult:
     """Read a phone's whole answer, as far as its outcome goes.
 
-    By patterns and not as XML: old phones declare it twice and leave `&` bare (cisco-phone-protocol.md, section 1).
+    By patterns and not as XML: old phones declare it twice and leave `&` bare (CUAE in tests/golden/SOURCES.md).
     """
     status_line = _STATUS_LINE.match(answer)
     if not answer:

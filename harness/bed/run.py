@@ -94,7 +94,6 @@ async def _stages(
                 await paging.control(setup, roster, secrets, writer)
                 stage("running the command")
                 told = foreign.environment(setup, roster, private, secrets, events["gateway"])
-                writer.write("page.requested", audio=setup.scenario.pages[0].audio, at_s=0.0)
                 async with trio.open_nursery() as beside:
                     beside.start_soon(paging.applications, setup, roster, secrets, writer)
                     status = await foreign.run_command(setup, told)

@@ -24,7 +24,7 @@ EVENTS: Final = "events.jsonl.gz"
 CAPTURE: Final = "capture.pcap.gz"
 CAPTURE_FACTS: Final = "capture.json"
 RTP_PORT: Final = 32674
-"""Port of pushed audio (application-gateway reference, row 1)."""
+"""Port of pushed audio (Citrix CTX111243)."""
 IN_FLIGHT_NS: Final = 50_000_000
 """A packet may be on its way for this long when a phone stops listening: two packet times and a busy machine."""
 MAX_FACTS_BYTES: Final = 2**24
@@ -241,18 +241,19 @@ def read_evidence(folder: Path) -> Evidence:
         problems=tuple(problems),
         wire=_wire(folder),
         lab=lab,
-        sent_t_ns=_zero(records),
+        sent_t_ns=_zero(records, control),
         excused=excused,
     )
 
 
-def _zero(records: Records) -> int | None:
+def _zero(records: Records, control: Phone | None) -> int | None:
+    """Send: when the harness asked for the page, else as a foreign gateway tells, else the first push at a phone."""
     for witness, kind in (("harness", "page.requested"), ("gateway", "page.started"), ("gateway", "push.sent")):
         first = next(iter(records.of(witness, kind)), None)
         if first is not None:
             return first.t_ns
-    received = records.of("phones", "push.received")
-    return received[0].t_ns if received else None
+    outside = control.name if control else None
+    return next((r.t_ns for r in records.of("phones", "push.received") if r.phone != outside), None)
 
 
 def _roster(path: Path) -> dict[str, Phone]:

@@ -120,6 +120,15 @@ def _parts_ended(evidence: Evidence) -> list[Blindness]:
         found.append(
             Blindness(witness="phones", why=f"receive buffers overflowed, {dropped} packets lost", scope="rtp")
         )
+    found += [
+        Blindness(
+            witness="gateway",
+            why=f"its pacer was held up for {record.number('max') or 0:.0f} ms and left out {skipped} packets",
+            scope=AUDIO,
+        )
+        for record in evidence.records.of("gateway", "schedule.lateness")
+        if (skipped := record.whole("skipped"))
+    ]
     return found
 
 

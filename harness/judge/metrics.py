@@ -200,10 +200,14 @@ def _capture(evidence: Evidence, _: Sequence[Row]) -> Figures:
 def _schedules(evidence: Evidence, _: Sequence[Row]) -> Figures:
     figures: Figures = {}
     names = {"pacer": "lateness.pacer_ms", "load": "lateness.load_ms"}
-    names["callmanager_model"] = "lateness.callmanager_model_fraction"
     for record in evidence.records.all:
         if record.kind == "schedule.lateness" and record.text("schedule") in names:
             figures |= _summary(names[record.text("schedule")], record.fields)
+        elif record.kind == "schedule.lateness" and record.text("schedule") == "callmanager_model":
+            # Not its own summary: the positive control is in that, and alone in it where CallManager was spared.
+            log = evidence.of("callmanager", "authentication.answered")
+            fractions = (answer.number("late_fraction") for answer in log)
+            figures |= distribution("lateness.callmanager_model_fraction", fractions)
         elif record.kind == "part.ended" and record.text("part") in PARTS:
             lags = record.fields.get("loop_lag_ms")
             if isinstance(lags, dict):

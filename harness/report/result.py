@@ -6,12 +6,14 @@ import math
 import shlex
 import tomllib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from harness.report import figures
 from harness.run_folder import LEDGER, SCENARIO, VERDICT
+from harness.scenario.lines import parts_of
 
 SCHEMA: Final = 1
 """The only schema of verdict.json there is."""
@@ -172,15 +174,19 @@ def _command(settings: Mapping[str, Any], name: str, phones: int, seed: int, gro
     if "csv" not in settings.get("fleet", {}):
         words += ["--phones", str(phones)]
     words += ["--seed", str(seed), "--ground", ground]
-    for key, origin in resolved.get("origins", {}).items():
-        if origin == "--set":
-            words += ["--set", f"{key}={_toml(_lookup(settings, key))}"]
+    changed = [parts_of(key) for key, origin in resolved.get("origins", {}).items() if origin == "--set"]
+    for path in changed:
+        # Of a table that was set as a whole, the whole is given again, and its values not a second time.
+        if any(path[:length] in changed for length in range(1, len(path))):
+            continue
+        with suppress(LookupError, TypeError, ValueError):  # a file changed by hand costs its part of the command
+            words += ["--set", f"{'.'.join(path)}={_toml(_lookup(settings, path))}"]
     return shlex.join(words)
 
 
-def _lookup(settings: Any, key: str) -> object:  # noqa: ANN401 - any node of a TOML document
-    """The value behind a dotted key; numbers enter repeated tables, names of metrics hold dots themselves."""
-    parts = key.split(".")
+def _lookup(settings: Any, path: Sequence[str]) -> object:  # noqa: ANN401 - any node of a TOML document
+    """The value behind a key's parts; numbers enter repeated tables, names of metrics hold dots themselves."""
+    parts = list(path)
     node = settings
     while parts:
         if isinstance(node, Mapping) and ".".join(parts) in node:
@@ -192,13 +198,24 @@ def _lookup(settings: Any, key: str) -> object:  # noqa: ANN401 - any node of a 
 
 def _toml(value: object) -> str:
     """A value as TOML on one line; texts that need no quotes go without, as on the command line."""
-    if isinstance(value, Mapping):
-        return "{ " + ", ".join(f"{json.dumps(key)} = {_quoted(each)}" for key, each in value.items()) + " }"
-    return value if isinstance(value, str) else _quoted(value)
+    return value if isinstance(value, str) and not _reads_as_value(value) else _quoted(value)
+
+
+def _reads_as_value(text: str) -> bool:
+    """Whether the command line would take this text for something else than a text: `2024`, `true`, `[1]`."""
+    try:
+        tomllib.loads(f"value = {text}")
+    except tomllib.TOMLDecodeError:
+        return False
+    return True
 
 
 def _quoted(value: object) -> str:
-    return _toml(value) if isinstance(value, Mapping) else json.dumps(value)
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{json.dumps(key)} = {_quoted(each)}" for key, each in value.items()) + " }"
+    if isinstance(value, list):
+        return f"[{', '.join(_quoted(each) for each in value)}]"
+    return json.dumps(value)
 
 
 def _read_verdict(file: Path) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """What happened when: a run's records as series over time, for the charts.
 
-Times are seconds since Send (`page.requested`; the first record where there is none). The positive control phone is
-left out, as in every metric.
+Times are seconds since Send (`page.requested`, or a foreign gateway's `page.started`; else the first record). The
+positive control phone is left out, as in every metric.
 """
 
 import gzip
@@ -73,10 +73,12 @@ def build_timeline(records: Sequence[Mapping[str, Any]]) -> Timeline:
     described = next((record for record in records if record["kind"] == "lab.described"), {})
     control = described.get("control_phone")
     servers = described.get("authentication_servers") or {}
-    zero = min(
-        (record["t_ns"] for record in records if record["kind"] == "page.requested"),
-        default=min(record["t_ns"] for record in records),
-    )
+    sent = {
+        kind: min((record["t_ns"] for record in records if record["kind"] == kind), default=None)
+        for kind in ("page.requested", "page.started")
+    }
+    began = min(record["t_ns"] for record in records)
+    zero = next((t_ns for t_ns in sent.values() if t_ns is not None), began)
     pushes: list[float] = []
     at_gateway: list[float] = []
     at_callmanager: list[float] = []

@@ -38,8 +38,14 @@ class Findings:
         self.errors.append(f"{place}: {dotted(path)}: {message}")
 
     def origin(self, path: Path, origin: str) -> None:
-        """Note where a value came from; an override wins."""
-        self.origins[dotted(path)] = self.given.get(path, origin)
+        """Note where a value came from; an override wins, also one of a whole table around it."""
+        for length in range(len(path), 0, -1):
+            if path[:length] in self.given and origin not in (DEFAULT, ASSUMED):
+                origin = self.given[path[:length]]
+                # The table itself is noted too: only as a whole can it be given again.
+                self.origins[dotted(path[:length])] = origin
+                break
+        self.origins[dotted(path)] = origin
 
 
 def dotted(path: Path) -> str:

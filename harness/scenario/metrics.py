@@ -127,7 +127,7 @@ def _catalogue() -> tuple[Metric, ...]:
             "lateness.callmanager_model_fraction",
             "share",
             "callmanager",
-            "answers later than the capacity model's schedule, as a share of the service time",
+            "answers later than the capacity model's schedule, as a share of the answer time it planned",
             distribution=True,
         ),
         *lags,

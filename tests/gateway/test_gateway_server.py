@@ -30,9 +30,11 @@ LIMIT_S = 20
 
 
 class PhoneThread:
-    """A phone that executes everything, and its ear on the RTP port."""
+    """A phone that executes everything, and its ear on the RTP port. Of a stop it may wait for `may_stop` first."""
 
     def __init__(self) -> None:
+        self.may_stop = threading.Event()
+        self.may_stop.set()
         self.listener = socket.create_server((PHONE, 0))
         self.port = self.listener.getsockname()[1]
         self.pushes: list[bytes] = []
@@ -52,6 +54,8 @@ class PhoneThread:
                 while b"CiscoIPPhoneExecute%3E" not in data[-60:]:
                     data += connection.recv(4096)
                 self.pushes.append(data)
+                if b"RTPRx%3AStop" in data:
+                    assert self.may_stop.wait(LIMIT_S)
                 connection.sendall(GOOD)
 
     def close(self) -> None:
@@ -198,6 +202,29 @@ def test_p2_a_signal_in_the_middle_of_a_page_stops_the_phones(tmp_path: Path, ph
     assert b"RTPRx%3AStop" in phone.pushes[1]
     (ended,) = [record for record in unit.records() if record["kind"] == "page.ended"]
     assert (ended["reason"], ended["outcomes"]) == ("interrupted", {"executed": 1})
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_p2_a_second_signal_ends_nothing_early(tmp_path: Path, phone: PhoneThread, number: int) -> None:
+    path = configure(tmp_path, phone.port)
+    path.write_text(path.read_text().replace("total_s = 2", "total_s = 20"))
+    unit = Process(tmp_path)
+    administration = unit.line()["urls"]["administration"]
+    phone.may_stop.clear()
+    page = ask(f"{administration}/api/pages", {"audio": str(tmp_path / "a.wav"), "phones": ["SEP001BD4000001"]})["page"]
+    wait_for(f"{administration}/api/pages/{page}", "stopping")
+    log = tmp_path / "log"
+    until = time.monotonic() + LIMIT_S
+    for wanted in ("stopping: ", "stopping already"):
+        unit.process.send_signal(number)
+        while wanted not in log.read_text():
+            assert unit.process.poll() is None
+            assert time.monotonic() < until
+            time.sleep(0.02)
+    phone.may_stop.set()
+    assert unit.end() == 0
+    assert "Traceback" not in log.read_text()
+    assert [record["reason"] for record in unit.records() if record["kind"] == "page.ended"] == ["completed"]
 
 
 def test_bad_wishes_are_refused_before_anything_is_sent(tmp_path: Path, phone: PhoneThread) -> None:

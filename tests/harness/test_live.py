@@ -93,6 +93,17 @@ def test_panel_has_all_numbers_in_80_columns() -> None:
     assert max(len(line) for line in text.splitlines()) <= 80
 
 
+def test_panel_of_a_long_run_is_cut_nowhere_in_80_columns() -> None:
+    console, _ = plain()
+    live = Live(console, phones=10_000)
+    live.stage("playing the announcement", ends_at=300.0)
+    for second in range(100):
+        feed(live, second, gateway=200 * second, callmanager=200 * second, listening=9999)
+    text = shown(live)
+    assert "…" not in text
+    assert text.count("  19,800") == 2
+
+
 def test_panel_before_anything_is_known() -> None:
     console, _ = plain()
     text = shown(Live(console, phones=10_000))

@@ -14,9 +14,16 @@ from typing import Any
 
 import pytest
 
+from harness.net import first_process
 from harness.net.namespace import available
 
 RUN_LIMIT_S = 120
+UNHURRIED = (
+    "page.late_after_ms=30000",
+    "integrity.lateness.pacer_ms.p99=<= 1000",
+    "integrity.lateness.callmanager_model_fraction.p99=<= 100",
+)
+"""A test machine may be busy with other things; limits on lateness have tests of their own, on made-up records."""
 RATE = 8000
 
 
@@ -53,9 +60,9 @@ class Pushlab:
     folder: Path
     audio: Path
 
-    def __call__(self, *words: str, environment: Mapping[str, str] | None = None) -> Ended:
+    def __call__(self, *words: str, before: Sequence[str] = (), environment: Mapping[str, str] | None = None) -> Ended:
         ended = subprocess.run(
-            command(*words),
+            [*before, *command(*words)],
             cwd=self.folder,
             env=os.environ | dict(environment or {}),
             capture_output=True,
@@ -67,9 +74,11 @@ class Pushlab:
             code=ended.returncode, stdout=ended.stdout, stderr=ended.stderr, folder=self.folder / "runs" / "latest"
         )
 
-    def run(self, scenario: str, *words: str, phones: int = 10) -> Ended:
-        """`pushlab run` with few phones and short audio."""
-        return self("run", scenario, "--phones", str(phones), "--set", f"page.audio={self.audio}", *words)
+    def run(self, scenario: str, *words: str, phones: int = 10, before: Sequence[str] = ()) -> Ended:
+        """`pushlab run` with few phones and short audio, and no limits on time: what is tested here is not speed."""
+        settings = (f"page.audio={self.audio}", *UNHURRIED)
+        options = [word for setting in settings for word in ("--set", setting)]
+        return self("run", scenario, "--phones", str(phones), *options, *words, before=before)
 
     def variant(self, name: str, *words: str) -> Ended:
         """`burst-offload` with one of the wrong gateways of tests/mutants."""
@@ -90,6 +99,14 @@ def pushlab(tmp_path: Path) -> Pushlab:
         file.setframerate(RATE)
         file.writeframes(b"".join(struct.pack("<h", int(12000 * math.sin(phase))) for phase in phases))
     return Pushlab(folder=tmp_path, audio=audio)
+
+
+@pytest.fixture
+def own_loopback() -> tuple[str, ...]:
+    """Begins a command line that has a loopback of its own: the machine's may have other fleets on the same ports."""
+    if not available().possible:
+        return ()
+    return (sys.executable, "-I", "-S", first_process.__file__, "run")
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
-import socket
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -143,18 +143,18 @@ class TestInTheLab:
         ]
         assert received["push"].partition(":")[0] == "10.20.128.10"
 
-    def test_a_port_already_taken_is_named(self, pushlab: Pushlab) -> None:
-        with socket.socket() as taken:
-            taken.bind(("127.20.128.20", 18081))
-            taken.listen()
-            ended = pushlab.run("burst-offload", "--ground", "loopback")
-        assert ended.code == 5
-        assert "127.20.128.20:18081" in ended.stderr
-        assert "EADDRINUSE" in ended.stderr
+
+def test_a_port_already_taken_is_named(pushlab: Pushlab, own_loopback: tuple[str, ...]) -> None:
+    taken = "s = socket.create_server(('127.20.128.20', 18081)); sys.exit(subprocess.call(sys.argv[1:]))"
+    holding = (sys.executable, "-c", f"import socket, subprocess, sys; {taken}")
+    ended = pushlab.run("burst-offload", "--ground", "loopback", before=(*own_loopback, *holding))
+    assert ended.code == 5
+    assert "127.20.128.20:18081" in ended.stderr
+    assert "EADDRINUSE" in ended.stderr
 
 
-def test_loopback_is_judged_too(pushlab: Pushlab) -> None:
-    ended = pushlab.run("burst-offload", "--ground", "loopback")
+def test_loopback_is_judged_too(pushlab: Pushlab, own_loopback: tuple[str, ...]) -> None:
+    ended = pushlab.run("burst-offload", "--ground", "loopback", before=own_loopback)
     # Without the right to capture the wire is blind, and the absence at CallManager is not proven.
     assert ended.code in {0, 3}, ended.stdout + ended.stderr
     assert ended.checks("fail") == set()

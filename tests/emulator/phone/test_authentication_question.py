@@ -73,6 +73,8 @@ def test_urls():
     assert read_url("HTTP://10.0.0.1:8080") == Server("10.0.0.1", 8080, "/")
     for wrong in ("https://10.0.0.1/", "http://name/", "http://10.0.0.1:0/", "http://10.0.0.999/", "/a", "http://10.0.0.1/ä"):
         assert read_url(wrong) is None
+    for disguised in ("http://010.0.0.1/", "http://1\u0663.0.0.1/", "http://10.0.0.1:\u0663/"):
+        assert read_url(disguised) is None
 
 
 def test_redirects():
@@ -82,3 +84,10 @@ def test_redirects():
     assert redirected(asked, b"x?y") == Server("10.0.0.1", 8080, "/a/x?y")
     assert redirected(asked, b"https://10.0.0.2/") is None
     assert redirected(asked, b"http://10.0.0.2/\r\nX: y") is None
+    for no_url in (b"http://[::1", b"//[", b"http://[x]/"):
+        assert redirected(asked, no_url) is None
+
+
+@given(st.one_of(st.binary(max_size=60), st.text("htp:/[]@.%?#0123456789a", max_size=30).map(str.encode)))
+def test_no_location_raises(location: bytes) -> None:
+    redirected(Server("10.0.0.1", 80, "/a"), location)

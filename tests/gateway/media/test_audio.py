@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import struct
 import zlib
 from collections.abc import Callable
@@ -184,6 +185,18 @@ def test_a_bad_file_says_what_is_wrong_where_and_what_to_do(load: Load, content:
     assert error.to_do
     for part in (error.what, error.where, error.expected, error.got, error.to_do):
         assert part in str(error)
+
+
+def test_what_is_no_file_is_an_audio_error_at_once(tmp_path: Path):
+    os.mkfifo(tmp_path / "pipe.wav")
+    for path, got in (
+        (tmp_path / "pipe.wav", "something else than a file"),
+        (Path("/dev/zero"), "something else than a file"),
+        (tmp_path / "\ud800.wav", "a name that no file can have"),
+    ):
+        with pytest.raises(AudioError, match=got) as caught:
+            load_audio(path)
+        str(caught.value).encode()
 
 
 def test_a_missing_file_is_an_audio_error(tmp_path: Path):

@@ -124,6 +124,7 @@ async def test_a_page_is_heard_whole_once_and_in_order_and_a_late_phone_joins(ph
     assert diary.started["P1"].first_frame == 0
     assert diary.started["P3"].ssrc == diary.started["P1"].ssrc
     assert pacer.lateness["count"] == 50
+    assert pacer.lateness["skipped"] == 0 or pacer.lateness["max"] > 40
     assert pacer.cpu_s > 0
     assert pacer.rss_bytes > 1 << 20
 

@@ -33,6 +33,7 @@ class Player:
         self.heard: dict[str, list[tuple[int, int, int, int, bool]]] = defaultdict(list)
         self.stopped: dict[str, tuple[int, int]] = {}
         self.late: list[int] = []
+        self.skipped = 0
 
     def frames(self, phone: str) -> list[int]:
         return [frame for _, frame, _, _, _ in self.heard[phone]]
@@ -40,6 +41,7 @@ class Player:
     def at(self, now_ns: int) -> None:
         for visit in self.schedule.visits(now_ns):
             cohort = visit.cohort
+            self.skipped += visit.skipped * len(cohort.members)
             self.late += [now_ns - visit.due_ns + missed * FRAME_NS for missed in range(visit.overdue)]
             for packet in visit.packets:
                 for phone in list(cohort.newcomers if packet.first else cohort.members):
@@ -196,6 +198,7 @@ def test_a_short_stall_is_caught_up_whole():
     assert player.frames("A") == [0, 1, 2, 3, 4]
     assert player.late[2:] == [0, 20 * MS, 40 * MS]
     assert not any(marker for *_, marker in player.heard["A"][1:])
+    assert player.skipped == 0
 
 
 def test_after_a_long_stall_three_frames_go_and_the_timestamp_keeps_to_the_clock():
@@ -210,6 +213,7 @@ def test_after_a_long_stall_three_frames_go_and_the_timestamp_keeps_to_the_clock
     assert [marker for *_, marker in burst] == [True, False, False]
     assert len(player.late) == 2 + 25  # every overdue frame is counted, also those that were skipped
     assert max(player.late) == 523 * MS - 42 * MS
+    assert player.skipped == 22
     player.to_the_end()
     assert player.heard["A"][5][:2] == (542 * MS, 27)  # on the old grid again
     assert player.stopped["A"] == (1002 * MS, 2 + 3 + 23)
@@ -221,6 +225,7 @@ def test_a_stall_before_the_first_packet_moves_the_beginning():
     player.at(205 * MS)
     player.to_the_end()
     assert [(now, frame) for now, frame, *_ in player.heard["A"]] == [(205 * MS, 0), (222 * MS, 1), (242 * MS, 2)]
+    assert player.skipped == 0
 
 
 def test_a_stall_beyond_the_end_ends():
@@ -230,6 +235,7 @@ def test_a_stall_beyond_the_end_ends():
     player.at(5_000 * MS)
     assert player.frames("A") == [0, 1]
     assert player.stopped["A"] == (5_000 * MS, 2)
+    assert player.skipped == 3
     assert player.schedule.next_ns() is None
 
 

@@ -16,11 +16,11 @@ PASSWORD = "pa:ss wörd"
 OLD_PHONE = (
     b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nContent-Length: 273\r\n\r\n"
     b'<?xml version="1.0" encoding="iso-8859-1"?><?xml version="1.0"?>\r\n<CiscoIPPhoneResponse>\r\n'
-    b'<ResponseItem Status="0" Data="" URL="http://209.163.143.103/test.xml"/>\r\n'
+    b'<ResponseItem Status="0" Data="" URL="http://10.20.128.10/test.xml"/>\r\n'
     b'<ResponseItem Status="0" Data="" URL=""/>\r\n<ResponseItem Status="0" Data="" URL=""/>\r\n'
     b"</CiscoIPPhoneResponse>"
 )
-"""The shape of an old phone's answer: docs of the phone protocol, section 1 (CUAE's fixture)."""
+"""The shape of an old phone's answer: CUAE in tests/golden/SOURCES.md."""
 NEW_PHONE = (
     b'HTTP/1.1 200 OK\r\n\r\n<CiscoIPPhoneResponse><ResponseItem URL="RTPRx:Stop" Data="Success" Status="0" />'
     b"</CiscoIPPhoneResponse>"

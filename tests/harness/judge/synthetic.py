@@ -203,6 +203,8 @@ class Run:
                 wait_ms=0.0,
                 service_ms=0.8,
                 answer_ms=0.8,
+                late_ms=0.04,
+                late_fraction=0.05,
             )
         else:
             self.add(at, "gateway", "authentication.answered", **same, answer=word, own_user=True, answer_ms=0.1)
@@ -319,7 +321,7 @@ class Run:
         ):
             self.add(at, witness, "part.ended", part=part, cpu_s=1.0, rss_bytes=1000, loop_lag_ms=TIMES, dropped=0)
         self.add(at, "gateway", "schedule.lateness", schedule="pacer", **TIMES)
-        self.add(at, "callmanager", "schedule.lateness", schedule="callmanager_model", **(TIMES | {"p99": 0.05}))
+        self.add(at, "callmanager", "schedule.lateness", schedule="callmanager_model", **TIMES)
 
     def write(self, folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)

@@ -145,8 +145,25 @@ def test_callmanagers_lateness_decides_nothing_where_phones_do_not_wait_for_it(j
     thresholds = '[thresholds]\n"page.listening_ms.p50" = "< 2000"'
     for url, expected in (("gateway", "pass"), ("callmanager", "inconclusive")):
         run = Run(url=url, scenario=thresholds)
-        run.one("callmanager", "schedule.lateness")["p99"] = 0.4
-        assert verdicts(judged(run))["page.listening_ms.p50 < 2000"] == expected
+        for answer in run.find("callmanager", "authentication.answered"):
+            answer["late_fraction"] = 0.4
+        found = verdicts(judged(run))
+        assert found["page.listening_ms.p50 < 2000"] == expected
+        # At the gateway's URL the control phone alone asked it, and that one counts nowhere.
+        assert found["lateness.callmanager_model_fraction.p99 <= 0.1"] == expected
+
+
+def test_a_pacer_that_left_packets_out_is_no_evidence_against_the_gateway(judged: Judged) -> None:
+    run = Run()
+    cut = run.audio(0)[20]
+    run.packets.remove(cut)
+    assert verdicts(judged(run))["audio-is-the-source"] == "fail"
+    run.one("gateway", "schedule.lateness")["skipped"] = 1
+    found = judged(run)
+    assert verdicts(found)["audio-is-the-source"] == "inconclusive"
+    assert verdicts(found)["stream-well-formed"] == "inconclusive"
+    assert verdicts(found)["callmanager-count-agrees"] == "pass"
+    assert any(blind.scope == "audio" and "left out 1 packets" in blind.why for blind in found.blind)
 
 
 def test_a_disagreement_of_the_two_readers_is_an_error(judged: Judged, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -260,6 +277,14 @@ def test_a_late_phone_is_delivered_late(judged: Judged) -> None:
     found = judged(run)
     assert found.outcomes == {"delivered_late": 3}
     assert found.metrics["page.listening_ms.p50"] == pytest.approx(3010.1)
+
+
+def test_with_a_foreign_gateway_send_is_when_its_page_started(judged: Judged) -> None:
+    run = Run()
+    run.records.remove(run.one("harness", "page.requested"))
+    found = judged(run)
+    assert found.outcomes == {"delivered": 3}
+    assert found.metrics["page.listening_ms.p50"] == pytest.approx(9.1)
 
 
 def test_records_may_be_unpacked(tmp_path: Path) -> None:

@@ -134,6 +134,11 @@ def test_tables_and_figures_are_semantic(make_run: Callable[..., Path]) -> None:
     assert ("html", {"lang": "en"}) in outline.elements
 
 
+def test_on_paper_nothing_hides_behind_a_scrollbar(make_run: Callable[..., Path]) -> None:
+    _, _, on_paper = written(make_run("failing")).partition("@media print")
+    assert ".wide { overflow: visible; }" in on_paper
+
+
 def test_the_same_figures_as_on_the_terminal(make_run: Callable[..., Path]) -> None:
     import io
 

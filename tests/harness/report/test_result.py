@@ -1,11 +1,16 @@
 import json
+import shlex
 from collections.abc import Callable
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from harness.report.figures import ABSENT
 from harness.report.result import ReportError, read_result
+from harness.scenario.file import load
+from harness.scenario.resolved import write_resolved
 
 
 def test_passing_run(make_run: Callable[..., Path]) -> None:
@@ -88,7 +93,7 @@ def test_command_has_every_value_that_was_changed(make_run: Callable[..., Path])
         "fleet.models" = "--set"
         "page.0.audio" = "--set"
         "page.0.late_after_ms" = "--set"
-        "thresholds.push.answer_ms.p99" = "--set"
+        'thresholds."push.answer_ms.p99"' = "--set"
         """
     )
     assert read_result(folder).command == (
@@ -96,6 +101,34 @@ def test_command_has_every_value_that_was_changed(make_run: Callable[..., Path])
         "--set 'page.0.audio=two words.wav' --set page.0.late_after_ms=1500.0 "
         "--set 'thresholds.push.answer_ms.p99=< 2000'"
     )
+
+
+def test_command_repeats_a_resolved_scenario_whatever_was_set(make_run: Callable[..., Path]) -> None:
+    given = [
+        ("thresholds.push.answer_ms.p99", "< 500"),
+        ('integrity."lateness.pacer_ms.p99"', "<= 400"),
+        ("fault", '[{ kind = "canary-blocked" }, { kind = "port-blocked", phones = 0.5 }]'),
+        ("callmanager.service_ms", "{ p50 = 5, p99 = 10 }"),
+        ("callmanager.user", '[{ name = "2024" }]'),
+        ("gateway.user", '"2024"'),
+        ("gateway.kind", "command"),
+        ("gateway.command", '["/bin/sh", "-c", "exit 3"]'),
+        ("expect", '{ verdict = "inconclusive" }'),
+    ]
+    scenario = load("burst-offload", given)
+    folder = make_run(phones=5)
+    write_resolved(scenario, folder / "scenario.toml", {}, {})
+    words = shlex.split(read_result(folder).command)
+    assert words[:3] == ["pushlab", "run", "burst-offload"]
+    again = [tuple(text.split("=", 1)) for option, text in pairwise(words) if option == "--set"]
+    repeated = load("burst-offload", [(key, text) for key, text in again])
+    assert replace(repeated, origins={}) == replace(scenario, origins={})
+
+
+def test_scenario_that_lacks_what_was_set_costs_only_that_part(make_run: Callable[..., Path]) -> None:
+    folder = make_run(phones=5)
+    (folder / "scenario.toml").write_text('[resolved.origins]\n"page.3.audio" = "--set"\n"seed.x" = "--set"\n')
+    assert read_result(folder).command == "pushlab run burst-offload --phones 5 --seed 1 --ground netns"
 
 
 def test_command_names_the_file_of_ones_own_scenario(make_run: Callable[..., Path]) -> None:
