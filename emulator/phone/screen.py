@@ -7,6 +7,7 @@ line says otherwise. Elements that the table does not name are ignored, as their
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,6 +16,7 @@ from xml.parsers import expat
 
 _DEPTH: Final = 8
 """The deepest object is four deep (TouchArea of a menu's item); a very deep one is an attack on the parser."""
+_NUMBER: Final = re.compile(r"-?[0-9]{1,5}")
 _READ: Final = 16
 """An alert is the same object for thousands of phones: it is read and held once."""
 
@@ -181,7 +183,7 @@ class _Reader:
         if isinstance(limit, Text):
             if len(text) > limit.most:
                 raise _NoObject
-        elif len(text) > 6 or not text.lstrip("-").isdecimal() or not limit.least <= int(text) <= limit.most:
+        elif not _NUMBER.fullmatch(text) or not limit.least <= int(text) <= limit.most:
             raise _NoObject
         fields[name] = text
 

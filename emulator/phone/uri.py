@@ -109,11 +109,12 @@ _STREAM: Final = re.compile(
 _KEY: Final = re.compile(
     r"Line([1-9]|[1-9]\d|1[01]\d|120)|KeyPad(\d|Star|Pound)|Soft[1-5]|VolUp|VolDwn|Speaker|Headset|Mute|Info|Messages|"
     r"Services|Directories|Settings|Applications|Nav(Up|Dwn|Left|Right|Select)|Hold|FixedFeature3|Release|"
-    r"Session[1-6]|Feature([1-9]|[1-9]\d|1[01]\d|120)|PTT"
+    r"Session[1-6]|Feature([1-9]|[1-9]\d|1[01]\d|120)|PTT",
+    re.ASCII,
 )
 """Names of keys (XSI-5, Key)."""
 _FILE: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
-_DIGITS: Final = re.compile(r"([0-9A-D*#+]{1,32})(:[01]?(:\d{0,10}(:[01]?)?)?)?")
+_DIGITS: Final = re.compile(r"([0-9A-D*#+]{1,32})(:[01]?(:\d{0,10}(:[01]?)?)?)?", re.ASCII)
 """Digits, then `useAppUI`, application and feedback (XSI-5, Dial); their alphabets are assumed."""
 _FEATURES: Final = frozenset({"CallHistory", "Services", "Messages", "Directories", "AppStatus"})
 _DISPLAY: Final = re.compile(r"(Off|On|Default)(?::(\d{1,4}))?", re.ASCII)
