@@ -1,7 +1,7 @@
 """What an LDAP directory says about a user, in CallManager's words. No I/O.
 
 Where CallManager is integrated with Active Directory, users are created there, found under User > Global Directory and
-associated there (application-gateway.md row 6). The directory knows the password; "Enable CTI Application Use" and the
+associated there (CTX111243). The directory knows the password; "Enable CTI Application Use" and the
 device association stay CallManager's own. `emulator.callmanager.ldap` does the asking.
 
 Active Directory answers every refused bind with result code 49 and names the cause in the diagnostic text, as in

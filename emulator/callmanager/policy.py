@@ -1,7 +1,7 @@
 """CallManager's credential policy: an account is locked after failed logons.
 
 Unified CM's default policy locks an account for 30 minutes after 3 failed logons, and forgets failures after 30 minutes
-(application-gateway.md, "Limits that matter"; Cisco, "Credential policy", default values). That a right password
+(Cisco, "Credential policy", default values). That a right password
 forgets them too, and that a logon during the lock does not prolong it, is assumed. Only accounts whose password
 CallManager holds itself are under it: a directory locks its own.
 
