@@ -30,7 +30,14 @@ from harness.scenario.audio import audio_seconds
 from harness.scenario.model import Scenario
 from harness.scenario.resolved import write_resolved
 
-WRITERS: Final = ("gateway", "phones", "callmanager", "capture", "harness")
+WRITERS: Final = {
+    "gateway": "gateway",
+    "phones": "phones",
+    "callmanager": "callmanager",
+    "capture": "harness",
+    "harness": "harness",
+}
+"""Who writes records, and the witness that each speaks for."""
 STOP_ORDER: Final = ("gateway", "phones", "callmanager", "capture")
 SETTLE_S: Final = 0.3
 """Between the last push and the last canaries: what is in flight lands."""
@@ -70,7 +77,7 @@ async def run(setup: Setup) -> None:
                 await _stages(setup, roster, private, writer, events)
         finally:
             setup.display.stage("collecting evidence")
-            merge_records(events.values(), folder.file(run_folder.EVENTS))
+            merge_records(events.values(), folder.file(run_folder.EVENTS), WRITERS)
             folder.write_manifest()
 
 

@@ -21,11 +21,18 @@ TIMES: Final = "times"
 """Scope: its durations and moments are not its own doing; what it counted stands."""
 AUDIO: Final = "audio"
 """Scope: the audio was sent late or with holes by a machine that could not keep pace, whoever looks at it."""
-_WITNESS_OF: Final = {
-    "capture": "wire",
-    "lateness.pacer_ms": "gateway",
-    "lateness.callmanager_model_fraction": "callmanager",
+_RESTS_ON: Final = {
+    "capture": ("wire", ""),
+    "lateness.pacer_ms": ("gateway", AUDIO),
+    "lateness.callmanager_model_fraction": ("callmanager", TIMES),
+    "loop.lag_ms.gateway": ("gateway", TIMES),
+    "loop.lag_ms.pacer": ("gateway", AUDIO),
+    "loop.lag_ms.phones": ("phones", TIMES),
+    "loop.lag_ms.callmanager": ("callmanager", TIMES),
+    "loop.lag_ms.capture": ("wire", TIMES),
 }
+"""Of limits of `[integrity]`, by the metric's beginning: who is blind beyond it, and for what. The harness itself,
+which sends open loads, is always there."""
 _PART_OF: Final = {"gateway": "gateway", "phones": "phones", "callmanager": "callmanager", "wire": "capture"}
 
 
@@ -309,8 +316,9 @@ def _limit(
 ) -> tuple[list[Blindness], Check | None]:
     """One limit of `[integrity]`: beyond it a part did not keep its own schedule."""
     base = metric_of(limit.metric)
-    witness = next((w for prefix, w in _WITNESS_OF.items() if limit.metric.startswith(prefix)), base.witnesses[0])
-    if witness not in evidence.scenario.witnesses:
+    rests_on = (found for prefix, found in _RESTS_ON.items() if limit.metric.startswith(prefix))
+    witness, scope = next(rests_on, (base.witnesses[0], TIMES))
+    if witness not in (*evidence.scenario.witnesses, "harness"):
         return [], None
     observed = metrics.get(limit.metric)
     if observed is None and metrics.get(f"{base.name}.count") == 0:
@@ -324,7 +332,6 @@ def _limit(
     if limit.metric == "capture.dropped" and observed is not None:
         # Which tap dropped is known, and that tap alone is blind (`_wire_whole`).
         return [], _limit_check(limit, Verdict.INCONCLUSIVE, observed, witness, why)
-    scope = {"wire": "", "gateway": AUDIO}.get(witness, TIMES)
     blind = [Blindness(witness=witness, why=f"{limit.name}: {why}", scope=scope)]
     return blind, _limit_check(limit, Verdict.INCONCLUSIVE, observed, witness, why)
 

@@ -3,6 +3,7 @@
 A figure that nobody measured is absent: a distribution without values has only its `.count`, which is 0.
 """
 
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
@@ -219,5 +220,7 @@ def _summary(name: str, table: Mapping[str, object]) -> Figures:
     return {
         f"{name}.{label}": value
         for label in ("count", *_QUANTILES, "max")
-        if isinstance(value := table.get(label), int | float) and not isinstance(value, bool)
+        if isinstance(value := table.get(label), int | float)
+        and not isinstance(value, bool)
+        and abs(value) <= sys.float_info.max
     }

@@ -2,7 +2,7 @@
 
 import gzip
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -17,13 +17,20 @@ class Merged:
 
     records: int
     damaged: int
-    """Lines that are no record with a time. They are counted in a record `records.damaged`, not hidden."""
+    """Lines that are no record with a time, or that speak for another witness. They are
+    counted in a record `records.damaged`, not hidden."""
 
 
-def merge_records(parts: Iterable[Path], out: Path) -> Merged:
+def merge_records(parts: Iterable[Path], out: Path, witnesses: Mapping[str, str] | None = None) -> Merged:
     """Write all records of `parts` to `out` (gzip), ordered by `t_ns`; equal times stay in the order of the parts.
 
     A part that is not there has written nothing. A last line without its end, as a killed part leaves it, is damaged.
+
+    Args:
+        parts: files of records, named after their parts (`gateway.jsonl`).
+        out: the file to write.
+        witnesses: part → the one witness that it may speak for. A record in another's name is damaged: what three
+            witnesses say is worth nothing where a gateway under test can speak for the other two.
 
     Raises:
         OSError: a file cannot be read or written.
@@ -36,7 +43,7 @@ def merge_records(parts: Iterable[Path], out: Path) -> Merged:
         damaged = 0
         with part.open("rb") as stream:
             for line in stream:
-                t_ns = _time_of(line)
+                t_ns = _time_of(line, (witnesses or {}).get(part.stem))
                 if t_ns is None:
                     damaged += 1
                 else:
@@ -54,10 +61,12 @@ def merge_records(parts: Iterable[Path], out: Path) -> Merged:
     return Merged(records=len(keyed), damaged=sum(count for _, count in damaged_of))
 
 
-def _time_of(line: bytes) -> int | None:
+def _time_of(line: bytes, witness: str | None) -> int | None:
     try:
         record = json.loads(line)
     except (ValueError, RecursionError):
         return None
-    t_ns = record.get("t_ns") if isinstance(record, dict) else None
+    if not isinstance(record, dict) or (witness is not None and record.get("witness") != witness):
+        return None
+    t_ns = record.get("t_ns")
     return t_ns if isinstance(t_ns, int) and not isinstance(t_ns, bool) else None

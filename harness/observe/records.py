@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import sys
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -44,9 +45,11 @@ class Record:
         return value if isinstance(value, int) and not isinstance(value, bool) else default
 
     def number(self, name: str) -> float | None:
-        """A number, None where it is absent."""
+        """A number, None where it is absent, and where it is none that can be reckoned with (NaN, infinite, huge)."""
         value = self.fields.get(name)
-        return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            return None
+        return float(value) if abs(value) <= sys.float_info.max else None
 
     def flag(self, name: str) -> bool:
         """A boolean field, false where it is absent."""

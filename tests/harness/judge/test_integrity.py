@@ -1,11 +1,12 @@
 """Blind witnesses, controls, and evidence that cannot be judged."""
 
 import gzip
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from judge_synthetic import CONTROL, CONTROL_ADDRESS, Run, name_of
+from judge_synthetic import AUDIO, CONTROL, CONTROL_ADDRESS, TIMES, Run, name_of
 
 from harness.capture.dissection import CrossCheck, Disagreement
 from harness.judge import Judgement, Verdict, judge, judging
@@ -306,3 +307,39 @@ def test_records_may_be_unpacked(tmp_path: Path) -> None:
     events = folder / "events.jsonl.gz"
     events.write_bytes(gzip.decompress(events.read_bytes()))
     assert judge(folder).verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize(
+    ("metric", "judged_too"),
+    [
+        ("loop.lag_ms.phones.p99", {"page.listening_ms.p50 < 2000"}),
+        ("loop.lag_ms.pacer.p99", {"audio-is-the-source", "stream-well-formed"}),
+        ("lateness.load_ms.p99", set()),
+    ],
+)
+def test_every_limit_of_integrity_is_a_check(judged: Judged, metric: str, judged_too: set[str]) -> None:
+    """Also where its witness is the harness: no limit silently holds."""
+    run = Run()
+    run.add(AUDIO, "harness", "schedule.lateness", schedule="load", **TIMES)
+    run.scenario = f"""
+[integrity]
+"{metric}" = "<= 0.1"
+[thresholds]
+"page.listening_ms.p50" = "< 2000"
+"""
+    found = judged(run)
+    assert found.verdict is Verdict.INCONCLUSIVE
+    assert judged_too | {f"{metric} <= 0.1"} == {
+        check.name for check in found.checks if check.verdict is Verdict.INCONCLUSIVE
+    }
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), 10**400])
+def test_a_figure_that_is_no_number_is_not_measured(judged: Judged, value: float) -> None:
+    run = Run()
+    run.one("gateway", "schedule.lateness")["p99"] = value
+    for record in run.find("gateway", "push.ended"):
+        record["answer_ms"] = value
+    found = judged(run)
+    assert found.verdict is Verdict.INCONCLUSIVE
+    json.dumps(found.to_json(), allow_nan=False)

@@ -157,3 +157,14 @@ def test_every_required_field_is_a_documented_one() -> None:
     for (witness, kind), fields in REQUIRED.items():
         assert (witness, kind) in rows, kind
         assert set(fields) <= rows[witness, kind], kind
+
+
+def test_no_part_speaks_for_another_witness(tmp_path: Path) -> None:
+    gateway = tmp_path / "gateway.jsonl"
+    lines = [{"t_ns": 5, "witness": witness, "kind": "part.ended"} for witness in ("gateway", "callmanager")]
+    gateway.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    merged = merge_records([gateway], tmp_path / "out.gz", {"gateway": "gateway"})
+    assert (merged.records, merged.damaged) == (1, 1)
+    found = read_records(tmp_path / "out.gz")
+    assert [record.witness for record in found.all] == ["gateway", "harness"]
+    assert found.all[-1].kind == "records.damaged"
