@@ -83,6 +83,7 @@ class _GuardedServer(TCPServer):
             if not data:
                 break
         await wrapper.handle(Closed())
+        await self.idle_task.stop()  # else a connection that has ended keeps its place for HEAD_S
 
     async def protocol_send(self, event: Event) -> None:
         if not isinstance(event, RawData):
@@ -94,8 +95,8 @@ class _GuardedServer(TCPServer):
             try:
                 with trio.fail_after(WRITE_S):
                     await self.stream.send_all(event.data)
-            except (trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError):
-                await self.protocol.handle(Closed())
+            except (trio.BrokenResourceError, trio.BusyResourceError, trio.ClosedResourceError, trio.TooSlowError):
+                await self.protocol.handle(Closed())  # busy: the connection is being closed at this moment
 
 
 async def serve_administration(application: QuartTrio, listener: socket.socket) -> None:
@@ -105,6 +106,7 @@ async def serve_administration(application: QuartTrio, listener: socket.socket) 
     config.h11_max_incomplete_size = MAX_HEAD
     config.include_server_header = False
     config.accesslog = None
+    config.errorlog = None  # its texts may quote a request; the guard below and quart log what has to be known
     wrapped = wrap_app(application, MAX_HEAD, "asgi")
     context = WorkerContext(None)
     open_now = 0

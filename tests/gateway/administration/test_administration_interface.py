@@ -201,6 +201,19 @@ async def test_an_answer_may_take_longer_than_a_request(monkeypatch: pytest.Monk
         assert await unit.ask("POST", "/api/inventory/read", b"{}") == (200, {"outcomes": {"read": 3}})
 
 
+@pytest.mark.parametrize("data", [b"", b"GET / HT", b"\x00\r\n\r\n"])
+async def test_a_connection_that_has_ended_keeps_no_place(data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_CONNECTIONS", 3)
+    async with interface() as unit:
+        for _ in range(10):
+            async with await trio.open_tcp_stream(ADDRESS, unit.port) as stream:
+                await stream.send_all(data)
+                await stream.send_eof()
+                while await stream.receive_some(1000):
+                    pass
+            assert await unit.alive()
+
+
 async def test_connections_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_CONNECTIONS", 3)
     monkeypatch.setattr(module, "HEAD_S", 0.3)
