@@ -17,7 +17,7 @@ _HALF: Final = 1 << 15
 _DROPOUT: Final = 3000
 """A jump further ahead is another start, not a loss (RFC 3550, A.1, MAX_DROPOUT)."""
 _MISSING: Final = 3000
-"""Sequence numbers remembered as missing per stream: a minute of silence."""
+"""Sequence numbers remembered as missing per stream: a minute of silence. Beyond it the older half is given up."""
 STREAMS: Final = 64
 """Streams told apart per listening period: an attacker with random SSRCs must not cost memory; further ones count as
 one."""
@@ -79,21 +79,17 @@ class Stream:
         ahead = (sequence - self._highest) & 0xFFFF
         if ahead < _HALF and ahead:
             if ahead > _DROPOUT:
-                self.lost_before += len(self._missing) if self._missing else 0
-                self._missing = None
-                self._lowest = self._highest = self._highest + ahead
+                self._restart(self._highest + ahead)
                 return False
-            missing = self._missing = self._missing or set()
-            missing.update(range(self._highest + 1, self._highest + ahead))
-            while len(missing) > _MISSING:
-                missing.remove(min(missing))
-                self.lost_before += 1
+            self._miss(range(self._highest + 1, self._highest + ahead))
             self._highest += ahead
             return False
         extended = self._highest - ((self._highest - sequence) & 0xFFFF)
+        if extended < self._lowest - _DROPOUT:
+            self._restart(extended)
+            return False
         if extended < self._lowest:
-            self._missing = self._missing or set()
-            self._missing.update(range(extended + 1, self._lowest))
+            self._miss(range(extended + 1, self._lowest))
             self._lowest = extended
         elif self._missing and extended in self._missing:
             self._missing.remove(extended)
@@ -102,6 +98,20 @@ class Stream:
             return True
         self.reordered += 1
         return False
+
+    def _restart(self, sequence: int) -> None:
+        self.lost_before = self.lost
+        self._missing = None
+        self._lowest = self._highest = sequence
+
+    def _miss(self, sequences: range) -> None:
+        """Remember what did not come. Bounded in time too: whoever sends at random must not hold up the fleet."""
+        missing = self._missing = self._missing or set()
+        missing.update(sequences)
+        if len(missing) > _MISSING:
+            kept = sorted(missing)[-_MISSING // 2 :]
+            self.lost_before += len(missing) - len(kept)
+            self._missing = set(kept)
 
 
 class Period:

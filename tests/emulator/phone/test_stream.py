@@ -1,5 +1,6 @@
 """What a phone hears."""
 
+from random import Random
 from zlib import crc32
 
 from hypothesis import given
@@ -96,6 +97,17 @@ def test_a_gap_is_the_longest_silence():
     for index, t_ms in enumerate([0, 20, 40, 240, 260]):
         hear(listening, index, t_ms=t_ms)
     assert only(listening).gap_ns == 200 * MS
+
+
+def test_wild_sequence_numbers_cost_neither_memory_nor_time():
+    listening = period()
+    wild = Random(1)
+    for step in [*(-20_000, 2_999) * 50, *(wild.randrange(-3_000, 3_000) for _ in range(500))]:
+        sequence = (only(listening).last_sequence if listening.streams else 0) + step
+        hear(listening, sequence & 0xFFFF, t_ms=0)
+        assert len(only(listening)._missing or ()) <= 3_000
+    assert only(listening).packets == 600
+    assert only(listening).lost >= 2_998 * 50
 
 
 def test_random_ssrcs_cost_no_memory():
