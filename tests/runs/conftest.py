@@ -7,7 +7,7 @@ import struct
 import subprocess
 import sys
 import wave
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,6 +59,7 @@ class Pushlab:
 
     folder: Path
     audio: Path
+    skip_if_held_up: Callable[[Path], None]
 
     def __call__(self, *words: str, before: Sequence[str] = (), environment: Mapping[str, str] | None = None) -> Ended:
         ended = subprocess.run(
@@ -70,9 +71,9 @@ class Pushlab:
             timeout=RUN_LIMIT_S,
             check=False,
         )
-        return Ended(
-            code=ended.returncode, stdout=ended.stdout, stderr=ended.stderr, folder=self.folder / "runs" / "latest"
-        )
+        last = self.folder / "runs" / "latest"
+        self.skip_if_held_up(last)
+        return Ended(code=ended.returncode, stdout=ended.stdout, stderr=ended.stderr, folder=last)
 
     def run(self, scenario: str, *words: str, phones: int = 10, before: Sequence[str] = ()) -> Ended:
         """`pushlab run` with few phones and short audio, and no limits on time: what is tested here is not speed."""
@@ -89,7 +90,7 @@ class Pushlab:
 
 
 @pytest.fixture
-def pushlab(tmp_path: Path) -> Pushlab:
+def pushlab(tmp_path: Path, skip_if_held_up: Callable[[Path], None]) -> Pushlab:
     audio = tmp_path / "second.wav"
     # A rising tone: no two frames are alike, so that a frame twice or left out shows.
     phases = [2 * math.pi * (300 * t + 200 * t * t) for t in (n / RATE for n in range(RATE))]
@@ -98,7 +99,7 @@ def pushlab(tmp_path: Path) -> Pushlab:
         file.setsampwidth(2)
         file.setframerate(RATE)
         file.writeframes(b"".join(struct.pack("<h", int(12000 * math.sin(phase))) for phase in phases))
-    return Pushlab(folder=tmp_path, audio=audio)
+    return Pushlab(folder=tmp_path, audio=audio, skip_if_held_up=skip_if_held_up)
 
 
 @pytest.fixture

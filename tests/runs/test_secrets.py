@@ -85,6 +85,7 @@ def test_no_trace_of_the_password(pushlab: Pushlab) -> None:
     finally:
         looking.set()
         watcher.join()
+    pushlab.skip_if_held_up(pushlab.folder / "runs" / "latest")
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert len(seen) >= 5, "the parts were never seen in the process list, so nothing was looked at"
     contents = {"stdout": ended.stdout, "stderr": ended.stderr}
