@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -11,6 +10,7 @@ from harness.cli import own_version
 from harness.run_folder import RunFolder, RunFolderError
 from harness.scenario.file import bundled, load
 from harness.scenario.model import Scenario, ScenarioError
+from harness.screen import complain, say
 
 EXIT_INVALID: Final = 4
 EXIT_BED: Final = 5
@@ -74,7 +74,7 @@ def scenarios(argv: Sequence[str]) -> int:
     arguments = parser.parse_args(argv)
     found = bundled()
     if arguments.json:
-        _say(
+        say(
             json.dumps(
                 [{"name": name, "path": str(path), "purpose": purpose} for name, path, purpose in found], indent=1
             )
@@ -82,7 +82,7 @@ def scenarios(argv: Sequence[str]) -> int:
         return 0
     width = max((len(name) for name, _, _ in found), default=0)
     for name, _, purpose in found:
-        _say(f"{name:<{width}}  {purpose}")
+        say(f"{name:<{width}}  {purpose}")
     return 0
 
 
@@ -96,7 +96,7 @@ def check(argv: Sequence[str]) -> int:
     if scenarios is None:
         return EXIT_INVALID
     for scenario in scenarios:
-        _say(f"{scenario.name}: valid, {scenario.fleet.phones:,} phones, {len(scenario.thresholds)} thresholds")
+        say(f"{scenario.name}: valid, {scenario.fleet.phones:,} phones, {len(scenario.thresholds)} thresholds")
     return 0
 
 
@@ -114,11 +114,11 @@ def judge(argv: Sequence[str]) -> int:
     try:
         folder.verify()
     except RunFolderError as error:
-        _complain(str(error))
+        complain(str(error))
         return EXIT_NOTHING_JUDGED
     code = conclude(folder)
     if arguments.json:
-        _say(folder.file("verdict.json").read_text(encoding="utf-8").rstrip())
+        say(folder.file("verdict.json").read_text(encoding="utf-8").rstrip())
     else:
         show(folder)
     return code
@@ -136,14 +136,14 @@ def report(argv: Sequence[str]) -> int:
 
     folder = RunFolder(path=arguments.run)
     if not folder.file("verdict.json").is_file():
-        _complain(f"{arguments.run}: no verdict.json; judge the run first: pushlab judge {arguments.run}")
+        complain(f"{arguments.run}: no verdict.json; judge the run first: pushlab judge {arguments.run}")
         return EXIT_NOTHING_JUDGED
     try:
         write_reports(folder)
     except ReportError as error:
-        _complain(str(error))
+        complain(str(error))
         return EXIT_NOTHING_JUDGED
-    _say(str(folder.file("report.html")))
+    say(str(folder.file("report.html")))
     return 0
 
 
@@ -213,16 +213,8 @@ def _load_all(names: Sequence[str], overrides: Sequence[tuple[str, str]]) -> lis
             except ScenarioError as error:
                 errors.extend(error.errors)
     for line in errors:
-        _complain(line)
+        complain(line)
     if errors:
-        _complain(f"pushlab {own_version()}: nothing was run; {len(errors)} error{'s' if len(errors) > 1 else ''}")
+        complain(f"pushlab {own_version()}: nothing was run; {len(errors)} error{'s' if len(errors) > 1 else ''}")
         return None
     return found
-
-
-def _say(line: str) -> None:
-    print(line)  # noqa: T201 - this is the command's output
-
-
-def _complain(line: str) -> None:
-    print(line, file=sys.stderr)  # noqa: T201 - this is the command's error output

@@ -14,6 +14,7 @@ from harness.report.junit import write_junit
 from harness.report.result import ReportError
 from harness.report.terminal import print_result
 from harness.run_folder import LEDGER, VERDICT, RunFolder
+from harness.screen import complain, reader_may_leave
 
 EXIT_NOTHING_JUDGED: Final = 6
 
@@ -39,7 +40,8 @@ def write_reports(folder: RunFolder) -> None:
 
 def show(folder: RunFolder) -> None:
     """Print the summary of a judged run."""
-    print_result(folder.path, Console())
+    with reader_may_leave(sys.stdout):
+        print_result(folder.path, Console())
 
 
 def compare_runs(a: Path, b: Path, tolerance: float) -> int:
@@ -51,7 +53,8 @@ def compare_runs(a: Path, b: Path, tolerance: float) -> int:
     try:
         comparison = compare(a, b, tolerance)
     except ReportError as error:
-        print(error, file=sys.stderr)  # noqa: T201 - this is the command's error output
+        complain(str(error))
         return EXIT_NOTHING_JUDGED
-    print_comparison(comparison, Console())
+    with reader_may_leave(sys.stdout):
+        print_comparison(comparison, Console())
     return comparison.exit_code

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Self, TextIO
 
 from rich.console import Console, Group
 from rich.live import Live as RichLive
@@ -17,6 +17,8 @@ from rich.panel import Panel
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
+
+from harness.screen import reader_may_leave
 
 REDRAW_S: Final = 0.125
 """At most 8 times a second: more is not seen, and drawing costs about 3 ms of a core that the run needs."""
@@ -76,6 +78,7 @@ class Live:
             quiet: Show nothing at all.
         """
         self._console = console or Console(file=sys.stderr)
+        self._stream: TextIO = sys.stderr if console is None else console.file  # type: ignore[assignment] # rich's IO[str]
         self._phones = phones
         self._quiet = quiet
         self._panel: RichLive | None = None
@@ -91,15 +94,18 @@ class Live:
 
     def __enter__(self) -> Self:
         if not self._quiet and self._console.is_terminal and not self._console.is_dumb_terminal:
-            self._panel = RichLive(console=self._console, auto_refresh=False, transient=True)
-            self._panel.start()
+            panel = RichLive(console=self._console, auto_refresh=False, transient=True)
+            with reader_may_leave(self._stream):
+                panel.start()
+                self._panel = panel
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._panel is not None:
-            self._panel.stop()
+            with reader_may_leave(self._stream):
+                self._panel.stop()
             self._panel = None
 
     def stage(self, text: str, *, ends_at: float | None = None) -> None:
@@ -117,7 +123,7 @@ class Live:
         if self._panel is not None:
             self._draw()
         else:
-            self._console.print(Text(f"{self._clock()}{text}"), soft_wrap=True, highlight=False)
+            self._print(f"{self._clock()}{text}")
 
     def update(self, part: str, counters: Mapping[str, float], now: float) -> None:
         """Take a part's counters.
@@ -148,13 +154,18 @@ class Live:
             return
         self._shown_at = now
         if self._panel is None:
-            self._console.print(Text(self._line()), soft_wrap=True, highlight=False)
+            self._print(self._line())
         else:
             self._draw()
 
+    def _print(self, line: str) -> None:
+        with reader_may_leave(self._stream):
+            self._console.print(Text(line), soft_wrap=True, highlight=False)
+
     def _draw(self) -> None:
         assert self._panel is not None
-        self._panel.update(self.panel(), refresh=True)
+        with reader_may_leave(self._stream):
+            self._panel.update(self.panel(), refresh=True)
 
     def panel(self) -> Panel:
         """The panel as it is now."""

@@ -20,6 +20,7 @@ from harness.live import Live
 from harness.net import namespace
 from harness.run_folder import RunFolder, RunFolderError, check_room
 from harness.scenario.model import Scenario
+from harness.screen import complain
 
 EXIT_INTERRUPTED: Final = 130
 _WORST: Final = (70, 130, 4, 5, 6, 1, 3, 0)
@@ -49,12 +50,12 @@ def run_all(
     try:
         chosen = [choose(scenario.ground) for scenario in scenarios]  # type: ignore[arg-type] # checked by its key
     except BedError as error:
-        _complain(str(error))
+        complain(str(error))
         return error.exit_code
     if any(choice.ground == "netns" for choice in chosen) and not namespace.inside():
         namespace.enter_lab([sys.executable, "-m", "harness.cli", *command_line])
     for notice in dict.fromkeys(choice.notice for choice in chosen if choice.notice):
-        _complain(notice)
+        complain(notice)
     codes = []
     for scenario, choice in zip(scenarios, chosen, strict=True):
         played = _with_command(scenario, command) if command else scenario
@@ -80,13 +81,13 @@ def _one(scenario: Scenario, ground_name: str, *, out: Path, quiet: bool, in_ter
             folder = RunFolder.create(out, scenario.name, scenario.seed, datetime.now(UTC))
             return _run_and_judge(scenario, ground, folder, quiet=quiet, in_terminal=in_terminal)
     except (BedError, RosterError) as error:
-        _complain(f"{scenario.name}: {error}")
+        complain(f"{scenario.name}: {error}")
         return error.exit_code
     except (RunFolderError, OSError) as error:
-        _complain(f"{scenario.name}: {error}")
+        complain(f"{scenario.name}: {error}")
         return BedError.exit_code
     except KeyboardInterrupt:
-        _complain(f"{scenario.name}: interrupted; the parts were stopped")
+        complain(f"{scenario.name}: interrupted; the parts were stopped")
         return EXIT_INTERRUPTED
 
 
@@ -125,7 +126,3 @@ def _one_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
                 leaf = leaf.exceptions[0]
             return leaf
     return group
-
-
-def _complain(line: str) -> None:
-    print(line, file=sys.stderr)  # noqa: T201 - this is the command's error output

@@ -1,0 +1,41 @@
+"""Writing for whoever reads along: what a reader does who has gone, or a full disk, never changes what a command found.
+
+`pushlab run ... | head -1` is judged like any other run and ends with the run's exit code; only its text is lost.
+"""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TextIO
+
+
+def say(line: str) -> None:
+    """Write a line of the command's output."""
+    with reader_may_leave(sys.stdout) as stream:
+        stream.write(f"{line}\n")
+
+
+def complain(line: str) -> None:
+    """Write a line of the command's error output."""
+    with reader_may_leave(sys.stderr) as stream:
+        stream.write(f"{line}\n")
+
+
+@contextmanager
+def reader_may_leave(stream: TextIO) -> Iterator[TextIO]:
+    """Write to a stream inside; where it takes no more, what is written to it from then on goes nowhere."""
+    try:
+        yield stream
+        stream.flush()
+    except (OSError, SystemExit):  # SystemExit(1) is how rich's console meets a closed pipe
+        _send_nowhere(stream)
+
+
+def _send_nowhere(stream: TextIO) -> None:
+    # The descriptor and not the object: the interpreter flushes it once more when it ends.
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, stream.fileno())
+    finally:
+        os.close(nowhere)
