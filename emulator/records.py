@@ -27,7 +27,7 @@ class Records:
     """
 
     def __init__(self, path: Path | None, *, witness: str, clock: Callable[[], int]) -> None:
-        """Open the file, replacing an old one.
+        """Open the file for appending, as the gateway does: a second start must not empty the diary of the first.
 
         Args:
             path: Where to write; None drops all records.
@@ -43,7 +43,7 @@ class Records:
         self._encode = json.JSONEncoder(separators=(",", ":")).encode
         self._descriptor: int | None = None
         if path is not None:
-            self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+            self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         else:
             self.write = _drop  # type: ignore[method-assign] # dropping must cost nothing
 

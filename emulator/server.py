@@ -72,7 +72,7 @@ class Subject(Protocol):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options that every server has."""
-    parser.add_argument("--events", type=Path, metavar="FILE", help="write records here (docs/reference/events.md)")
+    parser.add_argument("--events", type=Path, metavar="FILE", help="append records here (docs/reference/events.md)")
     parser.add_argument("--status-s", type=_seconds, metavar="SECONDS", help="print counters this often")
     parser.add_argument("--stop-with-stdin", action="store_true", help="stop when standard input ends")
 

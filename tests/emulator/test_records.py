@@ -48,3 +48,13 @@ def test_a_full_disk_is_said_once_and_ends_nothing(caplog: pytest.LogCaptureFixt
         records.write("push.answered")
     records.close()
     assert caplog.text.count("No space left on device") == 1
+
+
+def test_records_are_appended(tmp_path: Path) -> None:
+    """A second server that cannot start must not empty the diary of the first."""
+    path = tmp_path / "events.jsonl"
+    path.write_text('{"kind": "before"}\n')
+    records = Records(path, witness="phones", clock=lambda: 1)
+    records.write("after")
+    records.close()
+    assert [json.loads(line)["kind"] for line in path.read_text().splitlines()] == ["before", "after"]
