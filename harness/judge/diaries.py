@@ -52,7 +52,8 @@ class PushDiary:
         if authorised:
             if reply == "error" and number in (_ERROR_BUSY, _ERROR_AUTHENTICATION):
                 return PhoneTruth.BUSY
-            return PhoneTruth.GARBLED if reply not in ("none", "") else PhoneTruth.UNKNOWN
+            # It answered as it should, and did not do what was asked: a port or an item that it does not know.
+            return PhoneTruth.MALFORMED if reply not in ("none", "") else PhoneTruth.UNKNOWN
         if self.answered or reply == "unauthorized" or (reply == "error" and number == _ERROR_AUTHENTICATION):
             return PhoneTruth.REFUSED
         if reply == "error" and number == _ERROR_BUSY:

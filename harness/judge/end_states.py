@@ -47,7 +47,7 @@ class PhoneTruth(StrEnum):
     NOT_SEEN = "not_seen"
     """It never saw a request."""
     MALFORMED = "malformed"
-    """It saw one that is none, and refused it."""
+    """It saw one that is none, or that asks for what it cannot do, and refused it."""
     REFUSED = "refused"
     """It asked and was refused, or could not ask."""
     BUSY = "busy"

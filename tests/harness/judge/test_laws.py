@@ -156,6 +156,14 @@ def sends_abroad(run: Run) -> None:
     run.one("gateway", "push.sent", phone=name_of(0))["address"] = "192.0.2.7"
 
 
+def asks_for_an_odd_port_and_is_refused(run: Run) -> None:
+    """The phone refuses it, and the gateway says so: nobody lies, the port is wrong."""
+    start = run.one("phones", "push.received", phone=name_of(0))
+    start["items"] = [f"RTPRx:{GATEWAY}:32675"]
+    run.drop(lambda r: r["kind"] == "push.executed" and r.get("push") == start["push"])
+    run.one("gateway", "push.ended", phone=name_of(0), push=start["push"])["outcome"] = "refused"
+
+
 BREAKS: list[tuple[str, Break]] = [
     ("every-phone-one-end-state", skips_the_last_phone),
     ("gateway-agrees-with-phones", reports_success_for_a_refused_phone),
@@ -169,6 +177,7 @@ BREAKS: list[tuple[str, Break]] = [
     ("stream-well-formed", wrong_payload_type),
     ("stream-well-formed", drifting_clock),
     ("stream-well-formed", bursts_of_five),
+    ("stream-well-formed", asks_for_an_odd_port_and_is_refused),
     ("audio-is-the-source", other_sound),
     ("audio-is-the-source", a_frame_short),
     ("audio-is-the-source", everybody_agrees_on_other_sound),
@@ -356,3 +365,20 @@ def test_a_packet_in_flight_at_the_stop_is_let_pass(judged: Judged) -> None:
     stopped = run.one("phones", "stream.stopped", phone=name_of(0))["t_ns"]
     run.audio(0)[-1].t_ns = stopped + 40 * MS
     assert check_of(judged(run), "audio-only-to-listeners").verdict is Verdict.PASS
+
+
+def test_a_refusal_of_what_was_asked_is_no_garbled_answer(judged: Judged) -> None:
+    run = Run()
+    asks_for_an_odd_port_and_is_refused(run)
+    judgement = judged(run)
+    assert check_of(judgement, "gateway-agrees-with-phones").verdict is Verdict.PASS
+    assert judgement.ledger[0]["phone_truth"] == "malformed"
+
+
+@pytest.mark.parametrize(("frames", "at_once", "found"), [(5, True, True), (5, False, False), (4, True, False)])
+def test_a_tenth_of_a_second_in_one_burst(judged: Judged, *, frames: int, at_once: bool, found: bool) -> None:
+    run = Run(frames=frames)
+    for packet in run.audio(0) if at_once else ():
+        packet.t_ns = AUDIO + MS
+    verdict = check_of(judged(run), "stream-well-formed").verdict
+    assert (verdict is Verdict.FAIL) is found
