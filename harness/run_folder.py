@@ -70,7 +70,15 @@ class RunFolder:
     def write_manifest(self) -> None:
         """Record the SHA-256 of each evidence file there is."""
         present = [self.path / name for name in EVIDENCE if (self.path / name).is_file()]
-        manifest = {"schema": 1, "sha256": {file.name: _digest(file) for file in present}}
+        self._write_manifest({"schema": 1, "sha256": {file.name: _digest(file) for file in present}})
+
+    def drop_capture(self) -> None:
+        """Delete the capture of a judged run (`[capture] keep = "failing"`), and say so in the manifest."""
+        manifest = json.loads((self.path / MANIFEST).read_text(encoding="utf-8"))
+        self._write_manifest(manifest | {"not_kept": [CAPTURE]})
+        (self.path / CAPTURE).unlink(missing_ok=True)
+
+    def _write_manifest(self, manifest: dict[str, object]) -> None:
         (self.path / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
 
     def verify(self) -> None:
@@ -85,9 +93,16 @@ class RunFolder:
                 f"{self.path}: no {MANIFEST}, so this is no finished run; give a folder such as runs/latest"
             )
         try:
-            listed: dict[str, str] = json.loads(manifest.read_text(encoding="utf-8"))["sha256"]
-        except (ValueError, KeyError, TypeError) as error:
+            written = json.loads(manifest.read_text(encoding="utf-8"))
+            listed: dict[str, str] = written["sha256"]
+            not_kept = [name for name in written.get("not_kept", ()) if not (self.path / name).is_file()]
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise RunFolderError(f"{manifest}: not a manifest ({error}); the folder cannot be trusted") from None
+        if not_kept:
+            raise RunFolderError(
+                f"{self.path}: {', '.join(not_kept)} was not kept, because the run went as expected and its scenario "
+                'says [capture] keep = "failing"; its results stand, judging again needs keep = "all"'
+            )
         wrong = []
         for name in EVIDENCE:
             file = self.path / name

@@ -21,7 +21,7 @@ from harness.bed import foreign, paging
 from harness.bed.gateway_client import GatewayClient
 from harness.bed.ground import Host
 from harness.bed.plans import plans
-from harness.bed.processes import Part, PartPlan
+from harness.bed.processes import Part, PartEndedError, PartPlan
 from harness.bed.roster import Roster, build_roster
 from harness.bed.secrets import PrivateFolder, private_folder
 from harness.bed.setup import RunSecrets, Setup
@@ -41,6 +41,8 @@ WRITERS: Final = {
 STOP_ORDER: Final = ("gateway", "phones", "callmanager", "capture")
 SETTLE_S: Final = 0.3
 """Between the last push and the last canaries: what is in flight lands."""
+DEATH_S: Final = 1.0
+"""A killed process is known to be dead within milliseconds; on a crowded machine that may be many."""
 PACKETS_PER_S: Final = 50
 
 
@@ -50,11 +52,15 @@ def expected_packets(scenario: Scenario) -> int:
     return math.ceil(seconds * PACKETS_PER_S) * scenario.fleet.phones
 
 
-async def run(setup: Setup) -> None:
+async def run(setup: Setup) -> list[str]:
     """Run one scenario and leave its evidence in the folder, with a manifest.
 
+    Returns:
+        What to say of parts that ended by themselves once all stood. The run can be judged: a part that is gone is
+        a blind witness, and a gateway that is gone has left its phones listening.
+
     Raises:
-        BedError: a part could not start, or ended while it was needed.
+        BedError: a part could not start, or the page did not come to an end.
         RosterError: the fleet cannot be built.
     """
     scenario, folder = setup.scenario, setup.folder
@@ -74,7 +80,7 @@ async def run(setup: Setup) -> None:
         events = {part: private.path / f"{part}.jsonl" for part in WRITERS}
         try:
             with EventWriter(events["harness"]) as writer:
-                await _stages(setup, roster, private, writer, events)
+                return await _stages(setup, roster, private, writer, events)
         finally:
             setup.display.stage("collecting evidence")
             merge_records(events.values(), folder.file(run_folder.EVENTS), WRITERS)
@@ -83,37 +89,40 @@ async def run(setup: Setup) -> None:
 
 async def _stages(
     setup: Setup, roster: Roster, private: PrivateFolder, writer: EventWriter, events: Mapping[str, Path]
-) -> None:
+) -> list[str]:
     ground, stage = setup.ground, setup.display.stage
     secrets = RunSecrets.make(setup.scenario, private)
     paging.describe(setup, roster, writer)
     stage("starting the parts")
+    deaths: list[str] = []
+    standing = trio.CancelScope()
+
+    def on_death(part: Part, message: str) -> None:
+        if not stands:
+            raise PartEndedError(message)
+        deaths.append(message)
+        if part.name == "gateway":
+            # Nothing more will happen. Without another part the page goes on: to cut it short would look like the
+            # gateway's doing.
+            standing.cancel()
+
+    stands = False
     async with trio.open_nursery() as nursery:
         parts: dict[str, Part] = {}
         try:
             async with trio.open_nursery() as starting:
                 for host, plan in plans(setup, roster, private, secrets, events):
-                    starting.start_soon(_start, nursery, ground.host(host), plan, parts)
+                    mortal = replace(plan, on_death=on_death)
+                    starting.start_soon(_start, nursery, ground.host(host), mortal, parts)
+            stands = True
             paging.apply_faults(setup, roster, writer)
-            if setup.foreign:
-                stage("canaries and positive control")
-                await paging.canaries(ground, writer, "before")
-                await paging.control(setup, roster, secrets, writer)
-                stage("running the command")
-                told = foreign.environment(setup, roster, private, secrets, events["gateway"])
-                async with trio.open_nursery() as beside:
-                    beside.start_soon(paging.applications, setup, roster, secrets, writer)
-                    status = await foreign.run_command(setup, told)
-                writer.write("command.ended", exit_status=status)
-            else:
-                private.forget_secrets()
-                client = _client(setup, secrets)
-                stage("reading the phones' web servers")
-                await client.read_inventory()
-                stage("canaries and positive control")
-                await paging.canaries(ground, writer, "before")
-                await paging.control(setup, roster, secrets, writer)
-                await paging.page(setup, client, roster, secrets, writer)
+            with standing:
+                try:
+                    await _play(setup, roster, private, secrets, writer, events)
+                except Exception:
+                    # A part that died shows as a lost connection first: then what is to be told is its death.
+                    await trio.sleep(DEATH_S)
+                    raise
             await trio.sleep(SETTLE_S)
             await paging.canaries(ground, writer, "after")
         finally:
@@ -122,6 +131,38 @@ async def _stages(
                 for name in STOP_ORDER:
                     if name in parts:
                         await parts[name].stop()
+    return deaths
+
+
+async def _play(
+    setup: Setup,
+    roster: Roster,
+    private: PrivateFolder,
+    secrets: RunSecrets,
+    writer: EventWriter,
+    events: Mapping[str, Path],
+) -> None:
+    """What happens while all parts stand."""
+    ground, stage = setup.ground, setup.display.stage
+    if setup.foreign:
+        stage("canaries and positive control")
+        await paging.canaries(ground, writer, "before")
+        await paging.control(setup, roster, secrets, writer)
+        stage("running the command")
+        told = foreign.environment(setup, roster, private, secrets, events["gateway"])
+        async with trio.open_nursery() as beside:
+            beside.start_soon(paging.applications, setup, roster, secrets, writer)
+            status = await foreign.run_command(setup, told)
+        writer.write("command.ended", exit_status=status)
+        return
+    private.forget_secrets()
+    client = _client(setup, secrets)
+    stage("reading the phones' web servers")
+    await client.read_inventory()
+    stage("canaries and positive control")
+    await paging.canaries(ground, writer, "before")
+    await paging.control(setup, roster, secrets, writer)
+    await paging.page(setup, client, roster, secrets, writer)
 
 
 async def _start(nursery: trio.Nursery, host: Host, plan: PartPlan, parts: dict[str, Part]) -> None:

@@ -96,11 +96,14 @@ def _run_and_judge(scenario: Scenario, ground: Ground, folder: RunFolder, *, qui
         display.stage(f"{scenario.name}: {scenario.fleet.phones:,} phones on ground {ground.name}")
         try:
             setup = Setup(scenario=scenario, ground=ground, folder=folder, display=display, in_terminal=in_terminal)
-            trio.run(run, setup)
+            for death in trio.run(run, setup):
+                complain(f"{scenario.name}: {death}")
         except BaseExceptionGroup as group:
             raise _one_of(group) from group
         display.stage("judging")
         code = conclude(folder)
+        if scenario.capture.keep == "failing" and code == 0:
+            folder.drop_capture()
     if not quiet:
         show(folder)
     return code

@@ -90,3 +90,11 @@ def test_too_little_room_is_said_before_the_start(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(run_folder.shutil, "disk_usage", lambda _: Usage)
     with pytest.raises(RunFolderError, match="needs about 311 MiB, 10 MiB are free"):
         run_folder.check_room(tmp_path, packets=1_000_000)
+
+
+def test_a_capture_that_was_not_kept_is_no_tampering_but_cannot_be_judged_again(tmp_path: Path) -> None:
+    folder = evidence(tmp_path)
+    folder.drop_capture()
+    assert not folder.file(run_folder.CAPTURE).exists()
+    with pytest.raises(RunFolderError, match=r"capture.pcap.gz was not kept.*keep = \"all\""):
+        folder.verify()

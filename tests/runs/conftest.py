@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import signal
 import struct
 import subprocess
 import sys
@@ -81,12 +82,53 @@ class Pushlab:
         options = [word for setting in settings for word in ("--set", setting)]
         return self("run", scenario, "--phones", str(phones), *options, *words, before=before)
 
+    def run_and_kill(self, part: str) -> Ended:
+        """`burst-offload` with the bundled announcement; one of its parts is killed when it begins to play."""
+        mark = f"PUSHLAB_TEST_MARK={self.folder}"
+        settings = [word for setting in UNHURRIED for word in ("--set", setting)]
+        run = subprocess.Popen(
+            command("run", "burst-offload", "--phones", "10", *settings),
+            cwd=self.folder,
+            env=os.environ | dict([mark.split("=", 1)]),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert run.stderr is not None
+        said = []
+        for line in run.stderr:
+            said.append(line)
+            if "playing the announcement" in line:
+                os.kill(_process_of(mark, part), signal.SIGKILL)
+                break
+        stdout, stderr = run.communicate(timeout=RUN_LIMIT_S)
+        folder = self.folder / "runs" / "latest"
+        return Ended(code=run.returncode, stdout=stdout, stderr="".join(said) + stderr, folder=folder)
+
     def variant(self, name: str, *words: str) -> Ended:
         """`burst-offload` with one of the wrong gateways of tests/mutants."""
         script = Path(__file__).parent.parent / "mutants" / "gateway_variant.py"
         argv: Sequence[str] = [sys.executable, str(script), name]
         options = ("--set", "gateway.kind=command", "--set", f"gateway.command={json.dumps(argv)}")
         return self.run("burst-offload", *options, *words)
+
+
+def _process_of(mark: str, part: str) -> int:
+    """The part's process among those whose environment carries the mark."""
+    (found,) = (
+        int(folder.name)
+        for folder in Path("/proc").iterdir()
+        if folder.name.isdecimal() and _is(folder, mark, f"harness.cli\0{part}\0")
+    )
+    return found
+
+
+def _is(process: Path, mark: str, words: str) -> bool:
+    try:
+        marked = mark.encode() in (process / "environ").read_bytes().split(b"\0")
+        return marked and words.encode() in (process / "cmdline").read_bytes()
+    except OSError:
+        return False
 
 
 @pytest.fixture

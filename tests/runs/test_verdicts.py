@@ -91,6 +91,34 @@ class TestInTheLab:
         assert ended.code == 1
         assert {"callmanager-count-agrees", "callmanager.authentications == 0"} <= ended.checks("fail")
 
+    @pytest.mark.parametrize(
+        ("part", "code", "check"),
+        [
+            ("gateway", 1, "every-start-stopped"),
+            ("phones", 3, "every-start-stopped"),
+            ("callmanager", 3, "callmanager.authentications == 0"),
+            ("capture", 3, "callmanager.authentications == 0"),
+        ],
+    )
+    def test_a_part_that_is_killed_while_the_page_plays_is_judged(
+        self, pushlab: Pushlab, part: str, code: int, check: str
+    ) -> None:
+        ended = pushlab.run_and_kill(part)
+        assert ended.code == code, ended.stdout + ended.stderr
+        assert f"{part} ended by itself (signal SIGKILL)" in ended.stderr
+        assert check in ended.checks("fail" if code == 1 else "inconclusive")
+        assert code == 1 or ended.checks("fail") == set()
+
+    def test_a_capture_is_kept_of_failing_runs_only(self, pushlab: Pushlab) -> None:
+        keep = ("--set", "capture.keep=failing")
+        passed = pushlab.run("burst-offload", *keep)
+        assert passed.code == 0, passed.stdout + passed.stderr
+        assert not (passed.folder / "capture.pcap.gz").exists()
+        assert "was not kept" in pushlab("judge", str(passed.folder)).stderr
+        failed = pushlab.run("burst-offload", *keep, "--set", "thresholds.push.answer_ms.p99=< 0")
+        assert failed.code == 1
+        assert (failed.folder / "capture.pcap.gz").exists()
+
     def test_readers_that_disagree_are_an_error(self, pushlab: Pushlab, monkeypatch: pytest.MonkeyPatch) -> None:
         ended = pushlab.run("burst-offload")
         assert judge(ended.folder).verdict.text == "pass"
