@@ -8,6 +8,9 @@ from typing import Final
 
 WITNESSES: Final = frozenset({"gateway", "phones", "callmanager", "harness"})
 
+MAX_COUNT: Final = 2**63
+"""Times and counts are reckoned with in 64 bits; nothing real comes near."""
+
 _TEXT: Final = (str,)
 _COUNT: Final = (int,)
 _NUMBER: Final = (int, float)
@@ -89,4 +92,6 @@ def problem(witness: str, kind: str, fields: dict[str, object]) -> str | None:
         if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
             expected = " or ".join(t.__name__ for t in types)
             return f"{kind}: expected {name} as {expected}, got {type(value).__name__}"
+        if isinstance(value, int) and abs(value) >= MAX_COUNT:
+            return f"{kind}: {name} has more than 63 bits"
     return None

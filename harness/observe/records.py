@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from harness.observe.kinds import WITNESSES, problem
+from harness.observe.kinds import MAX_COUNT, WITNESSES, problem
 
 MAX_LINE_BYTES: Final = 2**20
 """A record is a few hundred bytes; a fault that names 30,000 phones is half a megabyte."""
@@ -40,9 +40,10 @@ class Record:
         return value if isinstance(value, str) else default
 
     def whole(self, name: str, default: int = 0) -> int:
-        """A whole-number field."""
+        """A whole-number field of at most 63 bits."""
         value = self.fields.get(name)
-        return value if isinstance(value, int) and not isinstance(value, bool) else default
+        fits = isinstance(value, int) and not isinstance(value, bool) and abs(value) < MAX_COUNT
+        return value if fits else default  # type: ignore[return-value] # an int, as checked
 
     def number(self, name: str) -> float | None:
         """A number, None where it is absent, and where it is none that can be reckoned with (NaN, infinite, huge)."""
@@ -124,6 +125,8 @@ def parse(line: bytes) -> Record | tuple[str, str]:
         return witness, "expected kind as text"
     if not isinstance(t_ns, int) or isinstance(t_ns, bool):
         return witness, f"{kind}: expected t_ns as a whole number"
+    if abs(t_ns) >= MAX_COUNT:
+        return witness, f"{kind}: t_ns has more than 63 bits"
     why = problem(witness, kind, fields)
     if why is not None:
         return witness, why

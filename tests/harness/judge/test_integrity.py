@@ -343,3 +343,21 @@ def test_a_figure_that_is_no_number_is_not_measured(judged: Judged, value: float
     found = judged(run)
     assert found.verdict is Verdict.INCONCLUSIVE
     json.dumps(found.to_json(), allow_nan=False)
+
+
+@pytest.mark.parametrize(
+    ("witness", "kind", "field"),
+    [
+        ("phones", "stream.heard", "duplicates"),
+        ("phones", "stream.heard", "first_t_ns"),
+        ("phones", "push.executed", "t_ns"),
+        ("gateway", "stream.stopped", "packets"),
+        ("gateway", "page.started", "audio_frames"),
+        ("callmanager", "authentication.answered", "arrived_ns"),
+    ],
+)
+def test_numbers_of_no_size_do_not_break_the_judge(judged: Judged, witness: str, kind: str, field: str) -> None:
+    for number in (2**63, -(2**70), 10**30):
+        run = Run(url="callmanager")
+        run.one(witness, kind)[field] = number
+        judged(run).to_json()
