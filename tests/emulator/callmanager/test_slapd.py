@@ -89,6 +89,11 @@ class Server:
         )
 
 
+def _listens(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
+
+
 def _free_ports(count: int) -> list[int]:
     doors = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
     ports = [door.getsockname()[1] for door in doors]
@@ -136,7 +141,8 @@ access to * by dn.exact="{MANAGER}" read by anonymous auth by * none
         ) as process,
     ):
         try:
-            while b"slapd starting" not in log.read_bytes():
+            # Its log says "starting" before it listens: only a connection shows that it does.
+            while b"slapd starting" not in log.read_bytes() or not (_listens(port) and _listens(secured_port)):
                 assert process.poll() is None, log.read_text(errors="replace")
             settings = DirectorySettings(
                 server=("127.0.0.1", port),
