@@ -303,7 +303,9 @@ async def test_what_is_no_device_name_is_not_recorded(tmp_path: Path, autojump_c
 
 async def test_same_seed_same_answers(tmp_path: Path, autojump_clock: trio.testing.MockClock):
     async def run(seed: int) -> list[tuple[bytes, float]]:
-        played = Played(tmp_path, seed=seed, service_p99_ms=500)
+        folder = tmp_path / f"{len(list(tmp_path.iterdir()))}"
+        folder.mkdir()
+        played = Played(folder, seed=seed, service_p99_ms=500)
         request = asked(question(), path="/ccmcip/authenticate.jsp")
         answers = [(await played.ask(request)).data for _ in range(3)]
         return [(data, r["service_ms"]) for data, r in zip(answers, played.records(), strict=True)]
