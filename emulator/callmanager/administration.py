@@ -8,13 +8,14 @@ import hashlib
 import hmac
 import json
 import logging
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from quart import Response, jsonify, request
 from quart_trio import QuartTrio
 from werkzeug.exceptions import HTTPException
 
-from emulator.callmanager.directory import DirectoryError, Person
+from emulator.callmanager.cluster import GlobalDirectory
+from emulator.callmanager.directory import DirectoryError
 from emulator.callmanager.users import USER_NAME_CHARACTERS_MAX, Devices, User, UserError, Users
 from emulator.callmanager.web import BODY_BYTES_MAX
 
@@ -31,16 +32,6 @@ class _RequestError(Exception):
     def __init__(self, status: int, text: str) -> None:
         super().__init__(text)
         self.status = status
-
-
-class GlobalDirectory(Protocol):
-    """What the administration wants of a directory: `emulator.callmanager.ldap.Directory`, or a test's own."""
-
-    async def find(self, beginning: str) -> list[Person]:
-        """Persons whose name begins so; DirectoryError where it cannot say."""
-
-    async def person(self, name: str) -> Person | None:
-        """Who has this name; DirectoryError where it cannot say."""
 
 
 def application(users: Users, *, token: str, directory: GlobalDirectory | None = None) -> QuartTrio:

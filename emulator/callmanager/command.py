@@ -16,7 +16,10 @@ import trio
 from emulator import engine, server
 from emulator.callmanager.alarm import Alarm
 from emulator.callmanager.certificate import CertificateError, ensure_certificate, server_context
+from emulator.callmanager.cluster import Cluster
 from emulator.callmanager.configuration import LISTEN_DEFAULT, Configuration, load, split_address
+from emulator.callmanager.enterprise import Enterprise
+from emulator.callmanager.registry import Registry
 from emulator.callmanager.secured import serve as serve_secured
 from emulator.callmanager.service import Service, address_text, connection_limits
 from emulator.callmanager.users import Users
@@ -43,18 +46,25 @@ class _Part:
 
     def __init__(self, configuration: Configuration) -> None:
         self._configuration = configuration
-        self._users = Users()
+        users = Users()
         for entry in configuration.users:
             if entry.password is None:
-                self._users.associate(name=entry.name, cti=entry.cti, devices=entry.devices)
+                users.associate(name=entry.name, cti=entry.cti, devices=entry.devices)
             else:
-                self._users.add(name=entry.name, password=entry.password, cti=entry.cti, devices=entry.devices)
+                users.add(name=entry.name, password=entry.password, cti=entry.cti, devices=entry.devices)
         self._service: Service | None = None
         self._directory: Directory | None = None
         if configuration.directory is not None:
             from emulator.callmanager import ldap  # noqa: PLC0415 - needs the extra `directory`
 
             self._directory = ldap.Directory(configuration.directory)
+        self._cluster = Cluster(
+            users=users,
+            registry=Registry(configuration.devices),
+            enterprise=Enterprise(configuration.enterprise),
+            administrator=configuration.administrator,
+            directory=self._directory,
+        )
         self._context: ssl.SSLContext | None = None
         if configuration.secured_listen is not None:
             address = split_address(configuration.secured_listen)[0]
@@ -74,7 +84,7 @@ class _Part:
                 secured = doors.enter_context(engine.listen(*split_address(configuration.secured_listen)))
             alarm = doors.enter_context(Alarm())
             self._service = Service(
-                configuration, self._users, records, until=alarm.until, directory=self._directory
+                configuration, self._cluster.users, records, until=alarm.until, directory=self._directory
             )
             try:
                 async with trio.open_nursery() as nursery:
@@ -106,7 +116,7 @@ class _Part:
             from emulator.callmanager.web import serve  # noqa: PLC0415
 
             urls["administration"] = f"http://{address_text(door.getsockname()[:2])}/api/users"
-            app = application(self._users, token=token, directory=self._directory)
+            app = application(self._cluster.users, token=token, directory=self._directory)
             await nursery.start(serve, app, door)
         limits = connection_limits(self._configuration)
         await nursery.start(partial(engine.serve, [listener], service.handle, limits=limits))

@@ -14,9 +14,14 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
+from emulator.callmanager.cluster import Administrator
+from emulator.callmanager.device_list import read_device_list
 from emulator.callmanager.directory import DirectorySettings, Kind, Tls
+from emulator.callmanager.enterprise import IDLE_S_MAX, URLS, Enterprise, EnterpriseParameters
 from emulator.callmanager.policy import CredentialPolicy
+from emulator.callmanager.registry import Device, DeviceError
 from emulator.callmanager.users import Devices, UserError, require_name, require_password
 from emulator.server import ConfigurationError
 
@@ -69,6 +74,13 @@ class Configuration:
     """Made with `secured_key` at the first start where both are missing."""
     secured_key: Path = Path(KEY_DEFAULT)
     users: tuple[UserEntry, ...] = ()
+    administrator: Administrator | None = None
+    """Of the pages, DeviceListX, RisPort70 and AXL."""
+    devices: tuple[Device, ...] = ()
+    """Of `devices_csv`."""
+    enterprise: EnterpriseParameters = field(default_factory=EnterpriseParameters)
+    phones_control: str | None = None
+    """`address:port` of the fleet's control API, which is told to reset phones."""
 
 
 def split_address(text: str) -> tuple[str, int]:
@@ -126,8 +138,13 @@ class _Reader:
             "secured_certificate_file": self._text,
             "secured_key_file": self._text,
             "user": self._tables,
+            "administrator": self._table,
+            "devices_csv": self._text,
+            "enterprise": self._table,
+            "phones_control": self._control,
         }
         values = self._read("", table, known)
+        values |= self._phones(values)
         percentiles = {"p50": self._number(0.001, 1e6), "p99": self._number(0.001, 1e6)}
         service = self._read("service_ms.", values.pop("service_ms", {}), percentiles)
         default = Configuration()
@@ -158,6 +175,32 @@ class _Reader:
         if self._errors:
             raise ConfigurationError(self._errors)
         return Configuration(**values, service_p50_ms=p50, service_p99_ms=p99, users=users)
+
+    def _phones(self, given: dict[str, Any]) -> dict[str, Any]:
+        """What CallManager knows of phones: their list, the enterprise parameters, and who may change that."""
+        values: dict[str, Any] = {}
+        if "administrator" in given:
+            known = {"name": self._user_name, "password_file": self._text}
+            entry = self._read("administrator.", given.pop("administrator"), known)
+            for key in known:
+                if key not in entry:
+                    self._error(f"administrator.{key}", "is needed")
+            if len(entry) == len(known):
+                password = self._secret("administrator.password_file", entry["password_file"])
+                values["administrator"] = Administrator(name=entry["name"], password=password)
+        if "devices_csv" in given:
+            try:
+                values["devices"] = tuple(read_device_list(self._path.parent / given.pop("devices_csv")))
+            except ConfigurationError as error:
+                self._errors += error.problems
+        urls = dict.fromkeys(URLS | {"ip_phone_proxy_address"}, self._text)
+        known_parameters = {**urls, "url_idle_time_s": self._whole(0, IDLE_S_MAX)}
+        parameters = self._read("enterprise.", given.pop("enterprise", {}), known_parameters)
+        try:
+            values["enterprise"] = Enterprise(EnterpriseParameters(**parameters)).parameters
+        except DeviceError as error:
+            self._error("enterprise", str(error))
+        return values
 
     def _directory(self, table: dict[str, Any]) -> DirectorySettings | None:
         known = {
@@ -339,6 +382,13 @@ class _Reader:
             raise ValueError('"address:port" is needed')  # noqa: TRY004 - collected with the wrong values
         split_address(value)
         return value
+
+    @staticmethod
+    def _control(value: object) -> str:
+        parts = urlsplit(value) if isinstance(value, str) else None
+        if parts is None or parts.scheme != "http" or not parts.hostname or parts.path not in {"", "/"}:
+            raise ValueError('"http://address:port" of a fleet\'s control API is needed')
+        return parts.netloc
 
     @staticmethod
     def _whole(least: int, most: int = 2**63 - 1) -> Callable[[object], int]:

@@ -271,3 +271,36 @@ def test_the_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.Monkey
     assert errors(written(tmp_path, DIRECTORY)) == [
         "directory: needs the package sansldap: pip install 'pushlab[directory]'"
     ]
+
+
+class TestPhones:
+    def test_what_callmanager_knows_of_phones(self, tmp_path: Path):
+        (tmp_path / "roster.csv").write_text("device_name,address\nSEP001BD4000001,10.20.0.1\n")
+        secret = tmp_path / "admin.password"
+        secret.touch(0o600)
+        secret.write_text("admin-secret\n")
+        path = tmp_path / "callmanager.toml"
+        path.write_text(
+            'devices_csv = "roster.csv"\nphones_control = "http://127.20.128.20:18090"\n'
+            '[administrator]\nname = "admin"\npassword_file = "admin.password"\n'
+            '[enterprise]\nurl_authentication = "http://10.1.1.1/auth"\nurl_idle_time_s = 30\n'
+        )
+        configuration = load(path)
+        assert [device.name for device in configuration.devices] == ["SEP001BD4000001"]
+        assert configuration.administrator is not None
+        assert configuration.administrator.admits("admin", "admin-secret")
+        assert configuration.enterprise.url_authentication == "http://10.1.1.1/auth"
+        assert configuration.phones_control == "127.20.128.20:18090"
+
+    def test_all_errors_at_once(self, tmp_path: Path):
+        path = tmp_path / "callmanager.toml"
+        path.write_text(
+            'devices_csv = "none.csv"\nphones_control = "ftp://x"\n[administrator]\nname = "admin"\n'
+            '[enterprise]\nurl_authentification = "x"\nurl_services = "x"\n'
+        )
+        with pytest.raises(ConfigurationError) as caught:
+            load(path)
+        text = str(caught.value)
+        parts = ("none.csv", "phones_control", "administrator.password_file", "url_authentication?", "url_services")
+        for part in parts:
+            assert part in text
