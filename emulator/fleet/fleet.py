@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,13 +16,17 @@ import trio
 
 from emulator import misbehaviour
 from emulator.engine import Answer, BindError, Limits, Request, listen, serve
+from emulator.fleet.boot import Boot, Source
 from emulator.fleet.fetch import fetch
 from emulator.fleet.question import Client
 from emulator.fleet.reception import address_text
 from emulator.fleet.recorder import Recorder
 from emulator.fleet.streams import Streams
+from emulator.fleet.trust import Trust
 from emulator.fleet.view import view
 from emulator.phone import answer, pages
+from emulator.phone.authentication import Server, read_url, unusable
+from emulator.phone.configuration import PhoneConfiguration
 from emulator.phone.execute import Credentials, Push, read_credentials, read_push
 from emulator.phone.phone import RTP_PORT, Change, Event, Executed, Phone, Transmission
 from emulator.phone.stream import Period, Stream
@@ -48,6 +53,10 @@ class Settings:
     seed: int = 1
     reset_s: float = 1.0
     """How long a phone that is reset is away (assumed; real ones take a minute)."""
+    callmanager: Source | None = None
+    """Where phones fetch their configuration when they start; None: they have it already."""
+    trust: Path | None = None
+    """Certificates that phones trust, PEM; None: those that CallManager names."""
 
 
 class Fleet:
@@ -71,6 +80,9 @@ class Fleet:
         self._recorder = Recorder(settings.record) if settings.record is not None else None
         self._new_period: Callable[..., Period] = Period if self._recorder is None else self._recorder.period
         self._records: Records
+        self._trust = Trust() if settings.trust is None else Trust.read(settings.trust)
+        self._boot: Boot | None = None
+        self._servers: dict[str, Server | None] = {"": None}
         self._dropped = self._packets = 0
 
     def status(self) -> Mapping[str, int]:
@@ -94,7 +106,9 @@ class Fleet:
         """
         settings = self._settings
         self._records = records
-        self._client = Client(records, timeout_s=settings.authentication_timeout_s, clock=self._clock)
+        self._client = Client(
+            records, timeout_s=settings.authentication_timeout_s, clock=self._clock, trust=self._trust
+        )
         guard = _guard(settings.port)
         with guard:
             self._streams = Streams(settings.rtp_port, interface=settings.interface)
@@ -119,6 +133,8 @@ class Fleet:
                     }
                     if settings.control is not None:
                         urls["control"] = await nursery.start(self._serve_control, settings.control)
+                    if settings.callmanager is not None:
+                        await self._start_all(nursery, settings.callmanager)
                     task_status.started(urls)
             finally:
                 self._end()
@@ -132,6 +148,27 @@ class Fleet:
         from emulator.fleet.control import serve_control  # noqa: PLC0415
 
         await serve_control(self, *address, task_status=task_status)
+
+    async def _start_all(self, nursery: trio.Nursery, callmanager: Source) -> None:
+        """Nobody is there before it has its configuration; return when each has tried."""
+        self._away.update(self._phones)
+        boot = self._boot = Boot(
+            callmanager, self._trust, self._records, self._started, seed=self._settings.seed, clock=self._clock
+        )
+        await nursery.start(boot.run, list(self._phones.values()))
+
+    def _started(self, phone: Phone, configuration: PhoneConfiguration | None) -> None:
+        """The phone has started, with this configuration or with the one that it had."""
+        if configuration is not None:
+            phone.server = self._server_of(configuration.authentication_url_in_force)
+            phone.services_url = sys.intern(configuration.services_url_in_force)  # one text for thousands of phones
+            phone.web_access = configuration.web_access
+        self._away.discard(phone.address)
+
+    def _server_of(self, url: str) -> Server | None:
+        if url not in self._servers:
+            self._servers[url] = read_url(url) or unusable(url)
+        return self._servers[url]
 
     def _admit(self, _peer: tuple[str, int], local: tuple[str, int]) -> bool:
         phone = self._phones.get(local[0])
@@ -383,7 +420,10 @@ class Fleet:
 
     async def _start_again(self, phone: Phone) -> None:
         await trio.sleep(self._settings.reset_s)
-        self._away.discard(phone.address)
+        if self._boot is None:
+            self._away.discard(phone.address)
+        else:
+            self._boot.begin(phone)
 
     def _stopped(self, phone: Phone, period: Period, reason: str, identity: str | None) -> None:
         self._listening -= 1
