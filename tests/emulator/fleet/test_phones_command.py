@@ -89,7 +89,7 @@ def test_wrong_configuration_ends_with_4(capsys: pytest.CaptureFixture[str]) -> 
     assert main(["--count", "0", "--auth-url", "https://x/"]) == 4
     lines = capsys.readouterr().err.splitlines()
     assert lines == [
-        "--auth-url: expected http:// and an IPv4 address",
+        "--auth-url: expected http:// or https:// and an IPv4 address",
         "0 phones: expected 1 to 32766 in 127.20.0.0/17",
     ]
     assert main(["--csv", "/nowhere/roster.csv"]) == 4

@@ -82,7 +82,8 @@ def test_redirects():
     assert redirected(asked, b"http://10.0.0.2/x?UserID=a") == Server("10.0.0.2", 80, "/x?UserID=a")
     assert redirected(asked, b"/x") == Server("10.0.0.1", 8080, "/x")
     assert redirected(asked, b"x?y") == Server("10.0.0.1", 8080, "/a/x?y")
-    assert redirected(asked, b"https://10.0.0.2/") is None
+    assert redirected(asked, b"https://10.0.0.2/") == Server("10.0.0.2", 443, "/", secured=True)
+    assert redirected(Server("10.0.0.1", 8443, "/a", secured=True), b"/x") == Server("10.0.0.1", 8443, "/x", secured=True)
     assert redirected(asked, b"http://10.0.0.2/\r\nX: y") is None
     for no_url in (b"http://[::1", b"//[", b"http://[x]/"):
         assert redirected(asked, no_url) is None
