@@ -125,7 +125,9 @@ def _add_static(app: QuartTrio) -> None:
         if name not in files:
             raise UnknownError("there is no such file")
         response = Response(files[name], content_type=f"{STATIC[name]}; charset=utf-8")
-        response.headers["Cache-Control"] = "max-age=300"
+        response.headers["Cache-Control"] = "no-cache"  # asked again each time, and answered 304
+        await response.add_etag()
+        await response.make_conditional(request)
         return response
 
     @app.get("/")
