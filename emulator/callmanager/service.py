@@ -114,6 +114,14 @@ class Service:
         self._until = until or self._sleep_until
         self._late_fractions: deque[float] = deque(maxlen=LATENESS_SAMPLES_MAX)
 
+    def locked(self, user: User) -> bool:
+        """Whether the credential policy refuses this user now; never one of the directory, which has its own locks."""
+        return self._locks.locked(user.name, user.digest, self._clock_ns())
+
+    def unlock(self, user: User) -> None:
+        """End the lock of this user."""
+        self._locks.succeeded(user.name)
+
     async def handle(self, request: Request) -> Answer:
         """Answer one request: when the model says so, with the exact bytes of its face."""
         face = face_of(request.path)
