@@ -13,6 +13,7 @@ import trio
 from emulator import misbehaviour
 from emulator.engine import Answer, Request, listen, serve
 from emulator.fleet.catalogue import load
+from emulator.fleet.faults import Faults
 from emulator.fleet.fleet import Fleet, Settings
 from emulator.phone.authentication import Server
 from emulator.phone.phone import Phone
@@ -72,7 +73,9 @@ async def running(name: str, path: Path) -> AsyncIterator[Bed]:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.bind(("", 0))
         rtp_port = probe.getsockname()[1]
-    fleet = Fleet([phone], Settings(port=0, rtp_port=rtp_port, misbehaviours={name: 1.0}, reset_s=60))
+    fleet = Fleet(
+        [phone], Settings(port=0, rtp_port=rtp_port, faults=Faults(misbehaving={"127.20.0.1": name}), reset_s=60)
+    )
     records = Records(path / "events.jsonl", witness="phones", clock=time.monotonic_ns)
     async with trio.open_nursery() as nursery:
         await nursery.start(partial(serve, [listener], yes))

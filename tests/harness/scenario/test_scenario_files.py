@@ -293,7 +293,12 @@ def test_every_bundled_scenario_says_its_purpose_and_sources() -> None:
         "burst-direct",
         "burst-offload",
         "credential-mismatch",
+        "lossy-network",
+        "lossy-network-strict",
+        "misbehaving-phones",
         "port-blocked",
+        "web-access-disabled",
+        "web-access-disabled-strict",
         "wrong-password",
     ]
     for name, path, purpose in found:
