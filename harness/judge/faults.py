@@ -9,11 +9,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from harness.judge.diaries import PushDiary
-from harness.judge.evidence import Evidence
+from harness.judge.evidence import Evidence, place_of
 from harness.judge.integrity import Integrity
 from harness.judge.ledger import Row
 from harness.judge.verdict import Check, Kind, Verdict
-from harness.scenario.faults import FAULTS, IMPAIRMENT, UNREMARKABLE, FaultKind
+from harness.scenario.faults import FAULTS, IMPAIRMENT, NOT_RESET, UNREMARKABLE, FaultKind
+from harness.scenario.model import SAME
 
 LATE_MS: Final = 2900.0
 """A question this long after its push is asked late: the emulated phone waits for 3 s (docs/reference/phones.md), and
@@ -125,6 +126,15 @@ def _refuses_unasked(_: Evidence, row: Row) -> bool:
     )
 
 
+def _asks_as_before(evidence: Evidence, row: Row) -> bool:
+    """Its first question went where phones were told to ask when they booted, not where they are told now."""
+    wish = evidence.scenario.fleet.authentication_url_at_boot
+    before, now = place_of(evidence, wish), place_of(evidence, evidence.scenario.fleet.authentication_url)
+    if wish == SAME or before == now:
+        return False
+    return any(push.asked and push.asked[0].text("server") == before for push in _starts(row))
+
+
 def _web_access_off(_: Evidence, row: Row) -> bool:
     return not row.phone.web_access
 
@@ -150,6 +160,7 @@ MARKS: Final[Mapping[str, Mark]] = {
         )
     },
     "web-access-disabled": _web_access_off,
+    NOT_RESET: _asks_as_before,
     "wrong-credentials-cached": _refuses_unasked,
     "without-asking": _without_asking,
     "answers-first": _answers_first,
