@@ -25,13 +25,13 @@ from emulator.callmanager.web import BODY_BYTES_MAX
 
 _log = logging.getLogger("emulator.callmanager.administration")
 
-STATIC: Final = {"administration.css": "text/css", "check-all.js": "text/javascript"}
+STATIC: Final = {"administration.css": "text/css", "check-all.js": "text/javascript", "icon.svg": "image/svg+xml"}
 PUBLIC: Final = frozenset({"/ccmadmin/login", *(f"/ccmadmin/static/{name}" for name in STATIC)})
 """What can be had without a login."""
 HEADERS: Final = {
     "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; script-src 'self'; form-action 'self'; frame-ancestors 'none'; "
-        "base-uri 'none'"
+        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self'; "
+        "frame-ancestors 'none'; base-uri 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
