@@ -118,7 +118,7 @@ def carry_out(database: Database, operation: Element) -> Generator[bytes, None, 
                 operation.name,
                 -1,
                 f"Query request too large. Total rows matched: {rows} rows. "
-                f"Suggestive Row Fetch: less than {max(1, count - 1)} rows",
+                f"Suggestive Row Fetch: less than {max(1, count - objects)} rows",
                 who="Server",
             )
         pieces.append(piece)

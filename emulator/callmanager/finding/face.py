@@ -42,6 +42,8 @@ def tomcat(
     return head.encode("ascii") + body
 
 
-def unauthorized_page(status_text: str) -> bytes:
-    """Write the page of a 401: clients look for `HTTP Status 401` in it (TINYCUCM)."""
-    return f"<html><head><title>{status_text}</title></head><body><h1>{status_text}</h1></body></html>".encode("ascii")
+UNAUTHORIZED_PAGE: Final = (
+    b"<html><head><title>HTTP Status 401 - Unauthorized</title></head>"
+    b"<body><h1>HTTP Status 401 - Unauthorized</h1></body></html>"
+)
+"""Of a 401: clients of AXL look for `HTTP Status 401` in it (TINYCUCM)."""

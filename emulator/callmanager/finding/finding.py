@@ -117,7 +117,7 @@ class Finding:
             return None
         began_ns = self._clock_ns()
         if not self._may(request):
-            outcome = _Outcome(401, face.unauthorized_page("HTTP Status 401 - Unauthorized"), kind="text/html")
+            outcome = _Outcome(401, face.UNAUTHORIZED_PAGE, kind="text/html")
         elif interface != "devicelistx" and request.method == "GET":
             outcome = self._page(request, interface, secured=secured)
         elif request.method != ("GET" if interface == "devicelistx" else "POST"):

@@ -129,7 +129,8 @@ def axl_wsdl(location: str, version: str) -> bytes:
     }
     schema = "".join(
         [_element(name, fields) for name, fields in asked.items()]
-        + [_element(f"{name}Response", answered.get(name, "return:string")) for name in asked]
+        # The attribute keeps zeep from unpacking the answer: its callers write resp["return"]["phone"].
+        + [_element(f"{name}Response", answered.get(name, "return:string"), attribute="sequence") for name in asked]
         + [
             f'<xsd:complexType name="{name}">{_sequence(fields)}'
             + ('<xsd:attribute name="uuid" type="xsd:string"/>' if name[1:] in {"Phone", "User"} else "")
@@ -147,8 +148,9 @@ def axl_wsdl(location: str, version: str) -> bytes:
     )
 
 
-def _element(name: str, fields: str) -> str:
-    return f'<xsd:element name="{name}"><xsd:complexType>{_sequence(fields)}</xsd:complexType></xsd:element>'
+def _element(name: str, fields: str, *, attribute: str = "") -> str:
+    more = f'<xsd:attribute name="{attribute}" type="xsd:unsignedLong"/>' if attribute else ""
+    return f'<xsd:element name="{name}"><xsd:complexType>{_sequence(fields)}{more}</xsd:complexType></xsd:element>'
 
 
 def _sequence(fields: str) -> str:
