@@ -24,6 +24,7 @@ from emulator.callmanager.finding.basic import credentials
 from emulator.callmanager.finding.rate import OneAtATime, RequestsPerMinute
 from emulator.callmanager.finding.settings import FindingSettings
 from emulator.callmanager.finding.soap import Element, Fault, fault_document, read_operation
+from emulator.callmanager.finding.wsdl_encoded import risport_wsdl
 from emulator.callmanager.registry import Registry
 from emulator.callmanager.users import Users
 from emulator.engine import Answer, Request
@@ -178,7 +179,8 @@ class Finding:
         location = f"{'https' if secured else 'http'}://{host.decode('ascii')}{request.path}"
         if interface == "axl":
             return _Outcome(200, wsdl.axl_wsdl(location, AXL_VERSION_DEFAULT), operation="wsdl")
-        return _Outcome(200, wsdl.ris_wsdl(location), operation="wsdl")
+        describe = risport_wsdl if request.path in risport.OLD_PATHS else wsdl.ris_wsdl
+        return _Outcome(200, describe(location), operation="wsdl")
 
     async def _device_list(self, request: Request) -> _Outcome:  # noqa: ARG002 - a request says nothing more
         error = self._list.begin(self._clock_ns())

@@ -22,11 +22,9 @@ from emulator.callmanager.finding.pattern import Pattern
 from emulator.callmanager.finding.soap import ENVELOPE_END, Element, Fault, envelope_start, xml_text
 from emulator.callmanager.registry import Device, Registration, Registry
 
-PATHS: Final = frozenset({
-    "/realtimeservice2/services/RISService70",
-    "/realtimeservice/services/RisPort70",
-    "/realtimeservice/services/RisPort",
-})  # fmt: skip
+OLD_PATHS: Final = frozenset({"/realtimeservice/services/RisPort", "/realtimeservice/services/RisPort70"})
+"""RisPort70 of Unified CM 7 and 8 is rpc/encoded as well, and has the newer operations later (LEVENSAILOR)."""
+PATHS: Final = OLD_PATHS | {"/realtimeservice2/services/RISService70"}
 NAMESPACE: Final = "http://schemas.cisco.com/ast/soap"
 OLD_NAMESPACE: Final = "http://schemas.cisco.com/ast/soap/"
 OPERATIONS: Final = frozenset({"selectCmDevice", "selectCmDeviceExt", "SelectCmDevice"})

@@ -64,7 +64,7 @@ def ris_wsdl(location: str) -> bytes:
     """
     elements = [_element(name, "StateInfo:string CmSelectionCriteria:CmSelectionCriteria") for name in RIS_OPERATIONS]
     elements.append(_element("selectCmDeviceResponse", "selectCmDeviceReturn:selectCmDeviceReturn"))
-    types = [f'<xsd:complexType name="{name}">{_sequence(fields)}</xsd:complexType>' for name, fields in _TYPES.items()]
+    types = [f'<xsd:complexType name="{name}">{sequence(fields)}</xsd:complexType>' for name, fields in _TYPES.items()]
     words = [
         f'<xsd:simpleType name="{name}"><xsd:restriction base="xsd:string">'
         + "".join(f'<xsd:enumeration value="{word}"/>' for word in values)
@@ -132,7 +132,7 @@ def axl_wsdl(location: str, version: str) -> bytes:
         # The attribute keeps zeep from unpacking the answer: its callers write resp["return"]["phone"].
         + [_element(f"{name}Response", answered.get(name, "return:string"), attribute="sequence") for name in asked]
         + [
-            f'<xsd:complexType name="{name}">{_sequence(fields)}'
+            f'<xsd:complexType name="{name}">{sequence(fields)}'
             + ('<xsd:attribute name="uuid" type="xsd:string"/>' if name[1:] in {"Phone", "User"} else "")
             + "</xsd:complexType>"
             for name, fields in types.items()
@@ -150,10 +150,10 @@ def axl_wsdl(location: str, version: str) -> bytes:
 
 def _element(name: str, fields: str, *, attribute: str = "") -> str:
     more = f'<xsd:attribute name="{attribute}" type="xsd:unsignedLong"/>' if attribute else ""
-    return f'<xsd:element name="{name}"><xsd:complexType>{_sequence(fields)}{more}</xsd:complexType></xsd:element>'
+    return f'<xsd:element name="{name}"><xsd:complexType>{sequence(fields)}{more}</xsd:complexType></xsd:element>'
 
 
-def _sequence(fields: str) -> str:
+def sequence(fields: str) -> str:
     """Write `name:type` with what follows it: `?` may be nil, `~` may be missing, `*` any number."""
     written = []
     for field in fields.split():

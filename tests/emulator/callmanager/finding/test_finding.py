@@ -10,13 +10,14 @@ import trio
 import trio.testing
 
 from emulator.callmanager.cluster import Administrator
-from emulator.callmanager.configuration import Configuration
+from emulator.callmanager.configuration import Configuration, load
 from emulator.callmanager.finding.settings import FindingSettings
 from emulator.callmanager.registry import Device, Registration, Registry
 from emulator.callmanager.service import Service
 from emulator.callmanager.users import Devices, Users
 from emulator.engine import Answer, Request
 from emulator.records import Records
+from emulator.server import ConfigurationError
 
 SECRET = "Geheim-77"
 DLX = "/CCMAdmin/reports/devicelistx.asp"
@@ -296,3 +297,21 @@ async def test_each_request_is_recorded_without_what_it_holds(
         {"interface": "axl", "http_status": 401, **where},
     ]
     assert SECRET not in (tmp_path / "events.jsonl").read_text()
+
+
+def test_the_settings_of_a_file(tmp_path: Path):
+    file = tmp_path / "callmanager.toml"
+    file.write_text(
+        "[finding]\ndevice_list_interval_s = 0\nris_requests_per_minute = 18\nris_devices_max = 2000\nnode = 'ccm1'\n"
+    )
+    assert load(file).finding == FindingSettings(
+        device_list_interval_s=0, ris_requests_per_minute=18, ris_devices_max=2000, node="ccm1"
+    )
+    file.write_text("[finding]\nris_request_per_minute = 18\nris_devices_max = 0\nnode = ''\n")
+    with pytest.raises(ConfigurationError) as caught:
+        load(file)
+    assert [problem.removeprefix(f"{file}: ") for problem in caught.value.problems] == [
+        "finding.ris_request_per_minute: unknown key; did you mean ris_requests_per_minute?",
+        "finding.ris_devices_max: a whole number from 1 to 100000 is needed",
+        "finding.node: a text is needed",
+    ]

@@ -1,4 +1,4 @@
-"""Programs that nobody here wrote, over real sockets, plain and secured: zeep, requests and curl, unmodified.
+"""Programs that nobody here wrote, over real sockets, plain and secured: zeep, suds, requests and curl.
 
 Each search is written as public programs for CallManager write it (golden/SOURCES.md).
 """
@@ -7,15 +7,20 @@ import contextlib
 import json
 import shutil
 import socket
+import ssl
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import requests
+import suds.client
 import zeep
 from requests.auth import HTTPBasicAuth
+from suds.transport.https import HttpAuthenticated
+from suds.xsd.doctor import Import, ImportDoctor
 from zeep.transports import Transport
 
 SECRET = "Geheim-77"
@@ -137,6 +142,26 @@ def test_zeep_provisions_a_user(running: Running, base: str):
             f"{base}/ccmcip/authenticate.jsp?UserID={name}&Password={SECRET}&devicename={devices[1]}"
         )
     assert answer.text == "AUTHORIZED"
+
+
+def test_suds_selects_devices_of_the_older_service(running: Running, base: str):
+    # As a public collaboration sample asks, down to the criteria that it leaves out.
+    doctor = ImportDoctor(Import("http://schemas.xmlsoap.org/soap/encoding/"))
+    doctor.imports[0].filter.add("http://schemas.cisco.com/ast/soap/")
+    transport = HttpAuthenticated(username="admin", password=SECRET)
+    transport.urlopener = urllib.request.build_opener(
+        urllib.request.HTTPBasicAuthHandler(transport.pm),
+        urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=str(running.certificate))),
+    )
+    url = f"{base}/realtimeservice/services/RisPort?wsdl"
+    client = suds.client.Client(url, plugins=[doctor], transport=transport, cache=None)
+    criteria = {"SelectBy": "Name", "Status": "Any", "Class": "Phone"}
+    answer = client.service.SelectCmDevice("", criteria)["SelectCmDeviceResult"]
+    assert answer["TotalDevicesFound"] == PHONES
+    addresses = [device["IpAddress"] for node in answer["CmNodes"] for device in node["CmDevices"]]
+    assert addresses[:2] == ["10.1.0.0", "10.1.0.1"]
+    criteria |= {"SelectItems": {"SelectItem": [{"Item": "SEP001BD4000001"}]}}
+    assert client.service.SelectCmDevice("", criteria)["SelectCmDeviceResult"]["TotalDevicesFound"] == 1
 
 
 def test_requests_with_an_envelope_of_its_own(running: Running, base: str):
