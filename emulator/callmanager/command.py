@@ -159,7 +159,8 @@ def main(argv: Sequence[str]) -> int:
         return error.exit_code
     if arguments.listen is not None:
         configuration = replace(configuration, listen=arguments.listen)
-    if not configuration.users and configuration.administration is None and configuration.directory is None:
+    ways = (configuration.administration, configuration.administrator, configuration.directory)
+    if not configuration.users and not any(ways):
         print(  # noqa: T201 - the log
             "pushlab callmanager: there is no user, so nobody can be authorised; "
             "add [[user]] to a file and give it with --config (see --help)",
