@@ -1,10 +1,11 @@
-"""Programs that nobody here wrote, over real sockets, plain and secured: zeep, suds, requests and curl.
+"""Programs that nobody here wrote, over real sockets, plain and secured: zeep, suds, PHP, requests and curl.
 
 Each search is written as public programs for CallManager write it (golden/SOURCES.md).
 """
 
 import contextlib
 import json
+import os
 import shutil
 import socket
 import ssl
@@ -162,6 +163,39 @@ def test_suds_selects_devices_of_the_older_service(running: Running, base: str):
     assert addresses[:2] == ["10.1.0.0", "10.1.0.1"]
     criteria |= {"SelectItems": {"SelectItem": [{"Item": "SEP001BD4000001"}]}}
     assert client.service.SelectCmDevice("", criteria)["SelectCmDeviceResult"]["TotalDevicesFound"] == 1
+
+
+PHP = """
+$options = [
+    'login' => 'admin', 'password' => getenv('SECRET'), 'cache_wsdl' => WSDL_CACHE_NONE,
+    'stream_context' => stream_context_create(['ssl' => ['cafile' => getenv('CA'), 'verify_peer_name' => false]]),
+];
+$base = getenv('BASE');
+$items = [['Item' => 'SEP001BD4000001'], ['Item' => 'SEP001BD4000002']];
+$criteria = ['MaxReturnedDevices' => '1000', 'Model' => '255', 'Status' => 'Any', 'NodeName' => '',
+             'SelectBy' => 'Name', 'SelectItems' => $items];
+$old = new SoapClient("$base/realtimeservice/services/RisPort?wsdl", $options);
+$answer = $old->SelectCmDevice('', ['Class' => 'Any'] + $criteria);
+echo $answer['SelectCmDeviceResult']->CmNodes[0]->CmDevices[1]->IpAddress, ' ';
+$new = new SoapClient("$base/realtimeservice2/services/RISService70?wsdl", $options);
+$answer = $new->SelectCmDeviceExt(
+    ['StateInfo' => '', 'CmSelectionCriteria' => ['DeviceClass' => 'Phone'] + $criteria]);
+$devices = $answer->selectCmDeviceReturn->SelectCmDeviceResult->CmNodes->item->CmDevices->item;
+echo $devices[0]->IPAddress->item->IP;
+"""
+
+
+@pytest.mark.skipif(
+    shutil.which("php") is None, reason="php is not installed (Debian: apt-get install php-cli php-soap)"
+)
+def test_php_selects_devices_of_both_services(running: Running, base: str):
+    if "soap" not in subprocess.run(["php", "-m"], capture_output=True, text=True, check=True).stdout.split():
+        pytest.skip("php has no SOAP (Debian: apt-get install php-soap)")
+    environment = {**os.environ, "BASE": base, "CA": str(running.certificate), "SECRET": SECRET}
+    ended = subprocess.run(
+        ["php", "-r", PHP], env=environment, capture_output=True, text=True, timeout=30, check=False
+    )
+    assert ended.stdout == "10.1.0.2 10.1.0.1", ended.stdout + ended.stderr
 
 
 def test_requests_with_an_envelope_of_its_own(running: Running, base: str):
