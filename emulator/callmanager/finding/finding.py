@@ -19,7 +19,7 @@ from typing import Final, TypeVar
 import trio
 
 from emulator.callmanager.cluster import Administrator
-from emulator.callmanager.finding import axl, devicelistx, face, risport, wsdl
+from emulator.callmanager.finding import axl, devicelistx, face, risport, selection, wsdl
 from emulator.callmanager.finding.basic import credentials
 from emulator.callmanager.finding.rate import OneAtATime, RequestsPerMinute
 from emulator.callmanager.finding.settings import FindingSettings
@@ -205,12 +205,12 @@ class Finding:
         node = self._settings.node or request.local[0]
 
         def work(operation: Element) -> Generator[bytes, None, int]:
-            criteria = risport.read_criteria(operation, devices_max=self._settings.ris_devices_max)
-            devices = yield from _breathing(risport.select(self._registry, criteria))
+            criteria = selection.read_criteria(operation, devices_max=self._settings.ris_devices_max)
+            devices = yield from _breathing(selection.select(self._registry, criteria))
             yield from risport.answer(operation, criteria, devices, node=node, seen_s=self._started_s)
             return len(devices)
 
-        return await self._soap(request, work, risport.OPERATIONS)
+        return await self._soap(request, work, selection.OPERATIONS)
 
     async def _axl(self, request: Request) -> _Outcome:
         def work(operation: Element) -> Generator[bytes, None, int]:

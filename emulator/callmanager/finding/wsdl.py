@@ -9,18 +9,18 @@ from __future__ import annotations
 
 from typing import Final
 
-from emulator.callmanager.finding import axl, risport
+from emulator.callmanager.finding import axl, risport, selection
 
 RIS_OPERATIONS: Final = {"selectCmDevice": "selectCmDevice", "selectCmDeviceExt": "selectCmDevice"}
 """Each with the stem of its answer's element: the second answers as the first."""
 _ENUMERATIONS: Final = {
-    "CmSelectBy": risport.SELECT_BY,
-    "ProtocolType": risport.PROTOCOLS,
-    "DeviceDownloadStatus": risport.DOWNLOADS,
+    "CmSelectBy": selection.SELECT_BY,
+    "ProtocolType": selection.PROTOCOLS,
+    "DeviceDownloadStatus": selection.DOWNLOADS,
     "RisReturnCode": ("Ok", "NotFound", "InvalidRequest", "InternalError", "NodeNotResponding", "InvalidNodeName"),
-    "DeviceClass": risport.CLASSES,
+    "DeviceClass": selection.CLASSES,
     "CmDevHttpd": ("Yes", "No", "Unknown"),
-    "CmDevRegStat": risport.STATUSES,
+    "CmDevRegStat": selection.STATUSES,
     "CmSingleLineStatus": ("Any", "Registered", "UnRegistered", "Rejected", "Unknown"),
     "IPAddrType": ("ipv4", "ipv6"),
     # Cisco's spelling.

@@ -42,9 +42,7 @@ def risport_wsdl(location: str) -> bytes:
         "</xsd:restriction></xsd:complexContent></xsd:complexType>"
         for name, item in _ARRAYS.items()
     ]
-    types += [
-        f'<xsd:simpleType name="{name}"><xsd:restriction base="xsd:string"/></xsd:simpleType>' for name in _WORDS
-    ]
+    types += [f'<xsd:simpleType name="{name}"><xsd:restriction base="xsd:string"/></xsd:simpleType>' for name in _WORDS]
     encoded = (
         f'<soap:body use="encoded" namespace="{risport.OLD_NAMESPACE}"'
         ' encodingStyle="http://schemas.xmlsoap.org/soap/encoding/"/>'

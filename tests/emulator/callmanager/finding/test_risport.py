@@ -10,14 +10,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from emulator.callmanager.finding.risport import (
-    ITEMS_MAX,
-    WILDCARDS_MAX,
-    answer,
-    rate_fault,
-    read_criteria,
-    select,
-)
+from emulator.callmanager.finding.risport import answer, rate_fault
+from emulator.callmanager.finding.selection import ITEMS_MAX, WILDCARDS_MAX, read_criteria, select
 from emulator.callmanager.finding.soap import Element, Fault, fault_document, read_operation
 from emulator.callmanager.registry import Device, Registration, Registry
 
