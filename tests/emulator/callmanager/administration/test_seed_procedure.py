@@ -9,7 +9,7 @@ import contextlib
 import time
 import urllib.parse
 from collections.abc import AsyncIterator, Callable
-from typing import TYPE_CHECKING
+from typing import Any
 
 import trio
 
@@ -24,9 +24,8 @@ from emulator.callmanager.service import Service
 from emulator.callmanager.users import Devices
 from emulator.records import Records
 
-if TYPE_CHECKING:
-    from selenium.webdriver import Chrome
-
+Hands = Any
+"""The one of tests/conftest.py, which cannot be imported from."""
 ADMINISTRATOR = Administrator(name="ccmadministrator", password="Geheim-99")
 SECRET = "Geheim-77"
 NAMES = [f"SEP001BD4{number:06X}" for number in range(120)]
@@ -79,57 +78,18 @@ class CallManager:
         return answer.partition(b"\r\n\r\n")[2].decode()
 
 
-class Hands:
-    """What a person does in the browser: clicks what has this name, types under this label."""
-
-    def __init__(self, browser: Chrome) -> None:
-        self.browser = browser
-
-    def log_in(self, pages: str) -> None:
-        self.browser.get(pages)
-        self.type("User Name", ADMINISTRATOR.name)
-        self.type("Password", ADMINISTRATOR.password)
-        self.press("Log In")
-
-    def follow(self, text: str) -> None:
-        self._leave(lambda: self.browser.find_element("link text", text).click())
-
-    def press(self, text: str) -> None:
-        self._leave(lambda: self.browser.find_element("xpath", f"//main//button[starts-with(., '{text}')]").click())
-
-    def type(self, label: str, text: str) -> None:
-        name = self.browser.find_element("xpath", f"//label[normalize-space(text())='{label}']").get_attribute("for")
-        element = self.browser.find_element("id", name)
-        element.clear()
-        element.send_keys(text)
-
-    def choose(self, accessible: str, option: str) -> None:
-        from selenium.webdriver.support.select import Select
-
-        xpath = f"//select[@aria-label='{accessible}' or @id=//label[.='{accessible}']/@for]"
-        Select(self.browser.find_element("xpath", xpath)).select_by_visible_text(option)
-
-    def check(self, label: str) -> None:
-        self.browser.find_element("xpath", f"//label[contains(., '{label}')]/input").click()
-
-    def boxes(self) -> list[bool]:
-        return [box.is_selected() for box in self.browser.find_elements("name", "device")]
-
-    def text(self) -> str:
-        return self.browser.find_element("tag name", "main").text
-
-    def _leave(self, act: Callable[[], None]) -> None:
-        """Act, and wait until another page is there."""
-        from selenium.webdriver.support.expected_conditions import staleness_of
-        from selenium.webdriver.support.wait import WebDriverWait
-
-        before = self.browser.find_element("tag name", "html")
-        act()
-        WebDriverWait(self.browser, 10, poll_frequency=0.02).until(staleness_of(before))
+def log_in(hands: Hands, pages: str) -> None:
+    hands.browser.get(pages)
+    hands.type("User Name", ADMINISTRATOR.name)
+    hands.type("Password", ADMINISTRATOR.password)
+    hands.press("Log In")
 
 
-async def test_the_push_user_is_set_up(browser: Chrome):
-    hands = Hands(browser)
+async def test_the_push_user_is_set_up(hands: Hands):
+    browser = hands.browser
+
+    def boxes() -> list[bool]:
+        return [box.is_selected() for box in browser.find_elements("name", "device")]
 
     async def by_hand(act: Callable[[], None]) -> None:
         await trio.to_thread.run_sync(act)
@@ -145,7 +105,7 @@ async def test_the_push_user_is_set_up(browser: Chrome):
             hands.press("Insert")
             assert "Inserted." in hands.text()
 
-        await by_hand(lambda: hands.log_in(callmanager.pages))
+        await by_hand(lambda: log_in(hands, callmanager.pages))
         await by_hand(add_user)
         assert await callmanager.asked(NAMES[0]) == "UN-AUTHORIZED"  # without CTI and without the association
 
@@ -155,13 +115,13 @@ async def test_the_push_user_is_set_up(browser: Chrome):
             hands.choose("Comparison", "begins with")
             browser.find_element("name", "text").send_keys("205")
             hands.press("Find")
-            assert hands.boxes() == [False] * 10
+            assert boxes() == [False] * 10
             hands.check("Check All on Page")
-            assert hands.boxes() == [True] * 10
+            assert boxes() == [True] * 10
             browser.find_elements("name", "device")[9].click()
             assert not browser.find_element("name", "all_on_page").is_selected()
             hands.press("Update")
-            assert hands.boxes() == [True] * 9 + [False]
+            assert boxes() == [True] * 9 + [False]
 
         await by_hand(associate)
         assert await callmanager.asked(NAMES[50]) == "UN-AUTHORIZED"  # still without CTI
@@ -220,7 +180,7 @@ async def test_the_push_user_is_set_up(browser: Chrome):
         assert sorted(callmanager.told[1:]) == NAMES
 
         def log_out() -> None:
-            hands._leave(lambda: browser.find_element("xpath", "//button[.='Log Out']").click())
+            hands.leave(lambda: browser.find_element("xpath", "//button[.='Log Out']").click())
             browser.get(callmanager.pages + "user/edit?name=agpush")
             assert "Log In" in hands.text()
             complaints = [entry["message"] for entry in browser.get_log("browser")]
@@ -235,14 +195,15 @@ return [...document.querySelectorAll("input:not([type=hidden]), select, button, 
 """
 
 
-async def test_pages_have_labels_and_fit_a_phones_screen(browser: Chrome):
+async def test_pages_have_labels_and_fit_a_phones_screen(hands: Hands):
+    browser = hands.browser
     callmanager = CallManager()
     callmanager.cluster.users.add(name="agpush", password="p", cti=True, devices=Devices())
     paths = ["", "device/phones", f"device/phone?name={NAMES[0]}", "system/parameters", "user/add"]
     paths += ["user/directory", "user/edit?name=agpush", "user/association?name=agpush"]
 
     def look() -> None:
-        Hands(browser).log_in(callmanager.pages)
+        log_in(hands, callmanager.pages)
         for path in paths:
             browser.get(callmanager.pages + path)
             assert browser.execute_script(UNLABELLED) == [], path
