@@ -72,3 +72,52 @@ def browser(tmp_path: Path) -> Iterator["Chrome"]:
         yield driver
     finally:
         driver.quit()
+
+
+class Hands:
+    """What a person does in a browser: clicks what has this name, types under this label."""
+
+    def __init__(self, browser: "Chrome") -> None:
+        self.browser = browser
+
+    def follow(self, text: str) -> None:
+        self.leave(lambda: self.browser.find_element("link text", text).click())
+
+    def press(self, text: str) -> None:
+        self.leave(lambda: self.browser.find_element("xpath", f"//main//button[starts-with(., '{text}')]").click())
+
+    def type(self, label: str, text: str) -> None:
+        name = self.browser.find_element("xpath", f"//label[normalize-space(text())='{label}']").get_attribute("for")
+        element = self.browser.find_element("id", name)
+        element.clear()
+        element.send_keys(text)
+
+    def choose(self, accessible: str, option: str) -> None:
+        from selenium.webdriver.support.select import Select
+
+        xpath = f"//select[@aria-label='{accessible}' or @id=//label[.='{accessible}']/@for]"
+        Select(self.browser.find_element("xpath", xpath)).select_by_visible_text(option)
+
+    def check(self, label: str) -> None:
+        self.browser.find_element("xpath", f"//label[contains(., '{label}')]/input").click()
+
+    def text(self) -> str:
+        return self.browser.find_element("tag name", "main").text
+
+    def leave(self, act: Callable[[], None]) -> None:
+        """Act, and wait until another page is there."""
+        from selenium.common.exceptions import WebDriverException
+        from selenium.webdriver.support.wait import WebDriverWait
+
+        self.browser.execute_script("window.left = true")
+        act()
+        there = "return window.left !== true && document.readyState === 'complete'"
+        # While one document replaces another, the driver may have none to ask.
+        wait = WebDriverWait(self.browser, 10, poll_frequency=0.02, ignored_exceptions=[WebDriverException])
+        wait.until(lambda browser: browser.execute_script(there))
+
+
+@pytest.fixture
+def hands(browser: "Chrome") -> Hands:
+    """Hands at the browser."""
+    return Hands(browser)

@@ -4,7 +4,8 @@ import logging
 from pathlib import Path
 from typing import Final
 
-from jinja2 import StrictUndefined
+from jinja2 import BytecodeCache, StrictUndefined
+from jinja2.bccache import Bucket
 from quart import Response, g, jsonify, redirect, request
 from quart_trio import QuartTrio
 from werkzeug.exceptions import HTTPException
@@ -14,7 +15,7 @@ from emulator.callmanager.administration import api, device_pages, login_pages, 
 from emulator.callmanager.administration.actions import Actions, ConflictError, UnknownError
 from emulator.callmanager.administration.device_search import SearchError
 from emulator.callmanager.administration.entrance import Entrance, EntranceError, require_own_page
-from emulator.callmanager.administration.form import Form, FormError
+from emulator.callmanager.administration.form import SESSION_TOKEN, Form, FormError
 from emulator.callmanager.administration.page import render, worded
 from emulator.callmanager.cluster import Accounts, Cluster
 from emulator.callmanager.directory import DirectoryError
@@ -24,13 +25,13 @@ from emulator.callmanager.web import BODY_BYTES_MAX
 
 _log = logging.getLogger("emulator.callmanager.administration")
 
-STATIC: Final = {"administration.css": "text/css", "check-all.js": "text/javascript"}
+STATIC: Final = {"administration.css": "text/css", "check-all.js": "text/javascript", "icon.svg": "image/svg+xml"}
 PUBLIC: Final = frozenset({"/ccmadmin/login", *(f"/ccmadmin/static/{name}" for name in STATIC)})
 """What can be had without a login."""
 HEADERS: Final = {
     "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; script-src 'self'; form-action 'self'; frame-ancestors 'none'; "
-        "base-uri 'none'"
+        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self'; "
+        "frame-ancestors 'none'; base-uri 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -50,6 +51,24 @@ STATUSES: Final[dict[type[Exception], int]] = {
 }
 
 
+class _CompiledTemplates(BytecodeCache):
+    """The templates' code, kept for the process: several applications compile once."""
+
+    def __init__(self) -> None:
+        self._code: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        code = self._code.get(bucket.key)
+        if code is not None:
+            bucket.bytecode_from_string(code)
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._code[bucket.key] = bucket.bytecode_to_string()
+
+
+_COMPILED: Final = _CompiledTemplates()
+
+
 def application(
     cluster: Cluster, *, token: str | None = None, accounts: Accounts | None = None, authentication_url: str = ""
 ) -> QuartTrio:
@@ -63,7 +82,14 @@ def application(
     """
     app = QuartTrio("emulator.callmanager.administration", static_folder=None, template_folder="templates")
     app.config["MAX_CONTENT_LENGTH"] = BODY_BYTES_MAX
-    app.jinja_options = {"undefined": StrictUndefined, "trim_blocks": True, "lstrip_blocks": True}
+    app.jinja_options = {
+        "undefined": StrictUndefined,
+        "trim_blocks": True,
+        "lstrip_blocks": True,
+        "bytecode_cache": _COMPILED,
+    }
+    for name in app.jinja_env.list_templates():  # now and not at the first visit: compiling holds up phones' answers
+        app.jinja_env.get_template(name)
     actions = Actions(cluster, accounts)
     entrance = Entrance(cluster.administrator, token=token)
     app.register_blueprint(api.blueprint(actions))
@@ -111,7 +137,7 @@ async def _let_into_pages(entrance: Entrance) -> Response | WerkzeugResponse | N
         data = await request.get_data(as_text=False)
         assert isinstance(data, bytes), type(data)
         g.form = Form(data, content_type=request.headers.get("Content-Type", ""))
-        if not entrance.sessions.is_token(g.identity, g.form.text("token")):
+        if not entrance.sessions.is_token(g.identity, g.form.text(SESSION_TOKEN)):
             raise EntranceError(403, "the form is not one of this session: open its page again")
     return None
 

@@ -59,7 +59,7 @@ def blueprint(actions: Actions) -> Blueprint:
     @pages.post("/phone")
     async def change() -> Response | WerkzeugResponse:
         given = form()
-        given.require({"token", "name", "web_access", *TEXTS})
+        given.require({"name", "web_access", *TEXTS})
         name = actions.device(given.text("name")).name
         values = {key: given.text(key).strip() for key in TEXTS}
         if given.text("web_access") not in {"enabled", "disabled"}:
@@ -88,7 +88,7 @@ def blueprint(actions: Actions) -> Blueprint:
     @pages.post("/reset")
     async def reset() -> Response:
         given = form()
-        given.require({"token", "scope", "confirmed", "all_on_page", *SEARCH_KEYS}, many={"device", "shown"})
+        given.require({"scope"}, optional={"confirmed", "all_on_page", *SEARCH_KEYS}, many={"device", "shown"})
         search = search_in(given)
         scope = given.text("scope")
         if scope == "search":

@@ -10,6 +10,8 @@ FORM_BYTES_MAX: Final = 128 * 1024
 """A page of 250 check boxes has 20 kB."""
 FIELDS_MAX: Final = 1000
 """A page of 250 check boxes sends two fields each."""
+SESSION_TOKEN: Final = "token"  # noqa: S105 - the name of a field
+"""The field that every form carries (emulator.callmanager.administration.entrance)."""
 TYPE: Final = "application/x-www-form-urlencoded"
 
 
@@ -48,11 +50,19 @@ class Form:
         for name, value in pairs:
             self._values.setdefault(name, []).append(value)
 
-    def require(self, known: Collection[str], *, many: Collection[str] = ()) -> None:
-        """Raise FormError where there is another field than these, or twice one that is not among the `many`."""
-        problems = []
+    def require(
+        self, needed: Collection[str] = (), *, optional: Collection[str] = (), many: Collection[str] = ()
+    ) -> None:
+        """Raise FormError where one of the `needed` fields is missing, or one too many: unknown, or there twice.
+
+        Args:
+            needed: once each; a browser sends them also where they are empty.
+            optional: at most once: check boxes, and what a page may leave out.
+            many: any number of times.
+        """
+        problems = [f"{name} is missing" for name in sorted(needed) if name not in self._values]
         for name, values in self._values.items():
-            if name not in known and name not in many:
+            if name not in needed and name not in optional and name not in many and name != SESSION_TOKEN:
                 problems.append(f"{name[:40]!r} is no field of this form")
             elif len(values) > 1 and name not in many:
                 problems.append(f"{name} comes {len(values)} times")

@@ -45,7 +45,7 @@ def blueprint(actions: Actions, *, authentication_url: str) -> Blueprint:
     @pages.post("/system/parameters")
     async def change() -> Response | WerkzeugResponse:
         given = form()
-        given.require({"token", *LABELS})
+        given.require(LABELS)
         values = {name: given.text(name).strip() for name in LABELS}
         idle = values["url_idle_time_s"]
         try:

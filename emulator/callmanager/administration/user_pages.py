@@ -47,7 +47,7 @@ def _add_new_user(pages: Blueprint, actions: Actions) -> None:
     @pages.post("/add")
     async def add() -> Response | WerkzeugResponse:
         given = form()
-        given.require({"token", "first_name", "last_name", "name", "password", "confirm", "cti"})
+        given.require({"first_name", "last_name", "name", "password", "confirm"}, optional={"cti"})
         values = {key: given.text(key).strip() for key in ("first_name", "last_name", "name")}
         try:
             password = _password(given.text("password"), given.text("confirm"))
@@ -75,7 +75,7 @@ def _add_global_directory(pages: Blueprint, actions: Actions) -> None:
     @pages.post("/directory")
     async def associate() -> Response | WerkzeugResponse:
         given = form()
-        given.require({"token", "name", "cti", "search"})
+        given.require({"name", "search"}, optional={"cti"})
         try:
             user = await actions.add_person(given.text("name"), cti=given.flag("cti"), devices=Devices())
         except (UserError, ConflictError, DirectoryError) as error:
@@ -116,7 +116,7 @@ def _add_user(pages: Blueprint, actions: Actions) -> None:
     @pages.post("/edit")
     async def change() -> Response | WerkzeugResponse:
         given = form()
-        given.require({"token", "name", "first_name", "last_name", "password", "confirm", "cti"})
+        given.require({"name", "first_name", "last_name"}, optional={"password", "confirm", "cti"})
         name = actions.user(given.text("name")).name
         try:
             password = _password(given.text("password"), given.text("confirm"))
@@ -129,13 +129,13 @@ def _add_user(pages: Blueprint, actions: Actions) -> None:
     @pages.post("/unlock")
     async def unlock() -> WerkzeugResponse:
         given = form()
-        given.require({"token", "name"})
+        given.require({"name"})
         return _to("edit", actions.unlock(given.text("name")).name, "unlocked")
 
     @pages.post("/delete")
     async def remove() -> Response | WerkzeugResponse:
         given = form()
-        given.require({"token", "name", "confirmed"})
+        given.require({"name"}, optional={"confirmed"})
         name = actions.user(given.text("name")).name
         if not given.flag("confirmed"):
             return await render("confirm_delete.html", name=name)
@@ -177,7 +177,9 @@ def _add_association(pages: Blueprint, actions: Actions) -> None:
     async def update() -> WerkzeugResponse:
         given = form()
         given.require(
-            {"token", "name", "associated", "all_on_page", "all_in_search", *SEARCH_KEYS}, many={"device", "shown"}
+            {"name"},
+            optional={"associated", "all_on_page", "all_in_search", *SEARCH_KEYS},
+            many={"device", "shown"},
         )
         name, search = given.text("name"), search_in(given)
         shown = frozenset(given.many("shown"))
@@ -192,5 +194,5 @@ def _add_association(pages: Blueprint, actions: Actions) -> None:
     @pages.post("/association/each")
     async def each() -> WerkzeugResponse:
         given = form()
-        given.require({"token", "name"})
+        given.require({"name"})
         return _to("association", actions.associate_each(given.text("name")).name, "listed")
