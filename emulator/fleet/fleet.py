@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -145,10 +146,17 @@ class Fleet:
         Raises:
             BindError: as many sockets cannot be had.
         """
-        interface = self._settings.interface
-        for phone in self._phones.values():
-            if not phone.web_access or self._misbehaving.get(phone.address) == "silent":
-                self._silent.append(deaf(phone.address, port, interface=interface))
+        addresses = [
+            phone.address
+            for phone in self._phones.values()
+            if not phone.web_access or self._misbehaving.get(phone.address) == "silent"
+        ]
+        if addresses:
+            soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+            wanted = soft + len(addresses) if hard == resource.RLIM_INFINITY else min(hard, soft + len(addresses))
+            resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
+        for address in addresses:
+            self._silent.append(deaf(address, port, interface=self._settings.interface))
 
     async def _serve(self, listener: socket.socket, limits: Limits, *, task_status: trio.TaskStatus[None]) -> None:
         await serve([listener], self.handle, limits=limits, admit=self._admit, task_status=task_status)
