@@ -52,7 +52,12 @@ class TestInTheLab:
 
     @pytest.mark.parametrize(
         "scenario",
-        ["web-access-disabled", "web-access-disabled-strict", "lossy-network", "lossy-network-strict"],
+        [
+            "web-access-disabled",
+            pytest.param("web-access-disabled-strict", marks=pytest.mark.slow),
+            "lossy-network",
+            "lossy-network-strict",
+        ],
     )
     def test_scenarios_of_faulty_phones_end_as_they_expect(self, pushlab: Pushlab, scenario: str) -> None:
         ended = pushlab.run(scenario, phones=40)

@@ -240,3 +240,11 @@ def test_an_end_state_of_another_fault_is_no_sign_of_this_one(judged: Judged) ->
     SHOW["wrong-length"](run, 0, "wrong-length")
     judgement = judged(run)
     assert {c.name: c.why for c in judgement.checks if c.verdict > Verdict.PASS} == {}
+
+
+@pytest.mark.parametrize(("kind", "verdict"), [("impairment", Verdict.INCONCLUSIVE), ("hang", Verdict.PASS)])
+def test_a_pacer_that_fell_behind_decides_nothing_about_silence(judged: Judged, kind: str, verdict: Verdict) -> None:
+    run = faulty(kind)
+    SHOW[kind](run, STRICKEN, kind)
+    run.one("gateway", "schedule.lateness")["skipped"] = 7
+    assert check_of(judged(run), f"fault {kind} is seen").verdict is verdict
