@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import resource
 import socket
 import sys
 import time
@@ -90,7 +92,8 @@ class Fleet:
         self._trust = Trust() if settings.trust is None else Trust.read(settings.trust)
         self._boot: Boot | None = None
         self._servers: dict[str, Server | None] = {"": None}
-        self._silent: list[socket.socket] = []
+        self._silent: dict[str, socket.socket] = {}
+        self._port = 0
         self._dropped = self._packets = 0
 
     def status(self) -> Mapping[str, int]:
@@ -122,8 +125,9 @@ class Fleet:
             self._streams = Streams(settings.rtp_port, interface=settings.interface)
             try:
                 listener = listen("0.0.0.0", settings.port, reuse_port=True, interface=settings.interface)
-                port = listener.getsockname()[1]
-                self._fall_silent(port)
+                self._port = port = listener.getsockname()[1]
+                for phone in self._phones.values():
+                    self._set_silence(phone)
                 limits = Limits(
                     body_bytes=131072,  # 40 kB of XML, each byte written %xx
                     total_s=settings.authentication_timeout_s + _ANSWER_S,
@@ -152,19 +156,24 @@ class Fleet:
             finally:
                 self._end()
                 self._streams.close()
-                for silent in self._silent:
+                for silent in self._silent.values():
                     silent.close()
 
-    def _fall_silent(self, port: int) -> None:
-        """Phones whose web server is not there answer no connection: each has a listener of its own that hears nothing.
+    def _set_silence(self, phone: Phone) -> None:
+        """A phone whose web server is not there answers no connection: it has a listener of its own that hears nothing.
 
         Raises:
-            BindError: as many sockets cannot be had.
+            BindError: one more socket cannot be had.
         """
-        interface = self._settings.interface
-        for phone in self._phones.values():
-            if not phone.web_access or self._misbehaving.get(phone.address) == "silent":
-                self._silent.append(deaf(phone.address, port, interface=interface))
+        address = phone.address
+        wanted = not phone.web_access or self._misbehaving.get(address) == "silent"
+        if not wanted and address in self._silent:
+            self._silent.pop(address).close()
+        elif wanted and address not in self._silent:
+            soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+            if hard == resource.RLIM_INFINITY or soft < hard:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (soft + 1, hard))
+            self._silent[address] = deaf(address, self._port, interface=self._settings.interface)
 
     async def _serve(self, listener: socket.socket, limits: Limits, *, task_status: trio.TaskStatus[None]) -> None:
         await serve([listener], self.handle, limits=limits, admit=self._admit, task_status=task_status)
@@ -189,6 +198,8 @@ class Fleet:
             phone.server = self._server_of(configuration.authentication_url_in_force)
             phone.services_url = sys.intern(configuration.services_url_in_force)  # one text for thousands of phones
             phone.web_access = configuration.web_access
+            with contextlib.suppress(BindError):  # out of descriptors: then its connections are reset (`_admit`)
+                self._set_silence(phone)
         self._away.discard(phone.address)
 
     def _server_of(self, url: str) -> Server | None:

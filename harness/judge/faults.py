@@ -10,7 +10,7 @@ from typing import Final
 
 from harness.judge.diaries import PushDiary
 from harness.judge.evidence import Evidence, place_of
-from harness.judge.integrity import Integrity
+from harness.judge.integrity import AUDIO, Integrity
 from harness.judge.ledger import Row
 from harness.judge.verdict import Check, Kind, Verdict
 from harness.scenario.faults import FAULTS, IMPAIRMENT, NOT_RESET, UNREMARKABLE, FaultKind
@@ -21,6 +21,8 @@ LATE_MS: Final = 2900.0
 a healthy one for milliseconds."""
 EXAMPLES: Final = 3
 """Phones named in a check's `why`; the ledger has all."""
+
+_SILENT: Final = frozenset({"no_audio", "partial_audio"})
 
 Mark = Callable[[Evidence, Row], bool]
 
@@ -51,7 +53,9 @@ def _seen(evidence: Evidence, rows: Sequence[Row], kind: FaultKind, sight: Integ
             wrong.append(f"{row.phone.name} does so without the fault")
         elif row.state.value in telling and row.state.value not in _states(fault):
             wrong.append(f"{row.phone.name} is {row.state.value} without the fault")
-    blind = sight.why_blind(("phones", "gateway"), ("rtp",))
+    # A pacer that fell behind makes silences of its own: then a fault that shows by silence cannot be told from it.
+    scopes = ("rtp", AUDIO) if telling & _SILENT else ("rtp",)
+    blind = sight.why_blind(("phones", "gateway"), scopes)
     verdict = Verdict.INCONCLUSIVE if blind else Verdict.FAIL if wrong else Verdict.PASS
     more = len(wrong) - EXAMPLES
     named = "; ".join(wrong[:EXAMPLES]) + (f"; and {more} more" if more > 0 else "")

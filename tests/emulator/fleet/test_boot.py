@@ -56,7 +56,7 @@ class Lab:
         return Answer(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\nConnection: close\r\n\r\nAUTHORIZED")
 
     async def push(self, phone: int = 1) -> bytes:
-        """What the phone answers to a push; empty: its web server is not there."""
+        """What the phone answers to a push; empty: its web server is not there, or it has not booted."""
         body = 'XML=<CiscoIPPhoneExecute><ExecuteItem URL="Init:Services"/></CiscoIPPhoneExecute>'
         secret = base64.b64encode(f"agpush:{SECRET}".encode()).decode()
         head = f"POST /CGI/Execute HTTP/1.1\r\nContent-Length: {len(body)}\r\nAuthorization: Basic {secret}\r\n"
@@ -64,7 +64,7 @@ class Lab:
 
     async def talk(self, request: str, phone: int = 1) -> bytes:
         answer = b""
-        with trio.socket.socket() as sock:
+        with trio.move_on_after(1), trio.socket.socket() as sock:  # a phone without web server answers no connection
             try:
                 await sock.connect((f"127.20.0.{phone}", self.port))
                 await sock.send(request.encode())
