@@ -28,6 +28,8 @@ _MEANINGS: Final = {
     "mode_info_type": "Content-Type of /CGI/ModeInfo",
     "head_answer": "HEAD is answered with the head of",
     "beyond": "a port or stream number that is not there",
+    "media_api": "knows startMedia and stopMedia",
+    "uris": "of the URIs that not every phone knows",
     "https": "offers HTTPS (data only: the emulator speaks HTTP)",
     "question_method": "method of the authentication question",
     "question_version": "HTTP version of the question",
@@ -77,7 +79,7 @@ def _shown(name: str, value: Any) -> str:  # noqa: ANN401 - as the file holds it
     if isinstance(value, dict):
         return "<br>".join(f"{key} {_code(text)}" for key, text in value.items())
     if isinstance(value, list):
-        return "<br>".join(_code(line) for line in value) or "any"
+        return "<br>".join(_code(line) for line in value) or ("none" if name == "uris" else "any")
     return _code(value)
 
 

@@ -140,7 +140,7 @@ def test_deep_nesting_is_refused_at_once():
         ("Play:", Invalid()),
         ("Play:../etc", Invalid()),
         ("Dial:2001", Dial("2001")),
-        ("Dial:2001:1:5:0", Dial("2001")),
+        ("Dial:2001:1:5:0", Dial("2001", "5")),
         ("Dial:", Invalid()),
         ("Init:Services", Init("Services")),
         ("Init:Everything", Invalid()),
