@@ -166,7 +166,8 @@ class Fleet:
             credentials = read_credentials(request.headers.get(b"authorization"))
             authorised, _ = await self._authorise(phone, credentials, _identity(request))
             if not authorised:
-                return answer.unauthorized(model, self._http_date(), close=close)
+                challenge = credentials is None and model.page_challenge == "401"
+                return answer.unauthorized(model, self._http_date(), close=close, challenge=challenge)
             found = pages.protected(model, request.path, view(phone, self._clock()))
         else:
             query = request.query.decode("latin-1")
@@ -213,7 +214,7 @@ class Fleet:
         said: tuple[str, int, int | None]
         if result is None:
             media = push.media is not None and model.media_api
-            data = answer.unauthorized(model, date, close=close, media=media)
+            data = answer.unauthorized(model, date, close=close, challenge=media)
             said = ("unauthorized", 401, None) if media or model.unauthorized == "401" else ("error", 200, 4)
         elif result.reply is not None:
             data = answer.reply(model, result.reply.status, result.reply.body, date, close=close)

@@ -17,6 +17,7 @@ from emulator.phone.model import FACTS, SURENESS, merge
 _MEANINGS: Final = {
     "object_bytes": "largest XML object in a push, bytes",
     "unauthorized": "missing or refused credentials are answered with",
+    "page_challenge": "a request for a protected page without credentials is answered with",
     "realm": "realm of the 401",
     "response": "form of the answer to a push",
     "response_data": "`Data` of an item that succeeded",
@@ -29,6 +30,7 @@ _MEANINGS: Final = {
     "head_answer": "HEAD is answered with the head of",
     "beyond": "a port or stream number that is not there",
     "media_api": "knows startMedia and stopMedia",
+    "stop_media": "body of the answer to stopMedia",
     "uris": "of the URIs that not every phone knows",
     "https": "offers HTTPS (data only: the emulator speaks HTTP)",
     "question_method": "method of the authentication question",

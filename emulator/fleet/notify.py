@@ -1,4 +1,4 @@
-"""A phone tells an application that a stream of its `startMedia` ended: a POST from its address (XSI-4; XSI-5, Notify)."""
+"""A phone tells an application that a stream of its `startMedia` ended: a POST from its address (XSI-4, XSI-5)."""
 
 from __future__ import annotations
 

@@ -57,12 +57,13 @@ def reply(model: Model, status: int, body: bytes, date: str, *, close: bool) -> 
     return _head(model, f"{status} {_REASONS[status]}", len(body), date, close=close) + body
 
 
-def unauthorized(model: Model, date: str, *, close: bool, media: bool = False) -> bytes:
+def unauthorized(model: Model, date: str, *, close: bool, challenge: bool = False) -> bytes:
     """Missing or refused credentials: 401 from the old phones, error 4 from the others (CUAE SendExecute.cs).
 
-    `startMedia` and `stopMedia` (`media`) are refused with 401 (XSI-4) by every phone that knows them.
+    With `challenge` every phone says 401: to `startMedia` and `stopMedia` (XSI-4), and to a request for a protected page
+    that has no credentials (the model's `page_challenge`).
     """
-    if model.unauthorized == "error-4" and not media:
+    if model.unauthorized == "error-4" and not challenge:
         return error(model, AUTHENTICATION_ERROR, date, close=close)
     challenge = f'WWW-Authenticate: Basic realm="{model.realm}"\r\n'
     return _head(model, "401 Unauthorized", 0, date, close=close, more=challenge)

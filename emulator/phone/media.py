@@ -242,6 +242,11 @@ def started(medium: Medium, port: int | None) -> bytes:
     return f'<mediaStream id="{identity}"><port>{port}</port></mediaStream>'.encode()
 
 
+def stopped(medium: Medium | None) -> bytes:
+    """Answer to `stopMedia` where it has a body: the stream, without a name where all were stopped (assumed)."""
+    return b"<mediaStream/>" if medium is None else started(medium, None)
+
+
 def refused(refusal: Refusal) -> bytes:
     """The `errorResponse` document."""
     return f"<errorResponse><type>{refusal.fault}</type><data>{escape(refusal.data)}</data></errorResponse>".encode(

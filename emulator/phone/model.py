@@ -72,6 +72,8 @@ class Model:
     object_bytes: int
     """Largest XML object that a push may hold, decoded."""
     unauthorized: Literal["401", "error-4"]
+    page_challenge: Literal["401", "as-refused"]
+    """What a request for a protected page is answered that has no credentials."""
     realm: str
     response: Literal["three-items", "one-item"]
     response_data: str
@@ -90,6 +92,8 @@ class Model:
     """What a port or stream number is answered that the phone has not."""
     media_api: bool
     """Whether it knows `startMedia` and `stopMedia`."""
+    stop_media: Literal["empty", "stream"]
+    """Body of the answer to `stopMedia`."""
     uris: frozenset[str]
     """Of `URIS` those that it knows."""
     https: bool
@@ -225,6 +229,7 @@ def _firmware(value: Any) -> Firmware:  # noqa: ANN401 - whatever the file holds
 _FACTS: Final[Mapping[str, Callable[[Any], object]]] = {
     "object_bytes": _count,
     "unauthorized": _one_of("401", "error-4"),
+    "page_challenge": _one_of("401", "as-refused"),
     "realm": _line,
     "response": _one_of("three-items", "one-item"),
     "response_data": _line,
@@ -237,6 +242,7 @@ _FACTS: Final[Mapping[str, Callable[[Any], object]]] = {
     "head_answer": _one_of("error-4", "page"),
     "beyond": _one_of("invalid-argument", "404"),
     "media_api": _flag,
+    "stop_media": _one_of("empty", "stream"),
     "uris": _uris,
     "https": _flag,
     "question_method": _one_of("GET", "POST"),

@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from emulator.phone.answer import PARSE_ERROR
-from emulator.phone.media import CARRIED, NO_RESOURCE, Media, Medium, Refusal, StartMedia, StopMedia, refused, started
+from emulator.phone.media import (
+    CARRIED,
+    NO_RESOURCE,
+    Media,
+    Medium,
+    Refusal,
+    StartMedia,
+    StopMedia,
+    refused,
+    started,
+    stopped,
+)
 from emulator.phone.phone import RTP_PORT, Change, Executed, Phone, Reply, Transmission
 from emulator.phone.stream import Period
 
@@ -35,7 +46,7 @@ def stream_media(
                 phone.period = None
             if phone.transmission is not None:
                 changes.append(Change("RTPTx:Stop", transmission=phone.end_transmission()))
-            return Executed(None, [], changes, reply=Reply(200, b""))
+            return Executed(None, [], changes, reply=_stopped(phone, None))
         case StopMedia(name):
             return _stop(phone, name)
         case StartMedia():
@@ -52,7 +63,11 @@ def _stop(phone: Phone, name: str | None) -> Executed:
     # One stream per direction: no two of them share one, so a direction names its stream.
     medium = next(medium for medium in phone.extra.media if medium.identity == name)
     changes = phone.end_media("receives" if medium.receives else "sends")
-    return Executed(None, [], changes, reply=Reply(200, b""))
+    return Executed(None, [], changes, reply=_stopped(phone, medium))
+
+
+def _stopped(phone: Phone, medium: Medium | None) -> Reply:
+    return Reply(200, stopped(medium) if phone.model.stop_media == "stream" else b"")
 
 
 def _start(
