@@ -60,13 +60,13 @@ def reply(model: Model, status: int, body: bytes, date: str, *, close: bool) -> 
 def unauthorized(model: Model, date: str, *, close: bool, challenge: bool = False) -> bytes:
     """Missing or refused credentials: 401 from the old phones, error 4 from the others (CUAE SendExecute.cs).
 
-    With `challenge` every phone says 401: to `startMedia` and `stopMedia` (XSI-4), and to a request for a protected page
-    that has no credentials (the model's `page_challenge`).
+    With `challenge` every phone says 401: to `startMedia` and `stopMedia` (XSI-4), and to a request for a protected
+    page that has no credentials (the model's `page_challenge`).
     """
     if model.unauthorized == "error-4" and not challenge:
         return error(model, AUTHENTICATION_ERROR, date, close=close)
-    challenge = f'WWW-Authenticate: Basic realm="{model.realm}"\r\n'
-    return _head(model, "401 Unauthorized", 0, date, close=close, more=challenge)
+    more = f'WWW-Authenticate: Basic realm="{model.realm}"\r\n'
+    return _head(model, "401 Unauthorized", 0, date, close=close, more=more)
 
 
 def not_found(model: Model, date: str, *, close: bool) -> bytes:
