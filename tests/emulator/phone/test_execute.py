@@ -195,8 +195,11 @@ def answers(phone: Phone, *urls: str) -> list[tuple[int, str]]:
 
 def test_digits_are_sent_into_a_call_of_the_application() -> None:
     no_call, not_its, success = (6, "No Active Call"), (6, "No Active Call for Application"), (0, "Success")
-    assert answers(a_phone_of("CP-8851"), "SendDigits:12,#:1", "Dial:2001:1:Cisco/Dialer", "SendDigits:12", "SendDigits:1:1:Other",
-        "SendDigits:1:1:Cisco/Dialer", "SendDigits:1:0::Cisco/Dialer", "SendDigits:x") == [
+    urls = (
+        "SendDigits:12,#:1", "Dial:2001:1:Cisco/Dialer", "SendDigits:12", "SendDigits:1:1:Other",
+        "SendDigits:1:1:Cisco/Dialer", "SendDigits:1:0::Cisco/Dialer", "SendDigits:x",
+    )  # fmt: skip
+    assert answers(a_phone_of("CP-8851"), *urls) == [
         no_call, success, success, not_its, success, success, (1, "Invalid URI"),
     ]  # fmt: skip
 
