@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -41,6 +42,8 @@ class Settings:
 
     port: int
     rtp_port: int = RTP_PORT
+    https: tuple[int, ssl.SSLContext] | None = None
+    """Port and certificate of HTTPS, which phones offer whose model has it; one certificate for all of them (ours)."""
     interface: str | None = None
     authentication_timeout_s: float = 10.0
     record: Path | None = None
@@ -120,6 +123,8 @@ class Fleet:
                         "phones": f"http://{first.address}:{port}",
                         "rtp": f"{first.address}:{self._streams.port}",
                     }
+                    if settings.https is not None:
+                        urls["phones_secured"] = await nursery.start(self._serve_https, *settings.https, limits)
                     if settings.control is not None:
                         urls["control"] = await nursery.start(self._serve_control, settings.control)
                     task_status.started(urls)
@@ -129,6 +134,21 @@ class Fleet:
 
     async def _serve(self, listener: socket.socket, limits: Limits, *, task_status: trio.TaskStatus[None]) -> None:
         await serve([listener], self.handle, limits=limits, admit=self._admit, task_status=task_status)
+
+    async def _serve_https(
+        self, port: int, context: ssl.SSLContext, limits: Limits, *, task_status: trio.TaskStatus[str]
+    ) -> None:
+        # Imported here: without --https-port nothing of it is needed.
+        from emulator.callmanager.secured import serve as serve_secured  # noqa: PLC0415
+
+        with claim("phones", "0.0.0.0", port):
+            listener = listen("0.0.0.0", port, reuse_port=True, interface=self._settings.interface)
+            first = next((phone for phone in self.phones if phone.model.https), self.phones[0])
+            task_status.started(f"https://{first.address}:{listener.getsockname()[1]}")
+            await serve_secured(listener, context, self.handle, limits=limits, admit=self._admit_secured)
+
+    def _admit_secured(self, peer: tuple[str, int], local: tuple[str, int]) -> bool:
+        return self._admit(peer, local) and self._phones[local[0]].model.https
 
     async def _serve_control(self, address: tuple[str, int], *, task_status: trio.TaskStatus[str]) -> None:
         # Imported here: without --control nothing of it is needed.
@@ -243,7 +263,9 @@ class Fleet:
             partial(misbehaviour.play_out, "reset-before", data=b"\r\n\r\n", seed=""),
         )
 
-    def _answered(self, phone: Phone, identity: str, kind: str, http_status: int | None, number: int | None) -> None:
+    def _answered(
+        self, phone: Phone, identity: str, kind: str, http_status: int | None, number: int | None
+    ) -> None:
         self._records.write(
             "push.answered",
             phone=phone.device_name,
@@ -253,7 +275,9 @@ class Fleet:
             error_number=number,
         )
 
-    async def _authorise(self, phone: Phone, credentials: Credentials | None, identity: str) -> tuple[bool, str | None]:
+    async def _authorise(
+        self, phone: Phone, credentials: Credentials | None, identity: str
+    ) -> tuple[bool, str | None]:
         manner = self._misbehaving.get(phone.address)
         if phone.server is None or manner == "without-asking":
             return True, None

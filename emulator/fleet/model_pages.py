@@ -32,7 +32,7 @@ _MEANINGS: Final = {
     "media_api": "knows startMedia and stopMedia",
     "stop_media": "body of the answer to stopMedia",
     "uris": "of the URIs that not every phone knows",
-    "https": "offers HTTPS (data only: the emulator speaks HTTP)",
+    "https": "offers HTTPS (where `--https-port` asks for it)",
     "question_method": "method of the authentication question",
     "question_version": "HTTP version of the question",
     "question_head": "fields of the question, in order and case",

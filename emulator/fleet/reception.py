@@ -277,3 +277,5 @@ def _open(address: str, port: int, interface: str | None) -> socket.socket:
 def address_text(number: int) -> str:
     """An IPv4 address from its number."""
     return socket.inet_ntoa(number.to_bytes(4, "big"))
+
+

@@ -71,14 +71,7 @@ def test_no_bytes_raise(data: bytes) -> None:
 def test_urls():
     assert read_url("http://10.0.0.1/a?b=c") == Server("10.0.0.1", 80, "/a?b=c")
     assert read_url("HTTP://10.0.0.1:8080") == Server("10.0.0.1", 8080, "/")
-    for wrong in (
-        "https://10.0.0.1/",
-        "http://name/",
-        "http://10.0.0.1:0/",
-        "http://10.0.0.999/",
-        "/a",
-        "http://10.0.0.1/ä",
-    ):
+    for wrong in ("https://10.0.0.1/", "http://name/", "http://10.0.0.1:0/", "http://10.0.0.999/", "/a", "http://10.0.0.1/ä"):
         assert read_url(wrong) is None
     for disguised in ("http://010.0.0.1/", "http://1\u0663.0.0.1/", "http://10.0.0.1:\u0663/"):
         assert read_url(disguised) is None
