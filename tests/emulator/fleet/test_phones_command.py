@@ -134,3 +134,24 @@ def test_https_needs_both_options(capsys: pytest.CaptureFixture[str], tmp_path: 
     assert main(["--count", "1", "--https-port", "8443"]) == 4
     assert main(["--count", "1", "--certificate", str(tmp_path / "a.pem")]) == 4
     assert capsys.readouterr().err.count("--certificate: expected together with --https-port") == 2
+
+
+def test_callmanager_and_phones_share_a_port_of_one_host_and_two_callmanagers_do_not() -> None:
+    port = free_port(socket.SOCK_STREAM)
+    code = "import sys; from emulator.callmanager.command import main; sys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", code, "--listen", f"127.20.130.31:{port}"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as callmanager:
+        try:
+            assert line(callmanager)["ready"]
+            with phones("--count", "1", "--network", "127.20.97.0/24", port=port) as process:
+                assert line(process)["ready"]
+                question = "UserID=a&Password=b&devicename=SEP001BD4000001"
+                url = f"http://127.20.130.31:{port}/CCMCIP/authenticate.asp?{question}"
+                with urlopen(url) as answer:  # noqa: S310 - our own address
+                    assert answer.read() == b"UN-AUTHORIZED"
+                with urlopen(f"http://127.20.97.1:{port}/DeviceInformationX") as page:  # noqa: S310 - our own address
+                    assert b"<MACAddress>" in page.read()
+            second = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+            assert (second.returncode, "Address already in use" in second.stderr) == (5, True)
+        finally:
+            callmanager.kill()
