@@ -147,9 +147,9 @@ def test_callmanager_and_phones_share_a_port_of_one_host_and_two_callmanagers_do
                 assert line(process)["ready"]
                 question = "UserID=a&Password=b&devicename=SEP001BD4000001"
                 url = f"http://127.20.130.31:{port}/CCMCIP/authenticate.asp?{question}"
-                with urlopen(url) as answer:  # noqa: S310 - our own address
+                with urlopen(url) as answer:
                     assert answer.read() == b"UN-AUTHORIZED"
-                with urlopen(f"http://127.20.97.1:{port}/DeviceInformationX") as page:  # noqa: S310 - our own address
+                with urlopen(f"http://127.20.97.1:{port}/DeviceInformationX") as page:
                     assert b"<MACAddress>" in page.read()
             second = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
             assert (second.returncode, "Address already in use" in second.stderr) == (5, True)
