@@ -13,7 +13,7 @@ from harness.judge.evidence import Evidence, place_of
 from harness.judge.integrity import AUDIO, Integrity
 from harness.judge.ledger import Row
 from harness.judge.verdict import Check, Kind, Verdict
-from harness.scenario.faults import FAULTS, IMPAIRMENT, NOT_RESET, UNREMARKABLE, FaultKind
+from harness.scenario.faults import FAULTS, IMPAIRMENT, NOT_RESET, UNREMARKABLE, Carrier, FaultKind
 from harness.scenario.model import SAME
 
 LATE_MS: Final = 2900.0
@@ -36,6 +36,8 @@ def faults_seen(evidence: Evidence, rows: Sequence[Row], sight: Integrity) -> li
 def _seen(evidence: Evidence, rows: Sequence[Row], kind: FaultKind, sight: Integrity) -> Check:
     wrong: list[str] = []
     made = 0
+    # What an administrator left undone shows by whom a phone asks; how its page ended is another matter.
+    by_state = kind.carrier is not Carrier.PROCEDURE
     telling = set(kind.states) - UNREMARKABLE
     mark = MARKS.get(kind.name)
     for row in rows:
@@ -43,7 +45,7 @@ def _seen(evidence: Evidence, rows: Sequence[Row], kind: FaultKind, sight: Integ
         marked = mark is not None and mark(evidence, row)
         if fault == kind.name:
             made += 1
-            if row.state.value not in kind.states:
+            if by_state and row.state.value not in kind.states:
                 wrong.append(f"{row.phone.name} has it and is {row.state.value}")
             elif mark is not None and not marked:
                 wrong.append(f"{row.phone.name} has it, and its diary shows nothing of it")

@@ -101,10 +101,10 @@ _KINDS: Final = (
     _kind(
         NOT_RESET,
         Carrier.PROCEDURE,
-        "delivered delivered_late refused_authentication timed_out",
+        "delivered delivered_late",
         "the authentication URL is changed in CallManager (`authentication_url_at_boot`), these phones are not reset",
         breaks=(_RIGHT_SERVER,),
-        follows="they ask the server that was configured when they booted",
+        follows="they ask the server that was configured when they booted; a page ends there as it ends",
     ),
     _kind("hang", Carrier.PHONES, "timed_out", "executes the push, and never answers", breaks=(_SOURCE,)),
     _kind("slow-drip", Carrier.PHONES, "timed_out", "sends a byte of the answer every 100 ms", breaks=(_SOURCE,)),
