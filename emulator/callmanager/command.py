@@ -82,7 +82,10 @@ class _Part:
     async def run(self, records: Records, task_status: trio.TaskStatus[Mapping[str, str]]) -> None:
         configuration = self._configuration
         with contextlib.ExitStack() as doors:
-            listener = doors.enter_context(engine.listen(*split_address(configuration.listen)))
+            # It may share its port with emulated phones on this host's other addresses: both are 80 in life.
+            address, port = split_address(configuration.listen)
+            doors.enter_context(engine.claim("callmanager", address, port))
+            listener = doors.enter_context(engine.listen(address, port, reuse_port=True))
             door = None
             if configuration.administration is not None:
                 door = doors.enter_context(engine.listen(*split_address(configuration.administration)))
