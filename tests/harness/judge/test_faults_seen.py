@@ -248,3 +248,13 @@ def test_a_pacer_that_fell_behind_decides_nothing_about_silence(judged: Judged, 
     SHOW[kind](run, STRICKEN, kind)
     run.one("gateway", "schedule.lateness")["skipped"] = 7
     assert check_of(judged(run), f"fault {kind} is seen").verdict is verdict
+
+
+def test_a_port_used_again_for_the_stop_is_no_second_question(judged: Judged) -> None:
+    run = faulty("asks-twice")
+    SHOW["asks-twice"](run, STRICKEN, "asks-twice")
+    start, stop = (run.one("gateway", "push.sent", phone=name_of(0), action=a)["push"] for a in ("start", "stop"))
+    for record in run.records:
+        if record.get("push") == stop:
+            record["push"] = start
+    assert check_of(judged(run), "fault asks-twice is seen").verdict is Verdict.PASS
