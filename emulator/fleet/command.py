@@ -12,7 +12,7 @@ from typing import Final
 
 from emulator import misbehaviour, server
 from emulator.callmanager.certificate import CertificateError, ensure_certificate, server_context
-from emulator.fleet import catalogue, roster
+from emulator.fleet import catalogue, faults, roster
 from emulator.fleet.fleet import Fleet, Settings
 from emulator.phone.authentication import Server, read_url
 from emulator.phone.phone import RTP_PORT, Phone
@@ -79,6 +79,17 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME=SHARE",
         help=f"share of phones (0 to 1) that misbehave, may be repeated: {', '.join(misbehaviour.NAMES)}",
     )
+    parser.add_argument(
+        "--impairment",
+        action="append",
+        default=[],
+        metavar="WHAT@SHARE",
+        help="share of phones whose RTP packets suffer at the door, may be repeated: "
+        "loss=0.01,duplicate=0.005,reorder=0.01,jitter_ms=20@0.5",
+    )
+    parser.add_argument(
+        "--faults", type=Path, metavar="FILE", help="instead of both: CSV of device_name,fault,parameters"
+    )
     server.add_arguments(parser)
     return parser
 
@@ -112,6 +123,14 @@ def _phones(arguments: argparse.Namespace) -> list[Phone]:
     return phones
 
 
+def _faults(arguments: argparse.Namespace, phones: list[Phone]) -> faults.Faults:
+    if arguments.faults is None:
+        return faults.by_share(phones, arguments.misbehaviour, arguments.impairment, seed=arguments.seed)
+    if arguments.misbehaviour or arguments.impairment:
+        raise ConfigurationError(["--faults: not together with --misbehaviour or --impairment"])
+    return faults.read(arguments.faults, phones)
+
+
 def _https(arguments: argparse.Namespace) -> tuple[int, ssl.SSLContext] | None:
     """Port and certificate.
 
@@ -136,13 +155,10 @@ def main(argv: Sequence[str]) -> int:
         return int(end.code or 0)
     try:
         phones = _phones(arguments)
-        misbehaviours = misbehaviour.read_shares(arguments.misbehaviour)
+        faulty = _faults(arguments, phones)
     except ConfigurationError as error:
         print(error, file=sys.stderr)  # noqa: T201 - the log
         return error.exit_code
-    except misbehaviour.MisbehaviourError as error:
-        print(f"--misbehaviour: {error}", file=sys.stderr)  # noqa: T201 - the log
-        return ConfigurationError.exit_code
     trusting = sum(phone.server is None for phone in phones)
     if trusting:
         print(  # noqa: T201 - the log
@@ -161,7 +177,7 @@ def main(argv: Sequence[str]) -> int:
         authentication_timeout_s=arguments.authentication_timeout_s,
         record=arguments.record,
         control=arguments.control,
-        misbehaviours=misbehaviours,
+        faults=faulty,
         seed=arguments.seed,
         reset_s=arguments.reset_s,
     )
