@@ -165,6 +165,8 @@ def deaf(address: str, port: int, *, interface: str | None = None) -> socket.soc
     code = ctypes.create_string_buffer(struct.pack("@HBBI", _BPF_RETURN, 0, 0, 0))
     sock.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("@HP", 1, ctypes.addressof(code)))
     return sock
+
+
 def claim(part: str, address: str, port: int) -> socket.socket:
     """A lock on an address and port of this network namespace, held until the socket is closed.
 

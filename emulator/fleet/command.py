@@ -151,6 +151,8 @@ def _faults(arguments: argparse.Namespace, phones: list[Phone]) -> faults.Faults
     if arguments.misbehaviour or arguments.impairment:
         raise ConfigurationError(["--faults: not together with --misbehaviour or --impairment"])
     return faults.read(arguments.faults, phones)
+
+
 def _https(arguments: argparse.Namespace) -> tuple[int, ssl.SSLContext] | None:
     """Port and certificate.
 

@@ -99,8 +99,8 @@ class Fleet:
         self._trust = Trust() if settings.trust is None else Trust.read(settings.trust)
         self._boot: Boot | None = None
         self._servers: dict[str, Server | None] = {"": None}
-        self._silent: dict[str, socket.socket] = {}
-        self._port = 0
+        self._silent: dict[tuple[str, int], socket.socket] = {}
+        self._ports: list[int] = []
         self._dropped = self._packets = 0
 
     def status(self) -> Mapping[str, int]:
@@ -131,9 +131,8 @@ class Fleet:
             self._streams = Streams(settings.rtp_port, interface=settings.interface)
             try:
                 listener = listen("0.0.0.0", settings.port, reuse_port=True, interface=settings.interface)
-                self._port = port = listener.getsockname()[1]
-                for phone in self._phones.values():
-                    self._set_silence(phone)
+                port = listener.getsockname()[1]
+                self._open_port(port)
                 limits = Limits(
                     body_bytes=131072,  # 40 kB of XML, each byte written %xx
                     total_s=settings.authentication_timeout_s + _ANSWER_S,
@@ -167,6 +166,12 @@ class Fleet:
                 for silent in self._silent.values():
                     silent.close()
 
+    def _open_port(self, port: int) -> None:
+        """From now on there is a web server at this port; BindError as in `_set_silence`."""
+        self._ports.append(port)
+        for phone in self._phones.values():
+            self._set_silence(phone)
+
     def _set_silence(self, phone: Phone) -> None:
         """A phone whose web server is not there answers no connection: it has a listener of its own that hears nothing.
 
@@ -175,13 +180,17 @@ class Fleet:
         """
         address = phone.address
         wanted = not phone.web_access or self._misbehaving.get(address) == "silent"
-        if not wanted and address in self._silent:
-            self._silent.pop(address).close()
-        elif wanted and address not in self._silent:
-            soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-            if hard == resource.RLIM_INFINITY or soft < hard:
-                resource.setrlimit(resource.RLIMIT_NOFILE, (soft + 1, hard))
-            self._silent[address] = deaf(address, self._port, interface=self._settings.interface)
+        if not wanted and not self._silent:
+            return  # a fleet without such phones pays nothing more for them
+        for port in self._ports:
+            place = (address, port)
+            if not wanted and place in self._silent:
+                self._silent.pop(place).close()
+            elif wanted and place not in self._silent:
+                soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+                if hard == resource.RLIM_INFINITY or soft < hard:
+                    resource.setrlimit(resource.RLIMIT_NOFILE, (soft + 1, hard))
+                self._silent[place] = deaf(*place, interface=self._settings.interface)
 
     async def _serve(self, listener: socket.socket, limits: Limits, *, task_status: trio.TaskStatus[None]) -> None:
         await serve([listener], self.handle, limits=limits, admit=self._admit, task_status=task_status)
@@ -194,6 +203,7 @@ class Fleet:
 
         with claim("phones", "0.0.0.0", port):
             listener = listen("0.0.0.0", port, reuse_port=True, interface=self._settings.interface)
+            self._open_port(listener.getsockname()[1])
             first = next((phone for phone in self.phones if phone.model.https), self.phones[0])
             task_status.started(f"https://{first.address}:{listener.getsockname()[1]}")
             await serve_secured(listener, context, self.handle, limits=limits, admit=self._admit_secured)

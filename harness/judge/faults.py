@@ -13,6 +13,7 @@ from harness.judge.evidence import Evidence, place_of
 from harness.judge.integrity import AUDIO, Integrity
 from harness.judge.ledger import Row
 from harness.judge.verdict import Check, Kind, Verdict
+from harness.observe.records import Record
 from harness.scenario.faults import FAULTS, IMPAIRMENT, NOT_RESET, UNREMARKABLE, Carrier, FaultKind
 from harness.scenario.model import SAME
 
@@ -103,14 +104,24 @@ def _spoilt(name: str) -> Mark:
     return mark
 
 
+def _first_questions(push: PushDiary) -> Sequence[Record]:
+    """Questions to the first server since the push came.
+
+    A later push of the same phone may have left from the same port, and so have the same name.
+    """
+    since = push.received.t_ns if push.received is not None else 0
+    return [asked for asked in push.asked if asked.whole("hop") == 0 and asked.t_ns >= since]
+
+
 def _asks_twice(_: Evidence, row: Row) -> bool:
-    return any(sum(asked.whole("hop") == 0 for asked in push.asked) > 1 for push in _starts(row))
+    return any(len(_first_questions(push)) > 1 for push in _starts(row))
 
 
 def _asks_late(_: Evidence, row: Row) -> bool:
     return any(
-        push.received is not None and push.asked and push.asked[0].t_ns - push.received.t_ns >= LATE_MS * 1e6
+        push.received is not None and asked.t_ns - push.received.t_ns >= LATE_MS * 1e6
         for push in _starts(row)
+        for asked in _first_questions(push)[:1]
     )
 
 

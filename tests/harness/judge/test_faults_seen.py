@@ -294,3 +294,13 @@ def test_a_stale_phone_is_named_in_the_ledger(judged: Judged) -> None:
     still_asks_callmanager(run, STRICKEN, "")
     row = judged(run).ledger[STRICKEN]
     assert (row["state"], row["authorised_by"], row["why"]) == ("delivered", "callmanager", "fault not-reset")
+
+
+def test_a_port_used_again_for_the_stop_is_no_second_question(judged: Judged) -> None:
+    run = faulty("asks-twice")
+    SHOW["asks-twice"](run, STRICKEN, "asks-twice")
+    start, stop = (run.one("gateway", "push.sent", phone=name_of(0), action=a)["push"] for a in ("start", "stop"))
+    for record in run.records:
+        if record.get("push") == stop:
+            record["push"] = start
+    assert check_of(judged(run), "fault asks-twice is seen").verdict is Verdict.PASS
