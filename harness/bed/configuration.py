@@ -35,23 +35,23 @@ listen = "{addresses.gateway}:{addresses.authentication_port}"
 
 [administration]
 listen = "{addresses.gateway}:{addresses.gateway_administration_port}"
-token_file = {_text(token)}
+token_file = {text(token)}
 
 [push_user]
-name = {_text(gateway.user)}
-password_file = {_text(push_password)}
+name = {text(gateway.user)}
+password_file = {text(push_password)}
 
 [authentication]
 callmanager_url = "{addresses.callmanager_authentication_url}"
 own_user_mismatch = "{gateway.own_user_mismatch}"
-accepted_password_file = {_text(accepted_password)}
+accepted_password_file = {text(accepted_password)}
 
 [push]
 source = "{addresses.gateway}"
 concurrency = {gateway.concurrency}
 
 [phones]
-csv = {_text(roster)}
+csv = {text(roster)}
 port = {addresses.phone_port}
 networks = ["{addresses.phones_network}"]
 
@@ -67,6 +67,7 @@ def callmanager_toml(
     devices: Sequence[str],
     control: str,
     passwords: Mapping[str, Secret],
+    provisioning: str = "",
 ) -> str:
     """CallManager's configuration file.
 
@@ -76,6 +77,7 @@ def callmanager_toml(
         devices: device names of the fleet, in roster order.
         control: device name of the control phone.
         passwords: by user name, `CONTROL_USER` among them.
+        provisioning: further keys, a table at their end.
     """
     manager = scenario.callmanager
     head = f"""\
@@ -88,7 +90,7 @@ credential_cache_s = {manager.credential_cache_s}
 """
     control_user = User(name=CONTROL_USER, cti=True, devices=(control,))
     users = [_user(user, passwords[user.name].path, devices) for user in (*scenario.callmanager.users, control_user)]
-    return "\n".join([head, *users])
+    return "\n".join([head + provisioning, *users])
 
 
 def _user(user: User, password: Path, devices: Sequence[str]) -> str:
@@ -101,8 +103,8 @@ def _user(user: User, password: Path, devices: Sequence[str]) -> str:
             associated = list(names)
     return f"""\
 [[user]]
-name = {_text(user.name)}
-password_file = {_text(password)}
+name = {text(user.name)}
+password_file = {text(password)}
 cti = {"true" if user.cti else "false"}
 devices = {json.dumps(associated)}
 """
@@ -148,6 +150,6 @@ def _power_of_two(size: int) -> int:
     return int(2 ** (size.bit_length() - 1))
 
 
-def _text(value: object) -> str:
+def text(value: object) -> str:
     """A TOML basic string; JSON's escapes are TOML's."""
     return json.dumps(str(value), ensure_ascii=False)

@@ -44,6 +44,8 @@ class Addresses:
         phone_port: where phones' web servers listen.
         authentication_port: where both authentication servers listen.
         gateway_administration_port, callmanager_administration_port: JSON interfaces.
+        configuration_port, tftp_port: where CallManager gives phones their configuration.
+        phones_control_port: the fleet's control API, on the address `phones`.
     """
 
     phones_network: str
@@ -59,6 +61,9 @@ class Addresses:
     authentication_port: int
     gateway_administration_port: int
     callmanager_administration_port: int
+    configuration_port: int
+    tftp_port: int
+    phones_control_port: int
     rtp_port: int = 32674
 
     @property
@@ -86,6 +91,9 @@ NETNS: Final = Addresses(
     authentication_port=80,
     gateway_administration_port=8443,
     callmanager_administration_port=8080,
+    configuration_port=6970,
+    tftp_port=69,
+    phones_control_port=18090,
 )
 LOOPBACK: Final = Addresses(
     phones_network="127.20.0.0/17",
@@ -102,6 +110,10 @@ LOOPBACK: Final = Addresses(
     authentication_port=18081,
     gateway_administration_port=18443,
     callmanager_administration_port=18082,
+    # In life 6970 and 69, which needs root.
+    configuration_port=18970,
+    tftp_port=18069,
+    phones_control_port=18090,
 )
 
 
