@@ -42,6 +42,8 @@ from emulator.phone.stream import Period, Stream
 from emulator.phone.streaming import stream_media
 from emulator.records import Records
 
+NAMES_KEPT: Final = 4
+"""Of each phone's pushes: a port comes back within a page, if at all."""
 _ANSWER_S: Final = 20.0
 """What a request may take beside its authentication."""
 
@@ -88,6 +90,7 @@ class Fleet:
         self._fetching: dict[str, trio.CancelScope] = {}
         self._playing: dict[str, trio.CancelScope] = {}
         self._away: set[str] = set()
+        self._names: dict[str, tuple[str, ...]] = {}
         self._misbehaving = settings.faults.misbehaving
         self._doors = {
             address: Door(impairment, seed=settings.seed, phone=self._phones[address].device_name)
@@ -286,9 +289,17 @@ class Fleet:
             self._date = (now, formatdate(now, usegmt=True))
         return self._date[1]
 
+    def _named(self, phone: Phone, request: Request) -> str:
+        """The push's name, which is that of its connection; a port that is used again makes another push of it."""
+        name = _identity(request)
+        lately = self._names.get(phone.address, ())
+        self._names[phone.address] = (*lately[1 - NAMES_KEPT :], name)
+        uses = lately.count(name) + 1
+        return name if uses == 1 else f"{name}#{uses}"
+
     async def _execute(self, phone: Phone, request: Request, *, close: bool) -> Answer:
         self._pushes += 1
-        identity = _identity(request)
+        identity = self._named(phone, request)
         push = read_push(request.body, object_bytes=phone.model.object_bytes)
         manner = self._misbehaving.get(phone.address)
         self._records.write(
