@@ -67,6 +67,7 @@ def callmanager_toml(
     devices: Sequence[str],
     control: str,
     passwords: Mapping[str, Secret],
+    directory: str = "",
 ) -> str:
     """CallManager's configuration file.
 
@@ -76,6 +77,7 @@ def callmanager_toml(
         devices: device names of the fleet, in roster order.
         control: device name of the control phone.
         passwords: by user name, `CONTROL_USER` among them.
+        directory: its table `[directory]`; empty: all passwords are CallManager's own. The control's is in any case.
     """
     manager = scenario.callmanager
     head = f"""\
@@ -87,11 +89,15 @@ queue = {manager.queue}
 credential_cache_s = {manager.credential_cache_s}
 """
     control_user = User(name=CONTROL_USER, cti=True, devices=(control,))
-    users = [_user(user, passwords[user.name].path, devices) for user in (*scenario.callmanager.users, control_user)]
-    return "\n".join([head, *users])
+    users = [
+        _user(user, None if directory else passwords[user.name].path, devices) for user in scenario.callmanager.users
+    ]
+    users.append(_user(control_user, passwords[CONTROL_USER].path, devices))
+    return "\n".join([head, *([directory] if directory else []), *users])
 
 
-def _user(user: User, password: Path, devices: Sequence[str]) -> str:
+def _user(user: User, password: Path | None, devices: Sequence[str]) -> str:
+    """One `[[user]]`; without a password he is the directory's."""
     match user.devices:
         case str() as word:
             associated: str | list[str] = word
@@ -99,10 +105,11 @@ def _user(user: User, password: Path, devices: Sequence[str]) -> str:
             associated = list(devices[: share_of(len(devices), share)])
         case names:
             associated = list(names)
+    account = "directory = true" if password is None else f"password_file = {_text(password)}"
     return f"""\
 [[user]]
 name = {_text(user.name)}
-password_file = {_text(password)}
+{account}
 cti = {"true" if user.cti else "false"}
 devices = {json.dumps(associated)}
 """

@@ -8,6 +8,7 @@ from typing import Final
 
 from harness import run_folder
 from harness.bed.configuration import callmanager_toml, capture_json, gateway_toml
+from harness.bed.directory import placing
 from harness.bed.ground import HostName
 from harness.bed.processes import PartPlan
 from harness.bed.roster import Roster
@@ -53,12 +54,31 @@ def plans(
         descriptors = [number for number in (ground.host(name).descriptor for name in TAPPED) if number is not None]
         config = private.write("capture.json", json.dumps(capture_json(scenario, ground, folder.path)))
         found.append(("harness", plan("capture", "capture", "--config", str(config), pass_fds=descriptors)))
+    directory = ""
+    if scenario.callmanager.directory.is_server:
+        assert secrets.directory_manager is not None
+        server = placing.plan(
+            scenario.callmanager,
+            addresses,
+            private=private,
+            passwords=secrets.users,
+            manager_password=secrets.directory_manager,
+            log_path=folder.file(f"{placing.PART}.log"),
+        )
+        found.append(("directory", server))
+        directory = placing.callmanager_toml(
+            scenario.callmanager,
+            addresses,
+            certificate=private.path / placing.CERTIFICATE,
+            password=secrets.directory_manager.path,
+        )
     manager = callmanager_toml(
         scenario,
         addresses,
         devices=[phone.device_name for phone in roster.phones],
         control=roster.control.device_name if roster.control else "",
         passwords=secrets.users,
+        directory=directory,
     )
     config = private.write("callmanager.toml", manager)
     found.append(("callmanager", plan("callmanager", "callmanager", "--config", str(config))))

@@ -75,6 +75,8 @@ class RunSecrets:
     """What the gateway's pushes carry: its user's password, or another one where the scenario says so."""
     token: Secret = field(repr=False)
     """Of the gateway's JSON interface."""
+    directory_manager: Secret | None = field(repr=False, default=None)
+    """Of the account that CallManager searches a directory server with; None where there is none."""
 
     @classmethod
     def make(cls, scenario: Scenario, private: PrivateFolder) -> "RunSecrets":
@@ -83,4 +85,6 @@ class RunSecrets:
         users = {name: private.secret(f"user-{index}.password") for index, name in enumerate(names)}
         wrong = scenario.gateway.push_password == "wrong"  # noqa: S105 - a word of the scenario, no password
         pushed = private.secret("pushed.password") if wrong else users[scenario.gateway.user]
-        return cls(users=users, pushed=pushed, token=private.secret("token"))
+        has_directory = scenario.callmanager.directory.is_server
+        searching = private.secret("directory-manager.password") if has_directory else None
+        return cls(users=users, pushed=pushed, token=private.secret("token"), directory_manager=searching)

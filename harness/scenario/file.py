@@ -13,6 +13,7 @@ from harness.scenario.model import (
     Application,
     CallManager,
     Capture,
+    Directory,
     Expect,
     Fault,
     Fleet,
@@ -124,6 +125,7 @@ def _contradictions(values: Mapping[str, Any], findings: Findings) -> None:
     for index, name in enumerate(names):
         if name in names[:index]:
             findings.wrong(("callmanager", "user", str(index), "name"), f"user {name!r} is there already")
+    _directory(manager, findings)
     if gateway["user"] not in names:
         findings.wrong(("gateway", "user"), f"expected a user of [[callmanager.user]] ({', '.join(names)})")
     for index, application in enumerate(values["application"]):
@@ -143,6 +145,17 @@ def _contradictions(values: Mapping[str, Any], findings: Findings) -> None:
     expect = values["expect"]
     if expect["verdict"] == "pass" and expect["checks"]:
         findings.wrong(("expect", "checks"), 'with verdict = "pass" no check is named: all of them pass')
+
+
+def _directory(manager: Mapping[str, Any], findings: Findings) -> None:
+    kind, tls = manager["directory"]["kind"], manager["directory"]["tls"]
+    for index, user in enumerate(manager["user"]):
+        if kind == "builtin" and not user["in_directory"]:
+            where = ("callmanager", "user", str(index), "in_directory")
+            findings.wrong(where, "there is no directory server: [callmanager.directory] kind = slapd or samba")
+    if kind == "samba" and tls == "none":
+        where_tls = ("callmanager", "directory", "tls")
+        findings.wrong(where_tls, "a domain controller refuses passwords in clear: expected starttls or ldaps")
 
 
 def _audio(scenario: Scenario, findings: Findings) -> None:
@@ -176,7 +189,7 @@ def _scenario(values: Mapping[str, Any], path: Path, origins: dict[str, str]) ->
             service_ms=ServiceTime(**manager["service_ms"]),
             queue=manager["queue"],
             credential_cache_s=manager["credential_cache_s"],
-            directory_kind=manager["directory"]["kind"],
+            directory=Directory(**manager["directory"]),
             users=tuple(User(**user) for user in users),
         ),
         gateway=Gateway(
