@@ -63,10 +63,11 @@ class Domain:
             (folder / name).mkdir(mode=0o700)
         _bring(folder / "private", folder / "making", cache)
         self._configuration = folder / "smb.conf"
+        # With a network's mask Samba takes an address of lo, too, that no interface names.
         self._configuration.write_text(
             f"""\
 [global]
-{_IDENTITY}  interfaces = {address}/32
+{_IDENTITY}  interfaces = {address}/8
   bind interfaces only = yes
   private dir = {folder}/private
   state directory = {folder}/state
