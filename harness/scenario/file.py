@@ -33,7 +33,7 @@ MAX_FILE_BYTES: Final = 2**20
 def bundled() -> list[tuple[str, Path, str]]:
     """The scenarios that travel with pushlab: name, file, purpose; sorted by name."""
     found = []
-    for path in sorted(scenarios_folder().glob("*.toml")):
+    for path in sorted(scenarios_folder().glob("*.toml"), key=lambda path: path.stem):
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
         found.append((str(raw.get("name", path.stem)), path, str(raw.get("purpose", ""))))
     return found
