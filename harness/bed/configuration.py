@@ -80,6 +80,7 @@ def callmanager_toml(
         directory: its table `[directory]`; empty: all passwords are CallManager's own. The control's is in any case.
     """
     manager = scenario.callmanager
+    policy = manager.credential_policy
     head = f"""\
 listen = "{addresses.callmanager}:{addresses.authentication_port}"
 seed = {scenario.seed}
@@ -87,6 +88,11 @@ workers = {manager.workers}
 service_ms = {{ p50 = {manager.service_ms.p50}, p99 = {manager.service_ms.p99} }}
 queue = {manager.queue}
 credential_cache_s = {manager.credential_cache_s}
+
+[credential_policy]
+failures = {policy.failures}
+lock_minutes = {policy.lock_minutes}
+reset_minutes = {policy.reset_minutes}
 """
     control_user = User(name=CONTROL_USER, cti=True, devices=(control,))
     users = [

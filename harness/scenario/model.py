@@ -60,6 +60,16 @@ class User:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CredentialPolicy:
+    """When CallManager locks an account whose password is its own."""
+
+    failures: int = 3
+    """Failed logons that lock; 0 locks never."""
+    lock_minutes: float = 30.0
+    reset_minutes: float = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Directory:
     """Where passwords are, and how CallManager asks."""
 
@@ -84,6 +94,7 @@ class CallManager:
     service_ms: ServiceTime
     queue: int
     credential_cache_s: float
+    credential_policy: CredentialPolicy
     directory: Directory
     users: tuple[User, ...]
 

@@ -94,6 +94,11 @@ _CALLMANAGER: Final = {
         meaning="how long a right answer is remembered; 0 is off, Unified CM may use up to 120",
     ),
 }
+_CREDENTIAL_POLICY: Final = {
+    "failures": Key(accept=whole(0, 1000), default=3, meaning="failed logons that lock an account; 0 locks never"),
+    "lock_minutes": Key(accept=number(0, 1_000_000), default=30.0, meaning="how long it is locked"),
+    "reset_minutes": Key(accept=number(0, 1_000_000), default=30.0, meaning="when a failure is forgotten"),
+}
 _DIRECTORY: Final = {
     "kind": Key(
         accept=choice("builtin", "slapd", "samba"),
@@ -191,7 +196,11 @@ SCHEMA: Final = Table(
         "fleet": Table(keys=_FLEET),
         "callmanager": Table(
             keys=_CALLMANAGER,
-            tables={"directory": Table(keys=_DIRECTORY), "user": Table(keys=_USER, repeated=True)},
+            tables={
+                "credential_policy": Table(keys=_CREDENTIAL_POLICY),
+                "directory": Table(keys=_DIRECTORY),
+                "user": Table(keys=_USER, repeated=True),
+            },
         ),
         "gateway": Table(keys=_GATEWAY),
         "application": Table(keys=_APPLICATION, repeated=True),

@@ -1,4 +1,4 @@
-"""Rows 5 and 6 of the modelled system in whole runs: Device Association, and a push user who lives in a directory."""
+"""Who may push, in whole runs: Device Association, a push user who lives in a directory, accounts that are locked."""
 
 from __future__ import annotations
 
@@ -77,6 +77,16 @@ def test_a_user_who_is_missing_in_the_directory_is_refused_at_every_phone(pushla
     assert ended.checks("fail") == {"phones.delivered_fraction == 1"}
     assert ended.verdict["outcomes"] == {"refused_authentication": 20}
     assert {row["why"] for row in rows(ended)} == {"callmanager answered refused: user"}
+
+
+@pytest.mark.parametrize(("failures", "reasons"), [(3, {"password": 3, "locked": 7}), (0, {"password": 10})])
+def test_a_wrong_password_locks_the_account(pushlab: Pushlab, failures: int, reasons: dict[str, int]) -> None:
+    ended = pushlab.run(
+        "wrong-password", *QUICK, "--set", f"callmanager.credential_policy.failures={failures}", phones=10
+    )
+    assert ended.code == 0, ended.stdout + ended.stderr
+    refused = [row["why"].rpartition(": ")[2] for row in rows(ended)]
+    assert {reason: refused.count(reason) for reason in set(refused)} == reasons
 
 
 @needs_slapd

@@ -11,7 +11,7 @@ from harness.scenario import Scenario, ScenarioError, bundled, load, read_resolv
 from harness.scenario.file import build, parse
 from harness.scenario.keys import MODELS, model_of
 from harness.scenario.lines import key_lines, parts_of
-from harness.scenario.model import Directory, share_of
+from harness.scenario.model import CredentialPolicy, Directory, share_of
 from harness.scenario.thresholds import Threshold, ThresholdSyntaxError
 
 MINIMAL = 'name = "x"\npurpose = "y"\n'
@@ -41,6 +41,7 @@ def test_the_contracts_defaults() -> None:
     assert (scenario.callmanager.workers, scenario.callmanager.queue) == (8, 500)
     assert (scenario.callmanager.service_ms.p50, scenario.callmanager.service_ms.p99) == (60, 300)
     assert scenario.callmanager.credential_cache_s == 0
+    assert scenario.callmanager.credential_policy == CredentialPolicy(failures=3, lock_minutes=30, reset_minutes=30)
     assert [(u.name, u.cti, u.devices) for u in scenario.callmanager.users] == [("agpush", True, "all")]
     assert (scenario.gateway.kind, scenario.gateway.user, scenario.gateway.concurrency) == ("own", "agpush", 200)
     assert scenario.gateway.own_user_mismatch == "redirect"
