@@ -32,6 +32,9 @@ _TOOL_S: Final = 120
 """Making a domain takes 3 s on an idle machine."""
 _STALE_S: Final = 3600
 """A domain that somebody began to make so long ago is nobody's any more."""
+_SOCKET_PATH_MAX: Final = 107
+"""unix(7): 108 bytes with the closing NUL."""
+_LONGEST_SOCKET: Final = "/private/ldap_priv/ldapi"
 _NAME: Final = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_. -]{0,19}")
 """Account names that sAMAccountName holds (at most 20 characters) and samba-tool takes for no option."""
 
@@ -58,6 +61,10 @@ class Domain:
             DirectoryServerError: Samba is not installed or cannot make it.
         """
         self._folder = folder
+        if len(f"{folder}{_LONGEST_SOCKET}") > _SOCKET_PATH_MAX:
+            raise DirectoryServerError(
+                f"{folder}: too long a path for Samba's sockets; set TMPDIR to a folder of a shorter name"
+            )
         folder.mkdir(mode=0o700)
         for name in ("state", "cache", "run"):
             (folder / name).mkdir(mode=0o700)

@@ -1,5 +1,6 @@
 """CallManager's curve against the configured one, overload, and what impatient clients make of it: in virtual time."""
 
+import functools
 import importlib.util
 import statistics
 import sys
@@ -20,11 +21,12 @@ sys.modules["bench_queueing"] = queueing
 _SPEC.loader.exec_module(queueing)
 
 SEEDS = range(1, 6)
-COUNT = 25_000
+COUNT = 20_000
 CAPACITY_PER_S = 8 / (ServiceTime(p50_ms=60, p99_ms=300, seed=1).mean_ms / 1000)
 """104.9."""
 
 
+@functools.cache
 def open_load(load: float, seed: int) -> list[Plan]:
     service = ServiceTime(p50_ms=60, p99_ms=300, seed=seed)
     times = queueing.poisson_ns(COUNT, load * CAPACITY_PER_S, seed)
@@ -37,7 +39,7 @@ def p99_ms(plans: list[Plan]) -> float:
     return answers[len(answers) * 99 // 100] / NS_PER_MS
 
 
-@pytest.mark.parametrize("load", [0.3, 0.5, 0.7, 0.8, 0.9, 1.0, 1.2, 2.0])
+@pytest.mark.parametrize("load", [0.3, 0.8, 1.0, 1.2, 2.0])
 @pytest.mark.parametrize("seed", SEEDS)
 def test_throughput_is_the_offered_load_up_to_the_configured_capacity(load: float, seed: int):
     served = [plan for plan in open_load(load, seed) if plan.admitted]

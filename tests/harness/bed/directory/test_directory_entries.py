@@ -95,6 +95,10 @@ class TestCache:
         samba.Domain(tmp_path / "third", address="127.77.3.1", cache=None, **paths)
         assert len(made) == 2
 
+    def test_a_folder_whose_name_is_too_long_for_sockets(self, tmp_path: Path) -> None:
+        with pytest.raises(DirectoryServerError, match="set TMPDIR"):
+            samba.Domain(tmp_path / ("x" * 90), address="127.1.1.1", certificate=tmp_path, key=tmp_path, cache=None)
+
     @pytest.mark.parametrize("name", ["", "-x", "a" * 21, "a/b", "a@b", "ä"])
     def test_names_that_active_directory_has_not(
         self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
