@@ -38,6 +38,12 @@ class PushDiary:
     stops: bool = False
 
     @property
+    def answered_first(self) -> bool:
+        """Whether it told the gateway of success before it knew whether the push was genuine."""
+        told = self.reply is not None and self.reply.text("answer") == "response"
+        return told and self.reply is not None and bool(self.answered) and self.reply.t_ns < self.answered[-1].t_ns
+
+    @property
     def truth(self) -> PhoneTruth:
         """How far it came."""
         if self.executed is not None:
@@ -90,6 +96,8 @@ class PhoneStory:
     listening: list[Record] = field(default_factory=list)
     stopped: list[Record] = field(default_factory=list)
     heard: list[Record] = field(default_factory=list)
+    impaired: list[Record] = field(default_factory=list)
+    """What was injected at its door."""
     unlistened: list[Record] = field(default_factory=list)
     stream_started: list[Record] = field(default_factory=list)
     stream_stopped: list[Record] = field(default_factory=list)
@@ -158,13 +166,14 @@ def stories(evidence: Evidence) -> Mapping[str, PhoneStory]:
 
     _attempts(evidence, story_of=found)
     _diaries(evidence, story_of=found)
-    for kind in ("stream.listening", "stream.stopped", "stream.heard", "rtp.unlistened"):
+    for kind in ("stream.listening", "stream.stopped", "stream.heard", "stream.impaired", "rtp.unlistened"):
         for record in evidence.of("phones", kind):
             own = story(record)
             {
                 "stream.listening": own.listening,
                 "stream.stopped": own.stopped,
                 "stream.heard": own.heard,
+                "stream.impaired": own.impaired,
                 "rtp.unlistened": own.unlistened,
             }[kind].append(record)
     for record in evidence.of("gateway", "stream.started"):
