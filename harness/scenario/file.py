@@ -174,6 +174,8 @@ def _faults(values: Mapping[str, Any], findings: Findings) -> None:
                 findings.wrong(where, "loss, duplicate and reorder are more than all packets together")
         for name in given if fault["kind"] != IMPAIRMENT else ():
             findings.wrong((*where, name), f"only for kind = {IMPAIRMENT!r}")
+        if fault["kind"] == "directory-blocked" and values["callmanager"]["directory"]["kind"] == "builtin":
+            findings.wrong((*where, "kind"), "there is no directory server: [callmanager.directory] kind")
         if FAULTS[fault["kind"]].strikes_phones:
             struck += share_of(phones, fault["phones"])
     if struck > phones:

@@ -97,6 +97,17 @@ def test_association_counts_for_users_of_a_directory_too(pushlab: Pushlab) -> No
 
 
 @needs_slapd
+def test_a_directory_that_nobody_reaches_refuses_everybody(pushlab: Pushlab) -> None:
+    settings = ("--set", "callmanager.directory.total_s=0.3", "--set", 'fault=[{kind="directory-blocked"}]')
+    ended = pushlab.run("active-directory", *QUICK, *settings)
+    assert ended.verdict["outcomes"] == {"refused_authentication": 10}
+    assert ended.metric("callmanager.directory_failed") == ended.metric("callmanager.directory_asked") == 10
+    assert ended.checks("fail") >= {"phones.delivered_fraction == 1", "callmanager.directory_failed == 0"}
+    assert {row["why"] for row in rows(ended)} == {"callmanager answered refused: directory"}
+    assert "fault directory-blocked is applied" in ended.checks("pass")
+
+
+@needs_slapd
 def test_a_directory_that_dies_leaves_no_verdict(pushlab: Pushlab) -> None:
     ended = pushlab.run_and_kill("directory", scenario="active-directory")
     assert ended.code == 5, ended.stdout + ended.stderr

@@ -196,6 +196,7 @@ def test_a_directory_server_and_who_is_not_in_it() -> None:
     [
         ('[[callmanager.user]]\nname = "agpush"\nin_directory = false', "in_directory", "there is no directory server"),
         ('[callmanager.directory]\nkind = "samba"\ntls = "none"', "tls", "expected starttls or ldaps"),
+        ('[[fault]]\nkind = "directory-blocked"', "kind", "there is no directory server"),
         ('[callmanager.directory]\nkind = "slappd"', "kind", "builtin | slapd | samba"),
     ],
 )
