@@ -44,6 +44,8 @@ class Addresses:
         phone_port: where phones' web servers listen.
         authentication_port: where both authentication servers listen.
         gateway_administration_port, callmanager_administration_port: JSON interfaces.
+        configuration_port, tftp_port: where CallManager gives phones their configuration.
+        phones_control_port: the fleet's control API, on the address `phones`.
         directory: the host of a directory server, there only where a scenario has one.
         ldap_port, ldaps_port: its ports, a Samba domain controller's excepted.
     """
@@ -62,6 +64,9 @@ class Addresses:
     authentication_port: int
     gateway_administration_port: int
     callmanager_administration_port: int
+    configuration_port: int
+    tftp_port: int
+    phones_control_port: int
     ldap_port: int
     ldaps_port: int
     rtp_port: int = 32674
@@ -92,6 +97,9 @@ NETNS: Final = Addresses(
     authentication_port=80,
     gateway_administration_port=8443,
     callmanager_administration_port=8080,
+    configuration_port=6970,
+    tftp_port=69,
+    phones_control_port=18090,
     ldap_port=389,
     ldaps_port=636,
 )
@@ -111,6 +119,10 @@ LOOPBACK: Final = Addresses(
     authentication_port=18081,
     gateway_administration_port=18443,
     callmanager_administration_port=18082,
+    # In life 6970 and 69, which needs root.
+    configuration_port=18970,
+    tftp_port=18069,
+    phones_control_port=18090,
     ldap_port=18389,
     ldaps_port=18636,
 )

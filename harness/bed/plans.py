@@ -8,9 +8,9 @@ from typing import Final
 
 from harness import run_folder
 from harness.bed import faults
-from harness.bed.configuration import callmanager_toml, capture_json, gateway_toml
+from harness.bed.configuration import callmanager_toml, capture_json, gateway_toml, text
 from harness.bed.directory import placing
-from harness.bed.ground import HostName
+from harness.bed.ground import Addresses, HostName
 from harness.bed.processes import PartPlan
 from harness.bed.roster import Roster
 from harness.bed.secrets import PrivateFolder
@@ -87,6 +87,7 @@ def plans(
         devices=[phone.device_name for phone in roster.phones],
         control=roster.control.device_name if roster.control else "",
         passwords=secrets.users,
+        provisioning=provisioning_toml(setup, secrets) if setup.fetching else "",
         directory=directory,
     )
     config = private.write("callmanager.toml", manager)
@@ -119,9 +120,32 @@ def _fleet(setup: Setup, struck: Sequence[faults.Struck], private: PrivateFolder
         *("--csv", str(setup.folder.file(run_folder.ROSTER))),
         *("--port", str(addresses.phone_port)),
         *("--rtp-port", str(addresses.rtp_port)),
-        *("--auth-url", setup.authentication_url),
+        *(_fetching(addresses) if setup.fetching else ("--auth-url", setup.authentication_url)),
         *("--authentication-timeout-s", str(scenario.fleet.authentication_timeout_s)),
         *("--seed", str(scenario.seed)),
         *told,
         *(() if setup.ground.hermetic else ("--interface", "lo")),
     ]
+
+
+def _fetching(addresses: Addresses) -> tuple[str, ...]:
+    return (
+        *("--callmanager", f"http://{addresses.callmanager}:{addresses.configuration_port}"),
+        *("--tftp-port", str(addresses.tftp_port)),
+        *("--control", f"{addresses.phones}:{addresses.phones_control_port}"),
+    )
+
+
+def provisioning_toml(setup: Setup, secrets: RunSecrets) -> str:
+    """The keys of CallManager's configuration by which phones boot from it and are reset by it."""
+    addresses = setup.ground.addresses
+    return f"""\
+administration = "{addresses.callmanager}:{addresses.callmanager_administration_port}"
+administration_token_file = {text(secrets.callmanager_token.path)}
+configuration_listen = "{addresses.callmanager}:{addresses.configuration_port}"
+tftp_listen = "{addresses.callmanager}:{addresses.tftp_port}"
+phones_control = "http://{addresses.phones}:{addresses.phones_control_port}"
+devices_csv = {text(setup.folder.file(run_folder.ROSTER).absolute())}
+[enterprise]
+url_authentication = {text(setup.authentication_url_at_boot)}
+"""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import numpy as np
 import numpy.typing as npt
@@ -205,6 +206,14 @@ class Evidence:
     def uncertainty_ns(self) -> int:
         """How far a time of the wire may be off against times of records."""
         return 0 if self.wire.packets is None else self.wire.packets.uncertainty_ns
+
+
+def place_of(evidence: Evidence, url: str) -> str:
+    """The `address:port` of an authentication URL of the scenario: `gateway`, `callmanager`, or a URL."""
+    if url in ("gateway", "callmanager"):
+        return evidence.server_places.get(url, "")
+    parts = urlsplit(url)
+    return f"{parts.hostname}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
 
 
 def host(place: str) -> str:

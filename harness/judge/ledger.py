@@ -148,7 +148,7 @@ def _why(evidence: Evidence, row: Row) -> str:
     push = story.last_start
     match row.state:
         case EndState.DELIVERED:
-            return ""
+            return f"fault {fault}" if fault else ""
         case EndState.DELIVERED_LATE:
             return f"listened {row.listening_ms or 0:.0f} ms after Send{behind}"
         case EndState.NO_AUDIO | EndState.WRONG_AUDIO | EndState.PARTIAL_AUDIO:

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from harness.scenario.audio import AudioError, audio_path, audio_seconds, scenarios_folder
-from harness.scenario.faults import FAULTS, IMPAIRMENT, PARAMETERS
+from harness.scenario.faults import FAULTS, IMPAIRMENT, NOT_RESET, PARAMETERS
 from harness.scenario.findings import Findings, checked
 from harness.scenario.keys import MAX_USERS
 from harness.scenario.lines import key_lines
 from harness.scenario.model import (
+    SAME,
     Application,
     CallManager,
     Capture,
@@ -143,6 +144,8 @@ def _contradictions(values: Mapping[str, Any], findings: Findings) -> None:
         findings.wrong(("gateway", "command"), 'expected a program and its arguments: command = ["/usr/bin/x"]')
     if gateway["kind"] == "own" and gateway["command"]:
         findings.wrong(("gateway", "command"), 'only for kind = "command"')
+    if values["fleet"]["boot"] != "fetch" and values["fleet"]["authentication_url_at_boot"] != SAME:
+        findings.wrong(("fleet", "authentication_url_at_boot"), 'only with boot = "fetch"')
     if len(values["page"]) > 1:
         findings.wrong(("page", "1"), "not available yet: several pages in one run")
     _faults(values, findings)
@@ -176,6 +179,8 @@ def _faults(values: Mapping[str, Any], findings: Findings) -> None:
             findings.wrong((*where, name), f"only for kind = {IMPAIRMENT!r}")
         if fault["kind"] == "directory-blocked" and values["callmanager"]["directory"]["kind"] == "builtin":
             findings.wrong((*where, "kind"), "there is no directory server: [callmanager.directory] kind")
+        if fault["kind"] == NOT_RESET and values["fleet"]["authentication_url_at_boot"] == SAME:
+            findings.wrong((*where, "kind"), "nothing is changed: set fleet.authentication_url_at_boot as well")
         if FAULTS[fault["kind"]].strikes_phones:
             struck += share_of(phones, fault["phones"])
     if struck > phones:
@@ -210,6 +215,7 @@ def _scenario(values: Mapping[str, Any], path: Path, origins: dict[str, str]) ->
             authentication_url=fleet["authentication_url"],
             authentication_timeout_s=fleet["authentication_timeout_s"],
             boot=fleet["boot"],
+            authentication_url_at_boot=fleet["authentication_url_at_boot"],
         ),
         callmanager=CallManager(
             kind=manager["kind"],

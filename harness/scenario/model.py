@@ -8,6 +8,7 @@ from typing import Final
 from harness.scenario.thresholds import Threshold
 
 EXIT_INVALID: Final = 4
+SAME: Final = "same"
 
 
 class ScenarioError(Exception):
@@ -37,6 +38,9 @@ class Fleet:
     """`gateway`, `callmanager` or a URL."""
     authentication_timeout_s: float
     boot: str
+    """`instant`, or `fetch`: from CallManager."""
+    authentication_url_at_boot: str
+    """`SAME`, or as `authentication_url`: what phones booted with, before it was changed and they were reset."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

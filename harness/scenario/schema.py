@@ -68,9 +68,14 @@ _FLEET: Final = {
         meaning="how long a phone waits for that answer",
     ),
     "boot": Key(
-        accept=choice("instant", later={"fetch": "configuration files from CallManager"}),
+        accept=choice("instant", "fetch"),
         default="instant",
-        meaning="how phones come to their settings",
+        meaning="how phones come to their settings; fetch: configuration files from CallManager",
+    ),
+    "authentication_url_at_boot": Key(
+        accept=url_or("same", "gateway", "callmanager"),
+        default="same",
+        meaning="with boot = fetch: what was configured when phones booted; it is then changed, and phones are reset",
     ),
 }
 _CALLMANAGER: Final = {

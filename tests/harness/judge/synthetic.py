@@ -62,7 +62,9 @@ class Run:
     frames: int = 50
     url: str = "gateway"
     scenario: str = ""
-    """TOML put behind the fleet's."""
+    """TOML put behind the fleet's and the page's."""
+    fleet: str = ""
+    """TOML put into the fleet's."""
     records: list[Record] = field(default_factory=list)
     packets: list[Packet] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
@@ -337,6 +339,7 @@ purpose = "A run made by hand."
 [fleet]
 phones = {self.phones}
 authentication_url = "{self.url}"
+{self.fleet}
 [[page]]
 audio = "{audio}"
 {self.scenario}

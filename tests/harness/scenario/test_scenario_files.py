@@ -88,7 +88,6 @@ adio = "x"
 
 
 LATER = [
-    '[fleet]\nboot = "fetch"',
     '[fleet]\ncsv = "site.csv"',
     '[callmanager]\nkind = "external"',
     '[gateway]\nkind = "external"',
@@ -129,6 +128,9 @@ WRONG = [
     ("[[page]]\nstart_fraction = 0", "above 0"),
     ("[[page]]\nstart_fraction = 1.1", "to 1"),
     ('[[fault]]\nkind = "flood"', "port-blocked"),
+    ('[fleet]\nboot = "slowly"', "instant"),
+    ('[fleet]\nauthentication_url_at_boot = "callmanager"', 'only with boot = "fetch"'),
+    ('[[fault]]\nkind = "not-reset"', "set fleet.authentication_url_at_boot as well"),
     ('[[fault]]\nkind = "impairment"', "at least one of loss, duplicate, reorder, jitter_ms"),
     ('[[fault]]\nkind = "impairment"\nloss = 0.6\nreorder = 0.6', "more than all packets"),
     ('[[fault]]\nkind = "impairment"\nloss = 2', "from 0 to 1"),
@@ -353,6 +355,8 @@ def test_every_bundled_scenario_says_its_purpose_and_sources() -> None:
         "not-associated",
         "not-associated-unasked",
         "port-blocked",
+        "stale-authentication-url",
+        "stale-authentication-url-nobody-reset",
         "web-access-disabled",
         "web-access-disabled-strict",
         "wrong-password",
