@@ -68,6 +68,7 @@ def callmanager_toml(
     control: str,
     passwords: Mapping[str, Secret],
     provisioning: str = "",
+    directory: str = "",
 ) -> str:
     """CallManager's configuration file.
 
@@ -78,8 +79,10 @@ def callmanager_toml(
         control: device name of the control phone.
         passwords: by user name, `CONTROL_USER` among them.
         provisioning: further keys, a table at their end.
+        directory: its table `[directory]`; empty: all passwords are CallManager's own. The control's is in any case.
     """
     manager = scenario.callmanager
+    policy = manager.credential_policy
     head = f"""\
 listen = "{addresses.callmanager}:{addresses.authentication_port}"
 seed = {scenario.seed}
@@ -88,12 +91,22 @@ service_ms = {{ p50 = {manager.service_ms.p50}, p99 = {manager.service_ms.p99} }
 queue = {manager.queue}
 credential_cache_s = {manager.credential_cache_s}
 """
+    locking = f"""\
+[credential_policy]
+failures = {policy.failures}
+lock_minutes = {policy.lock_minutes}
+reset_minutes = {policy.reset_minutes}
+"""
     control_user = User(name=CONTROL_USER, cti=True, devices=(control,))
-    users = [_user(user, passwords[user.name].path, devices) for user in (*scenario.callmanager.users, control_user)]
-    return "\n".join([head + provisioning, *users])
+    users = [
+        _user(user, None if directory else passwords[user.name].path, devices) for user in scenario.callmanager.users
+    ]
+    users.append(_user(control_user, passwords[CONTROL_USER].path, devices))
+    return "\n".join([head + provisioning, locking, *([directory] if directory else []), *users])
 
 
-def _user(user: User, password: Path, devices: Sequence[str]) -> str:
+def _user(user: User, password: Path | None, devices: Sequence[str]) -> str:
+    """One `[[user]]`; without a password he is the directory's."""
     match user.devices:
         case str() as word:
             associated: str | list[str] = word
@@ -101,10 +114,11 @@ def _user(user: User, password: Path, devices: Sequence[str]) -> str:
             associated = list(devices[: share_of(len(devices), share)])
         case names:
             associated = list(names)
+    account = "directory = true" if password is None else f"password_file = {text(password)}"
     return f"""\
 [[user]]
 name = {text(user.name)}
-password_file = {text(password)}
+{account}
 cti = {"true" if user.cti else "false"}
 devices = {json.dumps(associated)}
 """

@@ -9,6 +9,7 @@ from typing import Final
 from harness import run_folder
 from harness.bed import faults
 from harness.bed.configuration import callmanager_toml, capture_json, gateway_toml, text
+from harness.bed.directory import placing
 from harness.bed.ground import Addresses, HostName
 from harness.bed.processes import PartPlan
 from harness.bed.roster import Roster
@@ -62,6 +63,24 @@ def plans(
         descriptors = [number for number in (ground.host(name).descriptor for name in TAPPED) if number is not None]
         config = private.write("capture.json", json.dumps(capture_json(scenario, ground, folder.path)))
         found.append(("harness", plan("capture", "capture", "--config", str(config), pass_fds=descriptors)))
+    directory = ""
+    if scenario.callmanager.directory.is_server:
+        assert secrets.directory_manager is not None
+        server = placing.plan(
+            scenario.callmanager,
+            addresses,
+            private=private,
+            passwords=secrets.users,
+            manager_password=secrets.directory_manager,
+            log_path=folder.file(f"{placing.PART}.log"),
+        )
+        found.append(("directory", server))
+        directory = placing.callmanager_toml(
+            scenario.callmanager,
+            addresses,
+            certificate=private.path / placing.CERTIFICATE,
+            password=secrets.directory_manager.path,
+        )
     manager = callmanager_toml(
         scenario,
         addresses,
@@ -69,6 +88,7 @@ def plans(
         control=roster.control.device_name if roster.control else "",
         passwords=secrets.users,
         provisioning=provisioning_toml(setup, secrets) if setup.fetching else "",
+        directory=directory,
     )
     config = private.write("callmanager.toml", manager)
     found.append(("callmanager", plan("callmanager", "callmanager", "--config", str(config))))

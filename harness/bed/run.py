@@ -18,6 +18,7 @@ import trio
 
 from harness import run_folder
 from harness.bed import booting, faults, foreign, paging
+from harness.bed.directory import placing
 from harness.bed.gateway_client import GatewayClient
 from harness.bed.ground import Host
 from harness.bed.json_interface import JsonInterface
@@ -39,7 +40,7 @@ WRITERS: Final = {
     "harness": "harness",
 }
 """Who writes records, and the witness that each speaks for."""
-STOP_ORDER: Final = ("gateway", "phones", "callmanager", "capture")
+STOP_ORDER: Final = ("gateway", "phones", "callmanager", "directory", "capture")
 SETTLE_S: Final = 0.3
 """Between the last push and the last canaries: what is in flight lands."""
 DEATH_S: Final = 1.0
@@ -106,7 +107,8 @@ async def _stages(
     standing = trio.CancelScope()
 
     def on_death(part: Part, message: str) -> None:
-        if not stands:
+        if not stands or part.name == placing.PART:
+            # A directory is no witness and not under test: without it nothing fair can be said.
             raise PartEndedError(message)
         deaths.append(message)
         if part.name == "gateway":

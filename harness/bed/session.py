@@ -11,6 +11,7 @@ from typing import Final
 
 import trio
 
+from harness.bed.directory.software import require
 from harness.bed.errors import BedError, RosterError
 from harness.bed.ground import Ground, choose, stand
 from harness.bed.run import expected_packets, run
@@ -77,7 +78,9 @@ def _one(scenario: Scenario, ground_name: str, *, out: Path, quiet: bool, in_ter
     """Run one scenario on a ground of its own; its exit code."""
     try:
         check_room(out, expected_packets(scenario))
-        with stand(ground_name) as ground:  # type: ignore[arg-type] # from choose
+        directory = scenario.callmanager.directory
+        require(directory.kind)
+        with stand(ground_name, directory=directory.is_server) as ground:  # type: ignore[arg-type] # from choose
             folder = RunFolder.create(out, scenario.name, scenario.seed, datetime.now(UTC))
             return _run_and_judge(scenario, ground, folder, quiet=quiet, in_terminal=in_terminal)
     except (BedError, RosterError) as error:

@@ -90,6 +90,8 @@ class RunSecrets:
     """Of the gateway's JSON interface."""
     callmanager_token: Secret = field(repr=False)
     """Of CallManager's."""
+    directory_manager: Secret | None = field(repr=False, default=None)
+    """Of the account that CallManager searches a directory server with; None where there is none."""
 
     @classmethod
     def make(cls, scenario: Scenario, private: PrivateFolder) -> "RunSecrets":
@@ -99,4 +101,12 @@ class RunSecrets:
         wrong = scenario.gateway.push_password == "wrong"  # noqa: S105 - a word of the scenario, no password
         pushed = private.secret("pushed.password") if wrong else users[scenario.gateway.user]
         token, callmanager_token = private.secret("token"), private.secret("callmanager-token")
-        return cls(users=users, pushed=pushed, token=token, callmanager_token=callmanager_token)
+        has_directory = scenario.callmanager.directory.is_server
+        searching = private.secret("directory-manager.password") if has_directory else None
+        return cls(
+            users=users,
+            pushed=pushed,
+            token=token,
+            callmanager_token=callmanager_token,
+            directory_manager=searching,
+        )

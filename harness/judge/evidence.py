@@ -127,6 +127,12 @@ class Evidence:
         return {key: [r for r in found if counts(r)] for key, found in self.records.by_kind.items()}
 
     @cached_property
+    def reasons(self) -> Mapping[str, str]:
+        """Why CallManager refused, in its own words (events.md): the phone's end of the connection → reason."""
+        log = self.of("callmanager", "authentication.answered")
+        return {record.text("connection"): reason for record in log if (reason := record.text("reason"))}
+
+    @cached_property
     def foreign_pushes(self) -> frozenset[str]:
         """Pushes of other applications and of the control: not the page's."""
         kinds = ("application.pushed", "control.pushed")

@@ -156,7 +156,8 @@ def _why(evidence: Evidence, row: Row) -> str:
         case EndState.REFUSED_AUTHENTICATION if push and push.answered:
             last = push.answered[-1]
             who = evidence.servers.get(last.text("server"), host(last.text("server")))
-            return f"{who} answered {last.text('answer')}{behind}"
+            reason = evidence.reasons.get(last.text("connection"), "") if who == "callmanager" else ""
+            return f"{who} answered {last.text('answer')}{f': {reason}' if reason else ''}{behind}"
         case EndState.UNREACHABLE if not story.start_attempts:
             return f"no push was sent to it{behind}"
         case _:

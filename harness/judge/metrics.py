@@ -114,6 +114,10 @@ def _callmanager(evidence: Evidence, _: Sequence[Row]) -> Figures:
     figures["callmanager.queue_max"] = max((record.whole("queue_on_arrival") for record in log), default=0)
     figures["callmanager.rejected"] = sum(record.text("answer") == "rejected" for record in log)
     figures["callmanager.busy_s"] = _busy_s(log, evidence.scenario.callmanager.workers)
+    asked = [record for record in log if record.number("directory_ms") is not None]
+    figures["callmanager.directory_asked"] = len(asked)
+    figures["callmanager.directory_failed"] = sum(record.text("reason") == "directory" for record in asked)
+    figures |= distribution("callmanager.directory_ms", (record.number("directory_ms") for record in asked))
     return figures | distribution("callmanager.answer_ms", (record.number("answer_ms") for record in log))
 
 

@@ -93,6 +93,13 @@ _KINDS: Final = (
         follows="a zero at CallManager is worth nothing: inconclusive",
     ),
     _kind(
+        "directory-blocked",
+        Carrier.BARRIER,
+        "",
+        "everything from and to the directory server is dropped",
+        follows="CallManager answers ERROR when its patience is over (`total_s`): every phone that asks it is refused",
+    ),
+    _kind(
         "web-access-disabled",
         Carrier.ROSTER,
         "web_access_disabled",

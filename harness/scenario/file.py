@@ -15,6 +15,8 @@ from harness.scenario.model import (
     Application,
     CallManager,
     Capture,
+    CredentialPolicy,
+    Directory,
     Expect,
     Fault,
     Fleet,
@@ -127,6 +129,7 @@ def _contradictions(values: Mapping[str, Any], findings: Findings) -> None:
     for index, name in enumerate(names):
         if name in names[:index]:
             findings.wrong(("callmanager", "user", str(index), "name"), f"user {name!r} is there already")
+    _directory(manager, findings)
     if gateway["user"] not in names:
         findings.wrong(("gateway", "user"), f"expected a user of [[callmanager.user]] ({', '.join(names)})")
     for index, application in enumerate(values["application"]):
@@ -151,6 +154,17 @@ def _contradictions(values: Mapping[str, Any], findings: Findings) -> None:
         findings.wrong(("expect", "checks"), 'with verdict = "pass" no check is named: all of them pass')
 
 
+def _directory(manager: Mapping[str, Any], findings: Findings) -> None:
+    kind, tls = manager["directory"]["kind"], manager["directory"]["tls"]
+    for index, user in enumerate(manager["user"]):
+        if kind == "builtin" and not user["in_directory"]:
+            where = ("callmanager", "user", str(index), "in_directory")
+            findings.wrong(where, "there is no directory server: [callmanager.directory] kind = slapd or samba")
+    if kind == "samba" and tls == "none":
+        where_tls = ("callmanager", "directory", "tls")
+        findings.wrong(where_tls, "a domain controller refuses passwords in clear: expected starttls or ldaps")
+
+
 def _faults(values: Mapping[str, Any], findings: Findings) -> None:
     phones, struck = values["fleet"]["phones"], 0
     for index, fault in enumerate(values["fault"]):
@@ -163,6 +177,8 @@ def _faults(values: Mapping[str, Any], findings: Findings) -> None:
                 findings.wrong(where, "loss, duplicate and reorder are more than all packets together")
         for name in given if fault["kind"] != IMPAIRMENT else ():
             findings.wrong((*where, name), f"only for kind = {IMPAIRMENT!r}")
+        if fault["kind"] == "directory-blocked" and values["callmanager"]["directory"]["kind"] == "builtin":
+            findings.wrong((*where, "kind"), "there is no directory server: [callmanager.directory] kind")
         if fault["kind"] == NOT_RESET and values["fleet"]["authentication_url_at_boot"] == SAME:
             findings.wrong((*where, "kind"), "nothing is changed: set fleet.authentication_url_at_boot as well")
         if FAULTS[fault["kind"]].strikes_phones:
@@ -207,7 +223,8 @@ def _scenario(values: Mapping[str, Any], path: Path, origins: dict[str, str]) ->
             service_ms=ServiceTime(**manager["service_ms"]),
             queue=manager["queue"],
             credential_cache_s=manager["credential_cache_s"],
-            directory_kind=manager["directory"]["kind"],
+            credential_policy=CredentialPolicy(**manager["credential_policy"]),
+            directory=Directory(**manager["directory"]),
             users=tuple(User(**user) for user in users),
         ),
         gateway=Gateway(
