@@ -43,6 +43,10 @@ def _until(condition: object, limit_s: float) -> bool:
     return False
 
 
+def _ignore_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 @pytest.fixture
 def temporary() -> Iterator[Path]:
     """With a short path: Samba makes sockets there, whose names have at most 107 characters."""
@@ -89,6 +93,8 @@ def test_nothing_is_left_behind(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # As a shell without job control starts what it puts into the background.
+        preexec_fn=_ignore_interrupts if how is signal.SIGTERM else None,  # noqa: PLW1509 - no thread runs here
     )
     assert run.stderr is not None
     said = ""
