@@ -116,7 +116,7 @@ def _run_and_judge(scenario: Scenario, ground: Ground, folder: RunFolder, *, qui
 def _terminated_as_interrupted() -> Iterator[None]:
     """Let SIGTERM end a run as Ctrl-C does: parts stopped in order, evidence kept. trio knows when that is safe.
 
-    A shell without job control lets what it puts into the background ignore SIGINT; passed on, SIGTERM would do nothing.
+    A shell without job control lets what it puts into the background ignore SIGINT: SIGTERM would do nothing then.
     """
     ignored = signal.getsignal(signal.SIGINT) == signal.SIG_IGN
     if ignored:
