@@ -14,6 +14,7 @@ from typing import Any, Final, Protocol
 
 import trio
 
+from emulator.callmanager.attempts import Attempts
 from emulator.callmanager.authenticate import (
     Question,
     Word,
@@ -89,6 +90,7 @@ class Service:
         until: Callable[[int], Awaitable[None]] | None = None,
         directory: Answering | None = None,
         registry: Registry | None = None,
+        attempts: Attempts | None = None,
     ) -> None:
         """Start with an idle model and no account locked.
 
@@ -101,6 +103,7 @@ class Service:
             until: waits for an instant of that clock; without it trio's timers do, about 1 ms less exactly.
             directory: knows everybody who is no user of `users` with a password; a worker is held while it is asked.
             registry: of the phones that DeviceListX, RisPort70 and AXL tell of; None: of none.
+            attempts: failed ones to be the administrator, shared with the pages; None: of its own.
         """
         self.users = users
         self._seed = configuration.seed
@@ -127,6 +130,7 @@ class Service:
             users=users,
             registry=Registry() if registry is None else registry,
             administrator=configuration.administrator,
+            attempts=attempts or Attempts(),
             records=records,
             clock_ns=clock_ns,
             unix_s=unix_s,
