@@ -38,6 +38,10 @@ class ResetError(Exception):
     """A phone cannot be told to reset: nothing says where the phones are, or they do not answer. Says which."""
 
 
+class LostError(ResetError):
+    """The phone is not there: nobody has it any longer."""
+
+
 class Resetting(Protocol):
     """Tells phones to reset, as CallManager does over the phone's registration."""
 

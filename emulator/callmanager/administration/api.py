@@ -181,8 +181,9 @@ def shown_user(user: User, *, locked: bool) -> dict[str, Any]:
 
 
 def shown_device(device: Device) -> dict[str, Any]:
-    """A device as JSON."""
-    return {**asdict(device), "registration": device.registration.name.lower()}
+    """A device as JSON; `registration_s` only where it is known."""
+    shown = {**asdict(device), "registration": device.registration.name.lower()}
+    return {key: value for key, value in shown.items() if key != "registration_s" or value}
 
 
 async def _body(known: _Kinds, *, needed: frozenset[str] = frozenset()) -> dict[str, Any]:

@@ -224,7 +224,7 @@ class Finding:
         def work(operation: Element) -> Generator[bytes, None, int]:
             criteria = selection.read_criteria(operation, devices_max=self._settings.ris_devices_max)
             devices = yield from _breathing(selection.select(self._registry, criteria))
-            yield from risport.answer(operation, criteria, devices, node=node, seen_s=self._started_s)
+            yield from risport.answer(operation, criteria, devices, node=node, started_s=self._started_s)
             return len(devices)
 
         return await self._soap(request, work, selection.OPERATIONS)
