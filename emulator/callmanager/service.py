@@ -25,11 +25,12 @@ from emulator.callmanager.authenticate import (
     read_question,
     wrong_method,
 )
-from emulator.callmanager.capacity import NS_PER_MS, NS_PER_S, Capacity, Plan, ServiceTime
+from emulator.callmanager.capacity import NS_PER_MS, Capacity, Plan, ServiceTime
 from emulator.callmanager.configuration import Configuration
 from emulator.callmanager.directory import DirectoryError, Verdict
 from emulator.callmanager.finding.finding import BODY_BYTES_MAX, ROOMY_TARGETS, Finding
 from emulator.callmanager.held import HeldCapacity
+from emulator.callmanager.load import NS_PER_S
 from emulator.callmanager.policy import Locks
 from emulator.callmanager.registry import Registry
 from emulator.callmanager.users import (
