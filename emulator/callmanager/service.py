@@ -164,7 +164,7 @@ class Service:
         question = read_question(query=request.query, body=request.body if request.method == "POST" else b"")
         user = self.users.get(question.user) if question else None
         starts = True
-        if question and user and self._cache.hits(user, question.password, now_ns):
+        if question and user and not self.locked(user) and self._cache.hits(user, question.password, now_ns):
             plan = self._model.arrive_cached(now_ns)
         elif self._held is not None:
             plan, starts = self._held.arrive(now_ns)
