@@ -9,12 +9,12 @@ import re
 import socket
 import stat
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
 from gateway.authentication import OwnUserMismatch
-from gateway.cisco import Credentials
 
 MAX_CONCURRENCY = 2000
 """Pushes in flight. 200 are enough (docs/design/performance.md); more only adds queueing."""
@@ -61,14 +61,14 @@ class Configuration:
     """Where the JSON interface listens; None: nowhere."""
     token: str | None = field(repr=False)
     """The bearer token of the JSON interface."""
-    push_user: Credentials
-    """What pushes carry."""
-    accepted_password: str = field(repr=False)
-    """What phones' questions are compared with."""
-    callmanager_url: str
-    """Where mismatches are redirected to."""
-    own_user_mismatch: OwnUserMismatch
-    """What happens to the push user's name with a wrong password."""
+    accepted_password: str | None = field(repr=False)
+    """What phones' questions are compared with; None: the push user's password."""
+    store_folder: Path | None
+    """Where the database is; None: in memory, and nothing survives a restart."""
+    key_file: Path | None
+    """The key of the secrets in it, outside of that folder."""
+    fixed: Mapping[str, object] = field(repr=False)
+    """Settings (`gateway.settings.Settings`) that this file gives: they hold, whatever the store says."""
     source: str | None
     """Address that pushes and RTP leave from; None: the system's choice."""
     concurrency: int
@@ -81,15 +81,8 @@ class Configuration:
     """The phone list."""
     phones_port: int
     """Port of the phones' web servers."""
-    networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
-    """Networks of phones; empty: anywhere."""
     rtp_port: int
     """Port on which phones receive audio."""
-
-    def is_phone_address(self, host: str) -> bool:
-        """Whether phones may be at this address."""
-        address = ipaddress.ip_address(host)
-        return not self.networks or any(address in network for network in self.networks)
 
 
 def load_configuration(path: Path) -> Configuration:
@@ -117,6 +110,7 @@ _KEYS: dict[str, tuple[str, ...]] = {
     "push": ("source", "concurrency", "connect_s", "total_s"),
     "phones": ("csv", "port", "networks"),
     "media": ("rtp_port",),
+    "store": ("folder", "key_file"),
 }
 
 
@@ -141,7 +135,8 @@ class _Reader:
     def configuration(self) -> Configuration:
         phone_port = self._endpoint("phone_port")
         administration = self._endpoint("administration") if "administration" in self._sections else None
-        password = self._secret("push_user", "password_file")
+        stored = "store" in self._sections
+        folder, key_file = (self._text("store", "folder"), self._text("store", "key_file")) if stored else ("", "")
         accepts_another = "accepted_password_file" in self._sections.get("authentication", {})
         source = self._source()
         csv = self._text("phones", "csv", "")
@@ -153,22 +148,36 @@ class _Reader:
             phone_port=phone_port,
             administration=administration,
             token=self._secret("administration", "token_file") if administration is not None else None,
-            push_user=Credentials(user=self._user(), password=password),
-            accepted_password=self._secret("authentication", "accepted_password_file") if accepts_another else password,
-            callmanager_url=self._callmanager_url(phone_port, source),
-            own_user_mismatch=self._own_user_mismatch(),
+            accepted_password=self._secret("authentication", "accepted_password_file") if accepts_another else None,
+            store_folder=self._beside(folder) if folder else None,
+            key_file=self._beside(key_file) if key_file else None,
+            fixed=self._fixed(phone_port, source, stored=stored),
             source=source,
             concurrency=int(self._number("push", "concurrency", 200, 1, MAX_CONCURRENCY, whole=True)),
             connect_s=connect_s,
             total_s=total_s,
             phones_csv=self._beside(csv) if csv else None,
             phones_port=int(self._number("phones", "port", 80, 1, 65535, whole=True)),
-            networks=self._networks(),
             rtp_port=self._rtp_port(),
         )
         if self._errors:
             raise ConfigurationError(self._errors)
         return result
+
+    def _fixed(self, phone_port: Endpoint, source: str | None, *, stored: bool) -> dict[str, object]:
+        """Settings that the file gives. Without a store it has to give those that nothing works without."""
+        fixed: dict[str, object] = {}
+        if not stored or "push_user" in self._sections:
+            fixed["push_user"] = self._user()
+            fixed["push_password"] = self._secret("push_user", "password_file")
+        authentication = self._sections.get("authentication", {})
+        if not stored or "callmanager_url" in authentication:
+            fixed["callmanager_url"] = self._callmanager_url(phone_port, source)
+        if not stored or "own_user_mismatch" in authentication:
+            fixed["own_user_mismatch"] = self._own_user_mismatch()
+        if "networks" in self._sections.get("phones", {}):
+            fixed["phone_networks"] = self._networks()
+        return fixed
 
     # values
 

@@ -77,7 +77,8 @@ class PhonePort:
         listener: Non-blocking and listening. Stays the caller's to close.
         respond: From a request to its decision.
         observe: Told of every answer.
-        networks: Where phones are. Requests from elsewhere are answered 403 and not looked at. Empty: anywhere.
+        networks: Where phones are, asked for each request. Requests from elsewhere are answered 403 and not looked
+            at. Empty: anywhere.
     """
 
     def __init__(
@@ -86,12 +87,12 @@ class PhonePort:
         listener: socket.socket,
         respond: Callable[[Request], Decision],
         observe: Observer,
-        networks: Sequence[Network] = (),
+        networks: Callable[[], Sequence[Network]] = tuple,
     ) -> None:
         self._listener = listener
         self._respond = respond
         self._observe = observe
-        self._networks = tuple(networks)
+        self._networks = networks
         self._waiting: dict[socket.socket, trio.CancelScope] = {}
 
     async def serve(self) -> None:
@@ -182,7 +183,8 @@ class PhonePort:
             connection.close()
 
     def _answer(self, connection: socket.socket, peer: tuple[str, int], request: Request, accepted_ns: int) -> None:
-        if self._networks and not self._is_inside(peer[0]):
+        networks = self._networks()
+        if networks and not _is_inside(networks, peer[0]):
             decision = rejection(403)
         else:
             try:
@@ -216,15 +218,16 @@ class PhonePort:
         answer_ms = (time.monotonic_ns() - accepted_ns) / 1e6
         self._observe(decision, connection=f"{host}:{peer[1]}", answer_ms=answer_ms)
 
-    def _is_inside(self, host: str) -> bool:
-        address = ip_address(host.partition("%")[0])
-        return any(address in network for network in self._networks)
-
     def _make_room(self) -> None:
         """Close the connection that has waited longest."""
         oldest = next(iter(self._waiting), None)
         if oldest is not None:
             self._waiting.pop(oldest).cancel()
+
+
+def _is_inside(networks: Sequence[Network], host: str) -> bool:
+    address = ip_address(host.partition("%")[0])
+    return any(address in network for network in networks)
 
 
 __all__ = ["BACKLOG", "Network", "Observer", "PhonePort", "open_listener", "status_response"]

@@ -7,11 +7,14 @@ import secrets
 import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from ipaddress import ip_address
 
 import trio
 
 from gateway.administration.page_request import PageRequest, RequestError
+from gateway.alarms import Alarms
 from gateway.authentication import Authenticator, Decision, Request, answer_request
+from gateway.cisco import Credentials
 from gateway.configuration import Configuration, ConfigurationError
 from gateway.inventory import Inventory, Phone, PhoneListError, load_phone_list
 from gateway.media import Audio, AudioError, Pacer, StreamStarted, StreamStopped, load_audio
@@ -19,6 +22,8 @@ from gateway.phone_port import PhonePort
 from gateway.push import Limits, Page, PagePlan, Pusher
 from gateway.push.client import PushSettings
 from gateway.records import Records, Value
+from gateway.settings import Network, Settings, SettingsStore
+from gateway.store import Cipher, Database, KeyFileError
 
 MAX_ACTIVE_PAGES = 8
 """Pages at once. A phone plays one stream at a time; more pages only wait for each other's slots."""
@@ -40,13 +45,29 @@ def load_phones(configuration: Configuration) -> tuple[Phone, ...]:
         phones = load_phone_list(configuration.phones_csv)
     except PhoneListError as error:
         raise ConfigurationError(list(error.errors)) from None
-    if configuration.networks:
-        outside = [phone for phone in phones if not configuration.is_phone_address(phone.address)]
+    networks = configuration.fixed.get("phone_networks")
+    if isinstance(networks, tuple) and networks:
+        outside = [phone for phone in phones if not is_inside(networks, phone.address)]
         if outside:
             raise ConfigurationError(
                 [f"{configuration.phones_csv}: {phone.address} is outside phones.networks" for phone in outside[:50]]
             )
     return phones
+
+
+def is_inside(networks: Sequence[Network], address: str) -> bool:
+    """Whether an address is in one of these networks."""
+    place = ip_address(address)
+    return any(place in network for network in networks)
+
+
+def _cipher(configuration: Configuration) -> Cipher:
+    if configuration.key_file is None or configuration.store_folder is None:
+        return Cipher.ephemeral()
+    try:
+        return Cipher.load(configuration.key_file, data_folder=configuration.store_folder)
+    except KeyFileError as error:
+        raise ConfigurationError([f"store.key_file: {error}"]) from None
 
 
 class Gateway:
@@ -56,11 +77,22 @@ class Gateway:
         configuration: As read from its file.
         phones: As read from the phone list.
         records: Where event records go.
+        database: What survives a restart. Stays the caller's to close.
+
+    Raises:
+        ConfigurationError: The key file cannot be used.
     """
 
-    def __init__(self, configuration: Configuration, phones: Sequence[Phone], records: Records) -> None:
+    def __init__(
+        self, configuration: Configuration, phones: Sequence[Phone], records: Records, database: Database
+    ) -> None:
         self.configuration = configuration
         self.records = records
+        self.database = database
+        self.alarms = Alarms()
+        self.settings = SettingsStore(database, _cipher(configuration), configuration.fixed)
+        self.settings.observe(self._settings_changed)
+        self._note_start()
         self.authenticator = self.make_authenticator()
         self.pusher = self.make_pusher()
         self._inventory = Inventory(
@@ -85,11 +117,13 @@ class Gateway:
 
     def make_authenticator(self) -> Authenticator:
         """Who decides phones' questions."""
+        settings = self.settings.current
+        accepted = self.configuration.accepted_password
         return Authenticator(
-            user=self.configuration.push_user.user,
-            password=self.configuration.accepted_password,
-            callmanager_url=self.configuration.callmanager_url,
-            own_user_mismatch=self.configuration.own_user_mismatch,
+            user=settings.push_user,
+            password=settings.push_password if accepted is None else accepted,
+            callmanager_url=settings.callmanager_url,
+            own_user_mismatch=settings.own_user_mismatch,
             key=secrets.token_bytes(32),
         )
 
@@ -97,7 +131,7 @@ class Gateway:
         """Who pushes."""
         return Pusher(
             settings=PushSettings(
-                credentials=self.configuration.push_user,
+                credentials=self._credentials(),
                 source=self.configuration.source,
                 port=self.configuration.phones_port,
                 rtp_port=self.configuration.rtp_port,
@@ -123,12 +157,35 @@ class Gateway:
             listener=listener,
             respond=self.respond,
             observe=self._observe_answer,
-            networks=self.configuration.networks,
+            networks=lambda: self.settings.current.phone_networks,
         )
 
     def respond(self, request: Request) -> Decision:
         """Answer one request of a phone."""
         return answer_request(request, self.authenticator)
+
+    def _credentials(self) -> Credentials:
+        settings = self.settings.current
+        return Credentials(user=settings.push_user, password=settings.push_password)
+
+    def _settings_changed(self, before: Settings, after: Settings) -> None:
+        del before, after
+        self.authenticator = self.make_authenticator()
+        self.pusher.use(self._credentials())
+
+    def _note_start(self) -> None:
+        if self.database.quarantined is not None:
+            self.alarms.sound(
+                "store-damaged",
+                f"the database could not be read and was put aside as {self.database.quarantined.name}: "
+                "restore a backup, or enter settings and phones again",
+            )
+        if self.settings.unreadable:
+            self.alarms.sound(
+                "secrets-unreadable",
+                f"the key file does not fit {', '.join(self.settings.unreadable)}: restore the key file, or enter "
+                "them again",
+            )
 
     # life
 

@@ -25,6 +25,7 @@ from gateway.phone_port import open_listener
 from gateway.product import Gateway, load_phones
 from gateway.push.page import STOP_S
 from gateway.records import Records
+from gateway.store import Database, StoreError, StoreTakenError
 
 LAG_INTERVAL_S = 0.05
 LAG_SAMPLES = 100_000
@@ -54,12 +55,11 @@ async def serve(configuration: Configuration, options: ServerOptions, gateway_cl
 
     Raises:
         ConfigurationError: The phone list is wrong.
-        StartError: An address cannot be bound or the records file cannot be opened.
+        StartError: An address cannot be bound, the store or the records file cannot be opened.
     """
     phones = load_phones(configuration)
     _raise_descriptor_limit()
-    phone_listener = _listen(configuration.phone_port)
-    with phone_listener:
+    with _open_store(configuration) as database, _listen(configuration.phone_port) as phone_listener:
         administration = _listen(configuration.administration) if configuration.administration else None
         try:
             records = Records(options.events)
@@ -68,7 +68,7 @@ async def serve(configuration: Configuration, options: ServerOptions, gateway_cl
         # Open from here to the very end: a second signal must not end the process before its phones are stopped.
         with records, _ignored(), trio.open_signal_receiver(*STOPPING) as signals:
             lag = LoopLag()
-            gateway = gateway_class(configuration, phones, records)
+            gateway = gateway_class(configuration, phones, records, database)
             records.write("gateway.started", version=_version())
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(records.flush_regularly)
@@ -173,6 +173,13 @@ def _print(document: dict[str, object] | dict[str, dict[str, int]]) -> None:
         print(json.dumps(document), flush=True)  # noqa: T201  the interface of docs/design/parts.md
     except OSError:
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123  for the rest of the process
+
+
+def _open_store(configuration: Configuration) -> Database:
+    try:
+        return Database.open(configuration.store_folder)
+    except (StoreError, StoreTakenError) as error:
+        raise StartError(f"store: {error}") from None
 
 
 def _listen(endpoint: Endpoint) -> socket.socket:

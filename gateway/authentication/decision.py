@@ -70,7 +70,8 @@ class Authenticator:
     Args:
         user: Name of the push user.
         password: The stored password that questions are compared with.
-        callmanager_url: Where a mismatch is redirected to: absolute, ASCII, already checked by the configuration.
+        callmanager_url: Where a mismatch is redirected to: absolute, ASCII, already checked. Empty while nobody has
+            set it: then a mismatch is refused.
         own_user_mismatch: What happens to the own user's wrong password.
         key: Random bytes of this process (at most 64), so that digests can be neither predicted nor compared elsewhere.
     """
@@ -82,7 +83,9 @@ class Authenticator:
         self._user_digest = self._digest(user.encode())
         self._password_digest = self._digest(password.encode())
         self._own_user_mismatch = own_user_mismatch
-        if "?" not in callmanager_url:
+        if not callmanager_url:
+            self._location = ""
+        elif "?" not in callmanager_url:
             self._location = callmanager_url + "?"
         else:
             self._location = callmanager_url if callmanager_url.endswith(("?", "&")) else callmanager_url + "&"
@@ -102,8 +105,8 @@ class Authenticator:
         device_name = question.device_name.decode() if _RECORDABLE.fullmatch(question.device_name) else None
         if user and password:
             return Decision(answer="authorized", own_user=True, device_name=device_name, response=AUTHORIZED)
-        if user and self._own_user_mismatch is OwnUserMismatch.REFUSE:
-            return Decision(answer="refused", own_user=True, device_name=device_name, response=UNAUTHORIZED)
+        if not self._location or (user and self._own_user_mismatch is OwnUserMismatch.REFUSE):
+            return Decision(answer="refused", own_user=user, device_name=device_name, response=UNAUTHORIZED)
         return Decision(
             answer="redirected",
             own_user=user,

@@ -54,6 +54,10 @@ class Pusher:
         self.answered = 0
         """Pushes that got any answer."""
 
+    def use(self, credentials: Credentials) -> None:
+        """Push with these credentials from now on."""
+        self._authorization = credentials.basic()
+
     @property
     def concurrency(self) -> int:
         """Pushes in flight at most."""
