@@ -102,7 +102,6 @@ def make_pusher(port: int, records: Records, *, source: str | None = GATEWAY, to
             port=port,
             rtp_port=32674,
             limits=Limits(connect_s=0.3, total_s=total_s),
-            concurrency=10,
         ),
         records=records,
     )
