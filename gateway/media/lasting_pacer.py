@@ -48,6 +48,7 @@ class LastingPacer:
         self._on_change = on_change
         self._current: Pacer | None = None
         self._changed = trio.Event()
+        self._closing = trio.Event()
         self._pages: dict[str, _Playing] = {}
         self._packets_before = 0
         self.restarts = 0
@@ -74,8 +75,11 @@ class LastingPacer:
         try:
             async with trio.open_nursery() as nursery:
                 await nursery.start(pacer._keep_running)
-                yield pacer
-                nursery.cancel_scope.cancel()
+                try:
+                    yield pacer
+                finally:
+                    # Not by cancelling: the process is still to be asked for its last figures.
+                    pacer._closing.set()
         except BaseExceptionGroup as group:
             if len(group.exceptions) == 1:  # what the block raised, not wrapped by this nursery
                 raise group.exceptions[0] from group.exceptions[0].__cause__
@@ -168,7 +172,7 @@ class LastingPacer:
     async def _keep_running(self, task_status: trio.TaskStatus[None]) -> None:
         first = True
         tries = 0
-        while True:
+        while not self._closing.is_set():
             began = trio.current_time()
             pacer: Pacer | None = None
             try:
@@ -179,10 +183,12 @@ class LastingPacer:
                         first = False
                         task_status.started()
                     try:
-                        await pacer.wait_ended()
+                        await _first_of(pacer.wait_ended, self._closing.wait)
                     finally:
                         self._packets_before += pacer.packets
                         self._current = None
+                if self._closing.is_set():
+                    return
                 why = "the pacer process has ended"
             except PacerError as error:
                 if first:
@@ -194,7 +200,8 @@ class LastingPacer:
             tries = 0 if trio.current_time() - began >= STEADY_S else tries + 1
             self._become(None, why)
             self.restarts += 1
-            await trio.sleep(RESTART_S[min(tries, len(RESTART_S)) - 1] if tries else 0)
+            with trio.move_on_after(RESTART_S[min(tries, len(RESTART_S)) - 1] if tries else 0):
+                await self._closing.wait()
 
     def _take_figures(self, pacer: Pacer | None) -> None:
         if pacer is not None:
@@ -229,6 +236,17 @@ class LastingPacer:
     def _is_told(self, page: str, told: dict[str, tuple[_Playing, set[str]]]) -> bool:
         playing = self._pages.get(page)
         return page in told and playing is told[page][0] and playing.streams.keys() == told[page][1]
+
+
+async def _first_of(*waits: Callable[[], Awaitable[object]]) -> None:
+    async with trio.open_nursery() as nursery:
+
+        async def wait(each: Callable[[], Awaitable[object]]) -> None:
+            await each()
+            nursery.cancel_scope.cancel()
+
+        for each in waits:
+            nursery.start_soon(wait, each)
 
 
 async def _tell(pacer: Pacer, page: str, playing: _Playing, told: set[str]) -> None:
