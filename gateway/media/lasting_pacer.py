@@ -255,8 +255,8 @@ async def _tell(pacer: Pacer, page: str, playing: _Playing, told: set[str]) -> N
     for phone, (address, began) in playing.streams.items():
         if phone not in told:
             cohorts[began].append((phone, address))
-    told -= gone
-    told |= playing.streams.keys()
+    told.difference_update(gone)
+    told.update(playing.streams)
     if gone:
         await pacer.stop(page, list(gone))
     for began, phones in cohorts.items():
