@@ -109,6 +109,7 @@ class Journal:
         self._written = trio.Event()
         self._batch: _Batch | None = None  # on its way to the disk
         self._closed = trio.Event()
+        self._scope = trio.CancelScope(shield=True)
         self.lost = 0
         """Ends of phones that could not be kept."""
 
@@ -161,15 +162,16 @@ class Journal:
         self._kick.set()
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Write batches until `close`."""
+        """Write batches until `close`, which has to be called: cancelling does not end this."""
         task_status.started()
-        while self._pending or not self._closed.is_set():
-            await self._kick.wait()
-            if not self._pending.begun and not self._closed.is_set():
-                await trio.sleep(COMMIT_S)
-            self._kick = trio.Event()
-            if self._pending:
-                await self._write()
+        with self._scope:
+            while self._pending or not self._closed.is_set():
+                await self._kick.wait()
+                if not self._pending.begun and not self._closed.is_set():
+                    await trio.sleep(COMMIT_S)
+                self._kick = trio.Event()
+                if self._pending:
+                    await self._write()
 
     async def close(self) -> None:
         """Write what is pending, within `CLOSE_S`; `run` returns."""
@@ -178,6 +180,7 @@ class Journal:
         with trio.move_on_after(CLOSE_S):
             while self._pending or self._batch:
                 await self._written.wait()
+        self._scope.cancel()
 
     # the history
 

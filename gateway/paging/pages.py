@@ -168,7 +168,6 @@ class Pages:
                 self._nursery = None
                 with trio.CancelScope(shield=True):
                     await self._parts.journal.close()
-                writing.cancel_scope.cancel()
 
     def begin_finish(self) -> None:
         """Take no more pages, interrupt those that run or wait."""

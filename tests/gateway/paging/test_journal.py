@@ -51,7 +51,6 @@ async def written(database: Database, alarms: Alarms | None = None) -> AsyncIter
             await nursery.start(journal.run)
             yield journal
             await journal.close()
-            nursery.cancel_scope.cancel()
 
 
 async def test_a_page_is_on_disk_before_it_begins_and_its_outcomes_soon_after(tmp_path: Path) -> None:
@@ -210,7 +209,6 @@ async def test_the_history_is_pruned(
                     await journal.begin(record(number, requested_s=number * 40_000.0 - 60), PHONES)
                     journal.end(str(number), reason="completed", note=None, delivery="unicast", outcomes={})
                 await journal.close()
-                nursery.cancel_scope.cancel()
         assert [page.number for page in reversed(await journal.pages())] == pages
         assert {number for (number,) in rows(tmp_path, "SELECT page FROM page_phone")} == phones
 
