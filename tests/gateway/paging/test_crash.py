@@ -381,6 +381,7 @@ def test_p2_sigterm_ends_in_time_whatever_phones_and_clients_do(tmp_path: Path, 
         assert time.monotonic() - began < 3.0 + 5.0
         for client in clients:
             client.close()
+    assert rows(tmp_path / "data", "SELECT state, reason FROM page") == [("ended", "interrupted")]
     (ended,) = unit.records("page.ended")
     assert (ended["reason"], ended["outcomes"]) == ("interrupted", {"executed": COUNT})
 

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 import trio
+import trio.testing
+from trio.testing import MockClock
 
 from gateway.cisco import Outcome, PushAnswer
 from gateway.inventory import Phone
@@ -352,3 +354,49 @@ async def test_an_ended_page_keeps_its_result_and_nothing_large(tmp_path: Path, 
     kept = gc.get_referents(*own)
     assert AUDIO not in own
     assert not any("SEP000000000001" in each for each in kept if isinstance(each, dict | set | tuple | list))
+
+
+async def test_p10_steps_of_the_clock_move_no_deadline(
+    tmp_path: Path, autojump_clock: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """M36: a gateway that took deadlines from the wall clock would end at once, or an hour later."""
+    steps = iter(range(10**6))
+
+    def stepping() -> float:
+        return 1e9 + (-3600.0 if next(steps) % 2 else 3600.0)
+
+    monkeypatch.setattr("time.time", stepping)
+    monkeypatch.setattr("time.time_ns", lambda: int(stepping() * 1e9))
+    stage = Stage(tmp_path, [*[healthy] * 9, hung])
+    began = trio.current_time()
+    await stage.page.run()
+    assert stage.page.outcomes == {"executed": 9, "timed_out": 1}
+    # Its deadline for the start, its audio meanwhile, its deadline for the stop.
+    assert trio.current_time() - began == pytest.approx(2 * TOTAL_S)
+
+
+async def test_p11_deadlines_that_passed_in_a_sleep_are_no_stampede(tmp_path: Path) -> None:
+    clock = MockClock()
+
+    async def sleeps(action: Action) -> Outcome:
+        with trio.move_on_after(TOTAL_S):
+            await trio.sleep(1 + 1e9 * (action == "start"))
+            return Outcome.EXECUTED
+        return Outcome.TIMED_OUT
+
+    peak = 0
+
+    async def main() -> None:
+        nonlocal peak
+        stage = Stage(tmp_path, [sleeps] * 500, concurrency=20)
+        stage.slots.max_open = 20
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(stage.page.run)
+            await trio.testing.wait_all_tasks_blocked()
+            clock.jump(60)  # SIGSTOP and SIGCONT
+            clock.autojump_threshold = 0
+        peak = stage.phones.peak
+        assert stage.page.outcomes == {"timed_out": 500}
+
+    await trio.to_thread.run_sync(lambda: trio.run(main, clock=clock))
+    assert peak == 20
