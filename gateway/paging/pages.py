@@ -64,6 +64,8 @@ KEY_S: Final = 86_400.0
 """How long an idempotency key means the page that it was first sent with."""
 MAX_KEYS: Final = 100_000
 POOL_ALARM: Final = "multicast-pool-empty"
+FAILED_ALARM: Final = "page-failed"
+"""The last page that was not interrupted reached nobody."""
 
 _log = logging.getLogger("gateway.paging")
 
@@ -355,6 +357,7 @@ class Pages:
             )
             if group is not None:
                 self._pool.check_in(IPv4Address(group.address))
+            self._note_failure(page)
             self._active.discard(page)
             self._forget_results()
             self._grant_turns()
@@ -377,6 +380,14 @@ class Pages:
         group = Group(address=str(address), port=settings.multicast_port)
         page.use_group(group)
         return group
+
+    def _note_failure(self, page: Page) -> None:
+        if page.reason == "failed":
+            self._parts.alarms.sound(
+                FAILED_ALARM, f"page {page.number} was heard by none of its {page.size} phones: see its result"
+            )
+        elif page.reason == "completed":
+            self._parts.alarms.clear(FAILED_ALARM)
 
     # turns
 

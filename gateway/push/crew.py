@@ -97,11 +97,13 @@ class Crew:
         try:
             async with trio.open_nursery() as watched:
                 watched.start_soon(self._watch)
-                async with trio.open_nursery() as self._nursery:
-                    self.fill()
+                try:
+                    async with trio.open_nursery() as self._nursery:
+                        self.fill()
+                finally:
+                    self._nursery = None  # before the next checkpoint: a crew that leaves would fill this one
                 watched.cancel_scope.cancel()
         finally:
-            self._nursery = None
             self._slots.leave(self)
 
     def fill(self) -> None:

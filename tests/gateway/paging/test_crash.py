@@ -418,3 +418,27 @@ def test_p17_the_same_key_is_the_same_page_also_after_a_restart(tmp_path: Path, 
         unit.wait_for(str(int(first) + 1), "ended")
         assert unit.end() == 0
     assert phones.count("start") == dict.fromkeys(phones.names, 2)
+
+
+def test_p18_a_full_log_and_a_reader_that_left_cost_no_page(tmp_path: Path, phones: Phones) -> None:
+    configure(tmp_path, phones)
+    arguments = ["serve", "--config", str(tmp_path / "g.toml"), "--events", "/dev/full", "--status-s", "0.05"]
+    with Path("/dev/full").open("wb") as full:
+        process = subprocess.Popen(
+            [sys.executable, "-c", RUN, *arguments],
+            stdout=subprocess.PIPE,
+            stderr=full,
+            cwd=Path(__file__).parents[3],
+        )
+    try:
+        assert process.stdout is not None
+        url = json.loads(process.stdout.readline())["urls"]["administration"]
+        process.stdout.close()
+        unit = object.__new__(Process)
+        unit.url = url
+        assert unit.wait_for(unit.page(tmp_path), "ended")["outcomes"] == {"executed": COUNT}
+        process.terminate()
+        assert process.wait(LIMIT_S) == 0
+    finally:
+        process.kill()
+        process.wait()

@@ -49,6 +49,7 @@ class World:
         self.started: list[tuple[str, Group | None]] = []
         self.played: dict[str, Audio] = {}
         self.now_s = 1_000_000.0
+        self.answers = Outcome.EXECUTED
         self.recordings = Recordings(folder / "recordings")
 
     def pages(self, database: Database) -> Pages:
@@ -87,7 +88,7 @@ class World:
         await trio.lowlevel.checkpoint()
         if action == "start":
             self.started.append((page, group))
-        return PushAnswer(outcome=Outcome.EXECUTED)
+        return PushAnswer(outcome=self.answers)
 
     async def load(self, page: str, audio: Audio) -> None:
         self.played[page] = audio
@@ -259,6 +260,21 @@ async def test_without_multicast_a_page_goes_out_by_unicast(tmp_path: Path) -> N
         world.settings = Settings(multicast=True, multicast_first="239.0.0.1", multicast_last="239.9.0.1")
         pages.settings_changed()
         assert [alarm.name for alarm in world.alarms.active()] == ["multicast-range"]
+
+
+async def test_c20_a_page_that_nobody_hears_is_an_alarm_until_one_is_heard(tmp_path: Path) -> None:
+    world = World(tmp_path, Settings())
+    world.over.set()
+    world.answers = Outcome.TIMED_OUT
+    async with running(world) as pages:
+        await pages.request(world.wish())
+        await until(lambda: not pages.running())
+        assert [alarm.text for alarm in world.alarms.active()] == [
+            "page 1 was heard by none of its 3 phones: see its result"
+        ]
+        world.answers = Outcome.EXECUTED
+        await pages.request(world.wish())
+        await until(lambda: not pages.running() and not world.alarms.active())
 
 
 async def test_a_restart_remembers(tmp_path: Path) -> None:

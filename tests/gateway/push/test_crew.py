@@ -136,3 +136,19 @@ async def test_an_error_of_one_ends_all(autojump_clock: object) -> None:
         await slots.run(["a", "b"], act)
     assert caught.group_contains(KeyError)
     assert slots.open == 0
+
+
+async def test_a_crew_that_leaves_does_not_wake_one_that_was_cancelled(autojump_clock: object) -> None:
+    slots = Slots(4)
+
+    async def act(name: str) -> None:
+        await trio.sleep(1)
+
+    async def cancelled() -> None:
+        with trio.move_on_after(0.5):
+            await slots.run([str(number) for number in range(50)], act)
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(20):
+            nursery.start_soon(cancelled)
+    assert slots.open == 0
