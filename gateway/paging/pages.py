@@ -46,6 +46,7 @@ from gateway.push import (
     PhoneResult,
     Priority,
     Slots,
+    Unheard,
 )
 from gateway.records import Records
 from gateway.settings import Settings
@@ -382,7 +383,7 @@ class Pages:
         return group
 
     def _note_failure(self, page: Page) -> None:
-        if page.reason == "failed":
+        if page.reason == "failed" and page.outcomes.keys() != {Unheard.PREEMPTED}:
             self._parts.alarms.sound(
                 FAILED_ALARM, f"page {page.number} was heard by none of its {page.size} phones: see its result"
             )

@@ -97,18 +97,15 @@ class Crew:
         try:
             async with trio.open_nursery() as watched:
                 watched.start_soon(self._watch)
-                try:
-                    async with trio.open_nursery() as self._nursery:
-                        self.fill()
-                finally:
-                    self._nursery = None  # before the next checkpoint: a crew that leaves would fill this one
+                async with trio.open_nursery() as self._nursery:
+                    self.fill()
                 watched.cancel_scope.cancel()
         finally:
             self._slots.leave(self)
 
     def fill(self) -> None:
         """Start workers for the slots that are free."""
-        if self._nursery is None:
+        if self._nursery is None or not self._names:
             return
         share = self._slots.share(self)
         for _ in range(min(len(self._names), share - len(self._jobs)) - self._starting):
@@ -117,14 +114,18 @@ class Crew:
 
     async def _work(self) -> None:
         self._starting -= 1
-        await trio.lowlevel.checkpoint_if_cancelled()  # else a worker made in the end would begin one more push
-        while self._names and self._may_begin():
-            name = self._names.popleft()
-            job = self._begin()
-            try:
-                await self._action(name)
-            finally:
-                self._end(job)
+        try:
+            await trio.lowlevel.checkpoint_if_cancelled()  # else a worker made in the end would begin one more push
+            while self._names and self._may_begin():
+                name = self._names.popleft()
+                job = self._begin()
+                try:
+                    await self._action(name)
+                finally:
+                    self._end(job)
+        except BaseException:
+            self._names.clear()  # nothing is begun any more, also not by a crew that leaves and would fill this one
+            raise
 
     def _may_begin(self) -> bool:
         held = len(self._jobs)
