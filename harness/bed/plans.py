@@ -91,5 +91,11 @@ def _fleet(setup: Setup) -> list[str]:
         *("--auth-url", setup.authentication_url),
         *("--authentication-timeout-s", str(scenario.fleet.authentication_timeout_s)),
         *("--seed", str(scenario.seed)),
-        *(() if setup.ground.hermetic else ("--interface", "lo")),
+        *_interface(setup),
     ]
+
+
+def _interface(setup: Setup) -> Sequence[str]:
+    """On loopback, so that nothing else is answered; with multicast, since a phone's own address is on `lo` alone."""
+    multicast = any(page.delivery == "multicast" for page in setup.scenario.pages)
+    return ("--interface", setup.ground.host("phones").interface) if multicast or not setup.ground.hermetic else ()

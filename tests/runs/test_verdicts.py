@@ -43,7 +43,7 @@ class TestInTheLab:
         assert ended.metric("callmanager.authentications") == 50
         assert ended.metric("authentication.gateway") == 0
 
-    @pytest.mark.parametrize("scenario", ["credential-mismatch", "wrong-password", "port-blocked"])
+    @pytest.mark.parametrize("scenario", ["credential-mismatch", "wrong-password", "port-blocked", "multicast-page"])
     def test_bundled_scenarios_end_as_they_expect(self, pushlab: Pushlab, scenario: str) -> None:
         options = ("--set", "application.at_s=0.5") if scenario == "credential-mismatch" else ()
         ended = pushlab.run(scenario, *options, phones=40)

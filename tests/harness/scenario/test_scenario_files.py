@@ -93,7 +93,6 @@ LATER = [
     '[callmanager.directory]\nkind = "slapd"',
     '[callmanager.directory]\nkind = "samba"',
     '[gateway]\nkind = "external"',
-    '[[page]]\ndelivery = "multicast"',
     "[[page]]\n[[page]]",
     "[[alert]]",
     '[load]\nshape = "rate"',
@@ -293,6 +292,7 @@ def test_every_bundled_scenario_says_its_purpose_and_sources() -> None:
         "burst-direct",
         "burst-offload",
         "credential-mismatch",
+        "multicast-page",
         "port-blocked",
         "wrong-password",
     ]
