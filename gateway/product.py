@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import resource
 import secrets
 import socket
 from collections.abc import AsyncIterator, Sequence
@@ -23,9 +24,13 @@ from gateway.paging.pages import AnyPage, Parts
 from gateway.phone_port import PhonePort
 from gateway.push import Limits, PagePlan, Pusher, Slots
 from gateway.push.client import PushSettings
+from gateway.push.crew import MAX_ASIDE
 from gateway.records import Records, Value
 from gateway.settings import Network, Settings, SettingsStore
 from gateway.store import Cipher, Database, KeyFileError
+
+RESERVED_DESCRIPTORS = 512
+"""For phones that ask, for those who page, for the journal: pushes that hang never take these."""
 
 _log = logging.getLogger("gateway")
 
@@ -136,7 +141,9 @@ class Gateway:
 
     def make_slots(self) -> Slots:
         """How many pushes go out at once."""
-        return Slots(self.configuration.concurrency)
+        concurrency = self.configuration.concurrency
+        descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        return Slots(concurrency, max_aside=max(0, min(MAX_ASIDE, descriptors - concurrency - RESERVED_DESCRIPTORS)))
 
     def make_journal(self) -> Journal:
         """Who remembers pages."""
