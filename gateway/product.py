@@ -29,6 +29,7 @@ from gateway.inventory import (
     ZoneStore,
     load_phone_list,
 )
+from gateway.inventory.synchronisation import Synchronisation
 from gateway.media import Audio, AudioError, Pacer, StreamStarted, StreamStopped, load_audio
 from gateway.phone_port import PhonePort
 from gateway.push import Limits, Page, PagePlan, Pusher
@@ -114,7 +115,8 @@ class Gateway:
         self.records = records
         self.database = database
         self.alarms = Alarms()
-        self.settings = SettingsStore(database, _cipher(configuration), configuration.fixed)
+        cipher = _cipher(configuration)
+        self.settings = SettingsStore(database, cipher, configuration.fixed)
         self.settings.observe(self._settings_changed)
         self._note_start()
         self.failures = Failures()
@@ -122,14 +124,24 @@ class Gateway:
         self._former: list[_Former] = []
         self.authenticator = self.make_authenticator()
         self.pusher = self.make_pusher()
+        reader = Reader(source=configuration.source, port=configuration.phones_port, limits=self._limits())
         self.phonebook = Phonebook(
             database,
             ZoneStore(database),
-            reader=Reader(source=configuration.source, port=configuration.phones_port, limits=self._limits()),
+            reader=reader,
             concurrency=configuration.concurrency,
             records=records,
             alarms=self.alarms,
             allowed=self._may_be_a_phone,
+        )
+        self.synchronisation = Synchronisation(
+            database,
+            cipher,
+            self.phonebook,
+            reader=reader,
+            allowed=self._may_be_a_phone,
+            concurrency=configuration.concurrency,
+            alarms=self.alarms,
         )
         if configuration.phones_csv is not None:
             listed = [Listed(device_name=phone.device_name, address=phone.address) for phone in phones]

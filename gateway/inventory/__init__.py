@@ -4,6 +4,8 @@ from gateway.inventory.entry import Entry, Listed, Listing
 from gateway.inventory.phone_list import Phone, PhoneListError, load_phone_list
 from gateway.inventory.phonebook import Found, Phonebook, Selection, SelectionError
 from gateway.inventory.reading import Reader, Said
+from gateway.inventory.sources import Source, SourceError
+from gateway.inventory.synchronisation import Synchronisation
 from gateway.inventory.zones import DistributionList, ZoneError, Zones, ZoneStore
 
 __all__ = [
@@ -19,6 +21,9 @@ __all__ = [
     "Said",
     "Selection",
     "SelectionError",
+    "Source",
+    "SourceError",
+    "Synchronisation",
     "ZoneError",
     "ZoneStore",
     "Zones",
