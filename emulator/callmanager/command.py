@@ -84,7 +84,12 @@ class _Part:
                 secured = doors.enter_context(engine.listen(*split_address(configuration.secured_listen)))
             alarm = doors.enter_context(Alarm())
             self._service = Service(
-                configuration, self._cluster.users, records, until=alarm.until, directory=self._directory
+                configuration,
+                self._cluster.users,
+                records,
+                until=alarm.until,
+                directory=self._directory,
+                registry=self._cluster.registry,
             )
             try:
                 async with trio.open_nursery() as nursery:
@@ -92,7 +97,7 @@ class _Part:
                     urls = await self._open(nursery, self._service, listener, door)
                     if secured is not None and self._context is not None:
                         limits = connection_limits(configuration)
-                        handle = self._service.handle
+                        handle = partial(self._service.handle, secured=True)
                         await nursery.start(partial(serve_secured, secured, self._context, handle, limits=limits))
                         address = address_text(secured.getsockname()[:2])
                         urls["authentication_secured"] = f"https://{address}/ccmcip/authenticate.jsp"
@@ -154,7 +159,8 @@ def main(argv: Sequence[str]) -> int:
         return error.exit_code
     if arguments.listen is not None:
         configuration = replace(configuration, listen=arguments.listen)
-    if not configuration.users and configuration.administration is None and configuration.directory is None:
+    ways = (configuration.administration, configuration.administrator, configuration.directory)
+    if not configuration.users and not any(ways):
         print(  # noqa: T201 - the log
             "pushlab callmanager: there is no user, so nobody can be authorised; "
             "add [[user]] to a file and give it with --config (see --help)",

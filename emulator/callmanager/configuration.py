@@ -20,8 +20,9 @@ from emulator.callmanager.cluster import Administrator
 from emulator.callmanager.device_list import read_device_list
 from emulator.callmanager.directory import DirectorySettings, Kind, Tls
 from emulator.callmanager.enterprise import IDLE_S_MAX, URLS, Enterprise, EnterpriseParameters
+from emulator.callmanager.finding.settings import FindingSettings
 from emulator.callmanager.policy import CredentialPolicy
-from emulator.callmanager.registry import Device, DeviceError
+from emulator.callmanager.registry import DEVICES_MAX, Device, DeviceError
 from emulator.callmanager.users import Devices, UserError, require_name, require_password
 from emulator.server import ConfigurationError
 
@@ -79,6 +80,8 @@ class Configuration:
     devices: tuple[Device, ...] = ()
     """Of `devices_csv`."""
     enterprise: EnterpriseParameters = field(default_factory=EnterpriseParameters)
+    finding: FindingSettings = field(default_factory=FindingSettings)
+    """Limits of DeviceListX, RisPort70 and AXL."""
     phones_control: str | None = None
     """`address:port` of the fleet's control API, which is told to reset phones."""
 
@@ -142,6 +145,7 @@ class _Reader:
             "devices_csv": self._text,
             "enterprise": self._table,
             "phones_control": self._control,
+            "finding": self._table,
         }
         values = self._read("", table, known)
         values |= self._phones(values)
@@ -200,6 +204,13 @@ class _Reader:
             values["enterprise"] = Enterprise(EnterpriseParameters(**parameters)).parameters
         except DeviceError as error:
             self._error("enterprise", str(error))
+        limits = {
+            "device_list_interval_s": self._number(0, 86_400),
+            "ris_requests_per_minute": self._whole(0, 1_000_000),
+            "ris_devices_max": self._whole(1, DEVICES_MAX),
+            "node": self._text,
+        }
+        values["finding"] = FindingSettings(**self._read("finding.", given.pop("finding", {}), limits))
         return values
 
     def _directory(self, table: dict[str, Any]) -> DirectorySettings | None:

@@ -28,6 +28,7 @@ HANDSHAKE_S: Final = 10.0
 """A phone's processor takes seconds for RSA; who takes longer does not mean it."""
 _RECEIVE_BYTES: Final = 16384
 """A TLS record."""
+_SEND_BYTES: Final = 65536
 _LINGER_S: Final = 1.0
 _LINGER_READS: Final = 64
 """What is still read and thrown away after an error answer, as in the engine: else a reset would destroy the answer."""
@@ -108,7 +109,9 @@ async def _connection(plain: trio.SocketStream, context: ssl.SSLContext, handle:
 async def _send(stream: "trio.SSLStream[trio.SocketStream]", answer: Answer) -> None:
     there = False
     try:
-        await stream.send_all(answer.data)
+        # In pieces: three megabytes encrypted at once would hold up everybody else.
+        for start in range(0, len(answer.data), _SEND_BYTES):
+            await stream.send_all(answer.data[start : start + _SEND_BYTES])
         state = stream.transport_stream.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)
         there = state[0] in _THERE
     finally:
