@@ -148,6 +148,30 @@ def listen(
     return sock
 
 
+def claim(part: str, address: str, port: int) -> socket.socket:
+    """A lock on an address and port of this network namespace, held until the socket is closed.
+
+    Listeners that share a port with those of other addresses (`reuse_port`) need it: two of a kind would silently
+    split their connections.
+
+    Args:
+        part: Who claims; two claims of one part exclude each other.
+        address: As listened on.
+        port: 0 claims nothing, the system chooses one that is free.
+
+    Raises:
+        BindError: it is claimed.
+    """
+    lock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    if port:
+        try:
+            lock.bind(f"\0pushlab-{part}-{address}-{port}")
+        except OSError as error:
+            lock.close()
+            raise BindError(address, port, error) from error
+    return lock
+
+
 async def serve(
     listeners: Sequence[socket.socket],
     handle: Handler,

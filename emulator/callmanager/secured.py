@@ -8,6 +8,7 @@ reader with all limits, its requests, its errors. What a client gets is byte for
 import logging
 import socket
 import ssl
+from collections.abc import Callable
 from typing import Final
 
 import trio
@@ -42,6 +43,7 @@ async def serve(
     handle: Handler,
     *,
     limits: Limits,
+    admit: Callable[[tuple[str, int], tuple[str, int]], bool] | None = None,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serve HTTPS on a listening socket until cancelled; the socket is closed at the end.
@@ -51,6 +53,7 @@ async def serve(
         context: with the certificate.
         handle: as `engine.serve` takes it; what it raises ends that connection alone, as there.
         limits: as `engine.serve` takes them; connections beyond their number are closed at once.
+        admit: as `engine.serve` takes it, but who is not admitted is closed.
         task_status: started when connections are accepted.
     """
     open_now = 0
@@ -59,7 +62,8 @@ async def serve(
         nonlocal open_now
         open_now += 1
         try:
-            if open_now <= limits.connections:
+            ends = plain.socket.getpeername()[:2], plain.socket.getsockname()[:2]
+            if open_now <= limits.connections and (admit is None or admit(*ends)):
                 with trio.move_on_after(limits.total_s):
                     await _connection(plain, context, handle, limits)
         except (OSError, trio.BrokenResourceError, trio.ClosedResourceError):

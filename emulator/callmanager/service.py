@@ -132,6 +132,14 @@ class Service:
             unix_s=unix_s,
         )
 
+    def locked(self, user: User) -> bool:
+        """Whether the credential policy refuses this user now; never one of the directory, which has its own locks."""
+        return self._locks.locked(user.name, user.digest, self._clock_ns())
+
+    def unlock(self, user: User) -> None:
+        """End the lock of this user."""
+        self._locks.succeeded(user.name)
+
     async def handle(self, request: Request, *, secured: bool = False) -> Answer:
         """Answer one request: when the model says so, with the exact bytes of its face.
 
