@@ -58,6 +58,11 @@ class Configuration:
 
     phone_port: Endpoint
     """Where phones' authentication requests are answered."""
+    secured_phone_port: Endpoint | None
+    """Where they are answered by HTTPS; None: nowhere."""
+    certificate: Path | None
+    """Of the secured phone port, PEM."""
+    certificate_key: Path | None
     administration: Endpoint | None
     """Where the JSON interface listens; None: nowhere."""
     token: str | None = field(repr=False)
@@ -105,8 +110,9 @@ def load_configuration(path: Path) -> Configuration:
     return _Reader(document, path).configuration()
 
 
+_CERTIFICATE = ("certificate_file", "key_file")
 _KEYS: dict[str, tuple[str, ...]] = {
-    "phone_port": ("listen",),
+    "phone_port": ("listen", "secured_listen", "certificate_file", "key_file"),
     "administration": ("listen", "token_file"),
     "push_user": ("name", "password_file"),
     "authentication": ("callmanager_url", "own_user_mismatch", "accepted_password_file"),
@@ -138,6 +144,10 @@ class _Reader:
 
     def configuration(self) -> Configuration:
         phone_port = self._endpoint("phone_port")
+        secured = None
+        if "secured_listen" in self._sections.get("phone_port", {}):
+            secured = self._endpoint("phone_port", "secured_listen")
+        certificate, key = (self._certificate_part(name, needed=bool(secured)) for name in _CERTIFICATE)
         administration = self._endpoint("administration") if "administration" in self._sections else None
         stored = "store" in self._sections
         folder, key_file = (self._text("store", "folder"), self._text("store", "key_file")) if stored else ("", "")
@@ -150,6 +160,9 @@ class _Reader:
             self._error("push.connect_s", f"must not be longer than push.total_s ({total_s:g})")
         result = Configuration(
             phone_port=phone_port,
+            secured_phone_port=secured,
+            certificate=certificate,
+            certificate_key=key,
             administration=administration,
             token=self._secret("administration", "token_file") if administration is not None else None,
             accepted_password=self._secret("authentication", "accepted_password_file") if accepts_another else None,
@@ -216,14 +229,20 @@ class _Reader:
             return value
         return default
 
-    def _endpoint(self, section: str) -> Endpoint:
-        text = self._text(section, "listen")
+    def _certificate_part(self, name: str, *, needed: bool) -> Path | None:
+        if not needed and name not in self._sections.get("phone_port", {}):
+            return None
+        text = self._text("phone_port", name)
+        return self._beside(text) if text else None
+
+    def _endpoint(self, section: str, key: str = "listen") -> Endpoint:
+        text = self._text(section, key)
         host, _, port = text.rpartition(":")
         host = host.removeprefix("[").removesuffix("]")
         if text and not (
             _is_address(host) and port.isascii() and port.isdigit() and len(port) < 6 and int(port) < 65536
         ):
-            self._error(f"{section}.listen", f'must be "address:port", such as "10.0.0.10:80", got "{text}"')
+            self._error(f"{section}.{key}", f'must be "address:port", such as "10.0.0.10:80", got "{text}"')
         elif text:
             return Endpoint(host=host, port=int(port))
         return Endpoint(host="0.0.0.0", port=0)

@@ -8,21 +8,34 @@ import secrets
 import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 
 import trio
 
 from gateway.administration.page_request import PageRequest, RequestError
 from gateway.alarms import Alarms
-from gateway.authentication import Authenticator, Decision, Request, answer_request
+from gateway.authentication import Authenticator, Decision, Failures, Flights, Request, answer_request
+from gateway.authentication.decision import UNAUTHORIZED
 from gateway.cisco import Credentials
 from gateway.configuration import Configuration, ConfigurationError
-from gateway.inventory import Inventory, Phone, PhoneListError, load_phone_list
+from gateway.inventory import (
+    Listed,
+    Listing,
+    Phone,
+    Phonebook,
+    PhoneListError,
+    Reader,
+    SelectionError,
+    ZoneStore,
+    load_phone_list,
+)
+from gateway.inventory.synchronisation import Synchronisation
 from gateway.media import Audio, LastingPacer, Pacer, StreamStarted, StreamStopped
 from gateway.paging import Journal, Pages, Recordings
 from gateway.paging.pages import AnyPage, Parts
 from gateway.phone_port import PhonePort
-from gateway.push import Limits, PagePlan, Pusher, Slots
+from gateway.push import Limits, Page, PagePlan, Pusher, Slots
 from gateway.push.client import PushSettings
 from gateway.push.crew import MAX_ASIDE
 from gateway.records import Records, Value
@@ -31,6 +44,10 @@ from gateway.store import Cipher, Database, KeyFileError
 
 RESERVED_DESCRIPTORS = 512
 """For phones that ask, for those who page, for the journal: pushes that hang never take these."""
+MAX_FORMER = 4
+"""Changes of the credentials that are remembered while pages run with the former ones."""
+WATCH_S = 5.0
+"""How often failures are looked at for alarms."""
 
 _log = logging.getLogger("gateway")
 
@@ -72,6 +89,14 @@ def _cipher(configuration: Configuration) -> Cipher:
         raise ConfigurationError([f"store.key_file: {error}"]) from None
 
 
+@dataclass(frozen=True, slots=True)
+class _Former:
+    """Credentials that were changed while pages ran with them."""
+
+    credentials: tuple[str, str] = field(repr=False)
+    pages: list[Page]
+
+
 class Gateway:
     """One gateway. Its parts are made by methods, so that a variant can be brought up the same way.
 
@@ -92,25 +117,45 @@ class Gateway:
         self.records = records
         self.database = database
         self.alarms = Alarms()
-        self.settings = SettingsStore(database, _cipher(configuration), configuration.fixed)
+        cipher = _cipher(configuration)
+        self.settings = SettingsStore(database, cipher, configuration.fixed)
         self.settings.observe(self._settings_changed)
         self._note_start()
+        self.failures = Failures()
+        self.flights = Flights()
+        self._former: list[_Former] = []
         self.authenticator = self.make_authenticator()
         self.pusher = self.make_pusher()
-        self._inventory = Inventory(
-            phones,
-            source=configuration.source,
-            port=configuration.phones_port,
-            limits=self._limits(),
+        reader = Reader(source=configuration.source, port=configuration.phones_port, limits=self._limits())
+        self.phonebook = Phonebook(
+            database,
+            ZoneStore(database),
+            reader=reader,
             concurrency=configuration.concurrency,
             records=records,
+            alarms=self.alarms,
+            allowed=self._may_be_a_phone,
         )
+        self.synchronisation = Synchronisation(
+            database,
+            cipher,
+            self.phonebook,
+            reader=reader,
+            allowed=self._may_be_a_phone,
+            concurrency=configuration.concurrency,
+            alarms=self.alarms,
+        )
+        if configuration.phones_csv is not None:
+            listed = [Listed(device_name=phone.device_name, address=phone.address) for phone in phones]
+            self.phonebook.take_at_start(Listing(source=f"file {configuration.phones_csv.name}", phones=listed))
         self._pacer: LastingPacer | None = None
         self.pages = self.make_pages()
         self.authentications = 0
         """Requests for authentication that were answered."""
         self.redirected = 0
         """Those of them that were sent to CallManager."""
+        self.unexpected = 0
+        """Those with right credentials from phones that had no push in flight."""
 
     # parts
 
@@ -123,6 +168,7 @@ class Gateway:
             password=settings.push_password if accepted is None else accepted,
             callmanager_url=settings.callmanager_url,
             own_user_mismatch=settings.own_user_mismatch,
+            former=[each.credentials for each in self._former],
             key=secrets.token_bytes(32),
         )
 
@@ -137,6 +183,7 @@ class Gateway:
                 limits=self._limits(),
             ),
             records=self.records,
+            flights=self.flights,
         )
 
     def make_slots(self) -> Slots:
@@ -185,22 +232,68 @@ class Gateway:
             listener=listener,
             respond=self.respond,
             observe=self._observe_answer,
+            slow=self._slow,
             networks=lambda: self.settings.current.phone_networks,
         )
 
     def respond(self, request: Request) -> Decision:
         """Answer one request of a phone."""
-        return answer_request(request, self.authenticator)
+        if self._former:
+            self._forget_former()
+        decision = answer_request(request, self.authenticator)
+        return self._expected(decision) if decision.answer == "authorized" else decision
 
     def _credentials(self) -> Credentials:
         settings = self.settings.current
         return Credentials(user=settings.push_user, password=settings.push_password)
 
     def _settings_changed(self, before: Settings, after: Settings) -> None:
-        del before, after
+        changed = (before.push_user, before.push_password) != (after.push_user, after.push_password)
+        running = self.pages.running()
+        if changed and running and before.push_user and before.push_password:
+            # Phones that were pushed to with the former credentials may ask about them until their page is over.
+            self._former.append(_Former((before.push_user, before.push_password), running))
+            del self._former[:-MAX_FORMER]
         self.authenticator = self.make_authenticator()
         self.pusher.use(self._credentials())
         self.pages.settings_changed()
+
+    def _forget_former(self) -> None:
+        kept = [each for each in self._former if any(page.state != "ended" for page in each.pages)]
+        if len(kept) != len(self._former):
+            self._former = kept
+            self.authenticator = self.make_authenticator()
+
+    def _expected(self, decision: Decision) -> Decision:
+        """The decision about right credentials, with a look at whether this phone was pushed to."""
+        settings = self.settings.current
+        expected = self.flights.expects(decision.device_name, trio.current_time(), within_s=settings.authorise_after_s)
+        if expected:
+            return decision
+        self.unexpected += 1
+        if settings.authorise == "in-flight":
+            return replace(decision, answer="refused", response=UNAUTHORIZED, in_flight=False)
+        return replace(decision, in_flight=False)
+
+    def _slow(self, decision: Decision, source: str) -> float | None:
+        if decision.answer in {"redirected", "refused"}:
+            return self.failures.delay_s(source, trio.current_time())
+        return 0.0
+
+    async def watch_failures(self) -> None:
+        """Sound an alarm for each source that keeps failing, until cancelled."""
+        sounding: set[str] = set()
+        while True:
+            await trio.sleep(WATCH_S)
+            flooding = set(self.failures.flooding(trio.current_time()))
+            for source in flooding - sounding:
+                self.alarms.sound(
+                    f"authentication-failures:{source}",
+                    f"{source} asks with wrong credentials again and again: a wrong password, or an attack",
+                )
+            for source in sounding - flooding:
+                self.alarms.clear(f"authentication-failures:{source}")
+            sounding = flooding
 
     def _note_start(self) -> None:
         if self.database.quarantined is not None:
@@ -264,11 +357,11 @@ class Gateway:
 
     async def read_inventory(self) -> dict[str, int]:
         """Ask all phones who they are; outcome to count."""
-        return await self._inventory.read()
+        return await self.phonebook.read()
 
     def inventory(self) -> Sequence[dict[str, object]]:
         """One object for each phone of the list."""
-        return [dict(entry.as_json()) for entry in self._inventory.entries.values()]
+        return [dict(entry.as_json()) for entry in self.phonebook.entries.values()]
 
     def status(self) -> dict[str, int]:
         """Cumulative counters (docs/design/parts.md)."""
@@ -281,18 +374,18 @@ class Gateway:
         }
 
     def _select(self, wish: PageRequest) -> list[Phone]:
-        known = {phone.device_name: phone for phone in self._inventory.phones}
-        if wish.zones or wish.lists:
-            raise RequestError([f"there is no zone or list {name!r}" for name in (*wish.zones, *wish.lists)])
-        if not known:
-            raise RequestError(["the phone list is empty: nobody would be paged. Name one in [phones] csv"])
-        if wish.phones is None:
-            return list(known.values())
-        unknown = [name for name in wish.phones if name not in known]
-        if unknown:
-            more = f" and {len(unknown) - 10} more" if len(unknown) > 10 else ""
-            raise RequestError([f"not in the phone list: {', '.join(name[:40] for name in unknown[:10])}{more}"])
-        return [known[name] for name in wish.phones]
+        try:
+            return list(self.phonebook.select(phones=wish.phones, zones=wish.zones, lists=wish.lists).phones)
+        except SelectionError as error:
+            raise RequestError(error.errors) from None
+
+    def _may_be_a_phone(self, address: str) -> bool:
+        """Whether this gateway may talk to an address at all (C24): only to networks of phones, where they are set."""
+        networks = self.settings.current.phone_networks
+        if networks:
+            return is_inside(networks, address)
+        place = ip_address(address)
+        return not (place.is_loopback or place.is_link_local or place.is_multicast or place.is_unspecified)
 
     def _limits(self) -> Limits:
         return Limits(connect_s=self.configuration.connect_s, total_s=self.configuration.total_s)
@@ -308,6 +401,7 @@ class Gateway:
             connection=connection,
             answer=decision.answer,
             own_user=decision.own_user,
+            in_flight=decision.in_flight,
             answer_ms=answer_ms,
         )
 

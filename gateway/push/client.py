@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+import trio
+
 from gateway.cisco import Credentials, Outcome, PushAnswer, execute_body, execute_request, read_push_answer
 from gateway.push.exchange import Exchange, Limits, exchange
 from gateway.push.plan import Group
@@ -36,11 +38,22 @@ class PushSettings:
     limits: Limits
 
 
+class Flying(Protocol):
+    """Who is to know which phones have a push in flight (`gateway.authentication.Flights`)."""
+
+    def begun(self, phone: str) -> None:
+        """A push is about to be sent."""
+
+    def ended(self, phone: str, now: float) -> None:
+        """It is over."""
+
+
 class Pusher:
     """Sends pushes. How many at once is the business of who calls (`gateway.push.crew`)."""
 
-    def __init__(self, *, settings: PushSettings, records: Records) -> None:
+    def __init__(self, *, settings: PushSettings, records: Records, flights: Flying | None = None) -> None:
         self._settings = settings
+        self._flights = flights
         self._records = records
         self._authorization = settings.credentials.basic()
         self._bodies: dict[tuple[Action, str, Group | None], bytes] = {}
@@ -89,6 +102,8 @@ class Pusher:
             )
 
         state = Exchange()
+        if self._flights is not None:
+            self._flights.begun(phone.device_name)
         answer = PushAnswer(outcome=Outcome.INDETERMINATE, detail="interrupted")
         try:
             await exchange(
@@ -106,6 +121,8 @@ class Pusher:
             else:
                 answer = PushAnswer(outcome=state.failure or Outcome.INDETERMINATE, detail=state.detail)
         finally:
+            if self._flights is not None:
+                self._flights.ended(phone.device_name, trio.current_time())
             # Also when cancelled: whatever was sent has an end in the records.
             self._records.write(
                 "push.ended",
