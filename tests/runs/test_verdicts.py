@@ -62,6 +62,7 @@ class TestInTheLab:
     @pytest.mark.parametrize(
         "scenario",
         [
+            "inventory",
             "web-access-disabled",
             pytest.param("web-access-disabled-strict", marks=pytest.mark.slow),
             "lossy-network",

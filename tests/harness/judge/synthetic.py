@@ -80,6 +80,7 @@ class Run:
         self._harness()
         for index in range(self.phones):
             self.roster.append([name_of(index), str(2001 + index), "", "CP-7960G", address_of(index), "", "true"])
+            self._inventory(index)
             self._phone(index)
         self.roster.append([CONTROL, "9999", "", "CP-7960G", CONTROL_ADDRESS, "", "true"])
         self._parts()
@@ -221,6 +222,19 @@ class Run:
             answer=answer,
             http_status=200,
             answer_ms=1.5,
+        )
+
+    def _inventory(self, index: int) -> None:
+        phone = name_of(index)
+        self.add(
+            SEND - 400 * MS,
+            "gateway",
+            "inventory.read",
+            phone=phone,
+            address=address_of(index),
+            outcome="read",
+            directory_number=str(2001 + index),
+            mac=phone[3:],
         )
 
     def _push(self, index: int, t_ns: int, port: int, action: str) -> str:

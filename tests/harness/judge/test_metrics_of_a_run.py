@@ -86,6 +86,16 @@ def test_every_metric_but_the_open_loads_is_measured(judged: Callable[[Run], Jud
     assert figures["callmanager.directory_asked"] == figures["callmanager.directory_failed"] == 0
 
 
+def test_what_the_gateway_read_is_held_against_the_roster(judged: Callable[[Run], Judgement]) -> None:
+    run = Run(phones=4)
+    run.one("gateway", "inventory.read", phone=name_of(1))["directory_number"] = "9"
+    run.one("gateway", "inventory.read", phone=name_of(2))["outcome"] = "unreachable"
+    figures = judged(run).metrics
+    assert figures["inventory.read"] == 2
+    assert figures["inventory.read_fraction"] == 0.5
+    assert (figures["inventory.wrong"], figures["inventory.unreachable"]) == (1, 1)
+
+
 def test_what_a_directory_was_asked(judged: Callable[[Run], Judgement]) -> None:
     run = Run(url="callmanager")
     first = run.one("callmanager", "authentication.answered", phone=name_of(0))

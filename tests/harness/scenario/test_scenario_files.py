@@ -349,6 +349,7 @@ def test_every_bundled_scenario_says_its_purpose_and_sources() -> None:
         "burst-direct",
         "burst-offload",
         "credential-mismatch",
+        "inventory",
         "lossy-network",
         "lossy-network-strict",
         "misbehaving-phones",
