@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from harness.scenario.faults import FAULTS
 from harness.scenario.keys import (
     MAX_CONCURRENCY,
     MAX_PHONES,
@@ -23,8 +24,6 @@ from harness.scenario.keys import (
     whole,
 )
 
-FAULTS: Final = ("port-blocked", "canary-blocked", "control-blocked")
-"""Kinds of [[fault]] that can be run (docs/reference/faults.md)."""
 WITNESSES: Final = ("gateway", "phones", "callmanager", "wire")
 GROUNDS: Final = ("auto", "netns", "loopback", "lab")
 INTEGRITY: Final = {
@@ -69,9 +68,14 @@ _FLEET: Final = {
         meaning="how long a phone waits for that answer",
     ),
     "boot": Key(
-        accept=choice("instant", later={"fetch": "configuration files from CallManager"}),
+        accept=choice("instant", "fetch"),
         default="instant",
-        meaning="how phones come to their settings",
+        meaning="how phones come to their settings; fetch: configuration files from CallManager",
+    ),
+    "authentication_url_at_boot": Key(
+        accept=url_or("same", "gateway", "callmanager"),
+        default="same",
+        meaning="with boot = fetch: what was configured when phones booted; it is then changed, and phones are reset",
     ),
 }
 _CALLMANAGER: Final = {
@@ -94,19 +98,34 @@ _CALLMANAGER: Final = {
         meaning="how long a right answer is remembered; 0 is off, Unified CM may use up to 120",
     ),
 }
+_CREDENTIAL_POLICY: Final = {
+    "failures": Key(accept=whole(0, 1000), default=3, meaning="failed logons that lock an account; 0 locks never"),
+    "lock_minutes": Key(accept=number(0, 1_000_000), default=30.0, meaning="how long it is locked"),
+    "reset_minutes": Key(accept=number(0, 1_000_000), default=30.0, meaning="when a failure is forgotten"),
+}
 _DIRECTORY: Final = {
     "kind": Key(
-        accept=choice(
-            "builtin", later={"slapd": "a directory server in the bed", "samba": "a directory server in the bed"}
-        ),
+        accept=choice("builtin", "slapd", "samba"),
         default="builtin",
-        meaning="where users are looked up",
+        meaning="where passwords are: CallManager's own, or a directory server that the bed starts",
+    ),
+    "tls": Key(
+        accept=choice("starttls", "ldaps", "none"), default="starttls", meaning="how CallManager's connections are kept"
+    ),
+    "connections": Key(
+        accept=whole(1, 1000), default=8, assumed=True, meaning="of CallManager to the directory at a time"
+    ),
+    "total_s": Key(
+        accept=number(0.1, 60), default=5.0, assumed=True, meaning="how long one question to the directory may take"
     ),
 }
 _USER: Final = {
     "name": Key(accept=text, meaning="user name"),
     "cti": Key(accept=flag, default=True, meaning="Enable CTI Application Use"),
     "devices": Key(accept=devices, default="all", meaning="Device Association: all, none, a share, or a list"),
+    "in_directory": Key(
+        accept=flag, default=True, meaning="false: associated in CallManager, but nobody created him in the directory"
+    ),
 }
 _GATEWAY: Final = {
     "kind": Key(
@@ -160,6 +179,12 @@ _PAGE: Final = {
 _FAULT: Final = {
     "kind": Key(accept=choice(*FAULTS), meaning="which fault (faults.md)"),
     "phones": Key(accept=number(0, 1, above=True), default=1.0, meaning="share of the fleet that has it"),
+    "loss": Key(accept=number(0, 1), default=0.0, meaning="of impairment: share of the RTP packets that are lost"),
+    "duplicate": Key(accept=number(0, 1), default=0.0, meaning="of impairment: share that comes twice"),
+    "reorder": Key(accept=number(0, 1), default=0.0, meaning="of impairment: share that comes behind the next one"),
+    "jitter_ms": Key(
+        accept=number(0, 1000), default=0.0, meaning="of impairment: each packet is up to this much later, evenly"
+    ),
 }
 _CAPTURE: Final = {
     "keep": Key(
@@ -183,7 +208,11 @@ SCHEMA: Final = Table(
         "fleet": Table(keys=_FLEET),
         "callmanager": Table(
             keys=_CALLMANAGER,
-            tables={"directory": Table(keys=_DIRECTORY), "user": Table(keys=_USER, repeated=True)},
+            tables={
+                "credential_policy": Table(keys=_CREDENTIAL_POLICY),
+                "directory": Table(keys=_DIRECTORY),
+                "user": Table(keys=_USER, repeated=True),
+            },
         ),
         "gateway": Table(keys=_GATEWAY),
         "application": Table(keys=_APPLICATION, repeated=True),
