@@ -25,6 +25,7 @@ from emulator.phone import answer, pages
 from emulator.phone.execute import Credentials, Push, read_credentials, read_push
 from emulator.phone.phone import RTP_PORT, Change, Event, Executed, Phone, Transmission
 from emulator.phone.stream import Period, Stream
+from emulator.phone.uri import Fetch, read_uri
 from emulator.records import Records
 
 _ANSWER_S: Final = 20.0
@@ -379,6 +380,21 @@ class Fleet:
         self._records.write("phone.changed", phone=phone.device_name, event=event, state=phone.state)
         for change in changes:
             self._follow(phone, change, None)
+        return True
+
+    def press(self, phone: Phone, name: str) -> bool:
+        """Press a soft key of the object that a phone shows: `SoftKey:Exit` leaves it, an http URL is fetched."""
+        if phone.screen is None or self.away(phone):
+            return False
+        urls = [fields.get("URL", "") for _, fields in phone.screen.items if fields.get("Name") == name]
+        url = urls[0] if urls else ""
+        if url == "SoftKey:Exit":
+            phone.show(None)
+        elif isinstance(read_uri(url), Fetch):
+            self._nursery.start_soon(self._fetch, phone, url, None)
+        else:
+            return False
+        self._records.write("softkey.pressed", phone=phone.device_name, name=name)
         return True
 
     async def _start_again(self, phone: Phone) -> None:
