@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import ssl
 import sys
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network
@@ -10,7 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from emulator import misbehaviour, server
-from emulator.fleet import catalogue, roster
+from emulator.callmanager.certificate import CertificateError, ensure_certificate, server_context
+from emulator.fleet import catalogue, faults, roster
 from emulator.fleet.fleet import Fleet, Settings
 from emulator.phone.authentication import Server, read_url
 from emulator.phone.phone import RTP_PORT, Phone
@@ -59,6 +61,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--model", default=_MODELS, metavar="M", help=f"of --count: a model, or shares ({_MODELS})")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of --count: which phone is which model (1)")
     parser.add_argument("--port", type=_port, default=_PORT, metavar="P", help=f"HTTP port of the phones ({_PORT})")
+    parser.add_argument("--https-port", type=_port, metavar="P", help="HTTPS too, at this port, with --certificate")
+    parser.add_argument(
+        "--certificate", type=Path, metavar="PEM", help="of HTTPS, its key beside it as .key; made if both are missing"
+    )
     parser.add_argument("--rtp-port", type=_port, default=RTP_PORT, metavar="P", help=f"where they hear ({RTP_PORT})")
     parser.add_argument("--interface", metavar="IF", help="serve what comes in by this network interface only")
     parser.add_argument("--auth-url", default="", metavar="URL", help="who is asked about a push (default: nobody)")
@@ -72,6 +78,17 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         metavar="NAME=SHARE",
         help=f"share of phones (0 to 1) that misbehave, may be repeated: {', '.join(misbehaviour.NAMES)}",
+    )
+    parser.add_argument(
+        "--impairment",
+        action="append",
+        default=[],
+        metavar="WHAT@SHARE",
+        help="share of phones whose RTP packets suffer at the door, may be repeated: "
+        "loss=0.01,duplicate=0.005,reorder=0.01,jitter_ms=20@0.5",
+    )
+    parser.add_argument(
+        "--faults", type=Path, metavar="FILE", help="instead of both: CSV of device_name,fault,parameters"
     )
     server.add_arguments(parser)
     return parser
@@ -106,6 +123,30 @@ def _phones(arguments: argparse.Namespace) -> list[Phone]:
     return phones
 
 
+def _faults(arguments: argparse.Namespace, phones: list[Phone]) -> faults.Faults:
+    if arguments.faults is None:
+        return faults.by_share(phones, arguments.misbehaviour, arguments.impairment, seed=arguments.seed)
+    if arguments.misbehaviour or arguments.impairment:
+        raise ConfigurationError(["--faults: not together with --misbehaviour or --impairment"])
+    return faults.read(arguments.faults, phones)
+
+
+def _https(arguments: argparse.Namespace) -> tuple[int, ssl.SSLContext] | None:
+    """Port and certificate.
+
+    Raises:
+        CertificateError: one of the two options is missing, or there is no certificate and none can be made.
+    """
+    port, certificate = arguments.https_port, arguments.certificate
+    if port is None and certificate is None:
+        return None
+    if port is None or certificate is None:
+        raise CertificateError("expected together with --https-port")
+    key = certificate.with_suffix(".key")
+    ensure_certificate(certificate, key, address="phones.invalid")
+    return port, server_context(certificate, key)
+
+
 def main(argv: Sequence[str]) -> int:
     """Run the command; the exit code of docs/reference/exit-codes.md."""
     try:
@@ -114,26 +155,29 @@ def main(argv: Sequence[str]) -> int:
         return int(end.code or 0)
     try:
         phones = _phones(arguments)
-        misbehaviours = misbehaviour.read_shares(arguments.misbehaviour)
+        faulty = _faults(arguments, phones)
     except ConfigurationError as error:
         print(error, file=sys.stderr)  # noqa: T201 - the log
         return error.exit_code
-    except misbehaviour.MisbehaviourError as error:
-        print(f"--misbehaviour: {error}", file=sys.stderr)  # noqa: T201 - the log
-        return ConfigurationError.exit_code
     trusting = sum(phone.server is None for phone in phones)
     if trusting:
         print(  # noqa: T201 - the log
             f"{trusting} phones have no authentication URL: they accept every push without asking", file=sys.stderr
         )
+    try:
+        https = _https(arguments)
+    except CertificateError as error:
+        print(f"--certificate: {error}", file=sys.stderr)  # noqa: T201 - the log
+        return ConfigurationError.exit_code
     settings = Settings(
         port=arguments.port,
+        https=https,
         rtp_port=arguments.rtp_port,
         interface=arguments.interface,
         authentication_timeout_s=arguments.authentication_timeout_s,
         record=arguments.record,
         control=arguments.control,
-        misbehaviours=misbehaviours,
+        faults=faulty,
         seed=arguments.seed,
         reset_s=arguments.reset_s,
     )

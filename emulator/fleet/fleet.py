@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
+import resource
 import socket
+import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from functools import partial
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 
 import trio
 
 from emulator import misbehaviour
-from emulator.engine import Answer, BindError, Limits, Request, listen, serve
+from emulator.engine import Answer, Limits, Request, claim, deaf, listen, serve
+from emulator.fleet.faults import Faults
 from emulator.fleet.fetch import fetch
+from emulator.fleet.impairment import Door
+from emulator.fleet.notify import notify
 from emulator.fleet.question import Client
 from emulator.fleet.reception import address_text
 from emulator.fleet.recorder import Recorder
 from emulator.fleet.streams import Streams
 from emulator.fleet.view import view
 from emulator.phone import answer, pages
+from emulator.phone.answer import SUCCESS, Item
 from emulator.phone.execute import Credentials, Push, read_credentials, read_push
-from emulator.phone.phone import RTP_PORT, Change, Event, Executed, Phone, Transmission
+from emulator.phone.media import Medium
+from emulator.phone.phone import RTP_PORT, Change, Event, Executed, Phone, Reply, Transmission
 from emulator.phone.stream import Period, Stream
+from emulator.phone.streaming import stream_media
 from emulator.phone.uri import Fetch, read_uri
 from emulator.records import Records
 
@@ -38,15 +47,17 @@ class Settings:
 
     port: int
     rtp_port: int = RTP_PORT
+    https: tuple[int, ssl.SSLContext] | None = None
+    """Port and certificate of HTTPS, which phones offer whose model has it; one certificate for all of them (ours)."""
     interface: str | None = None
     authentication_timeout_s: float = 10.0
     record: Path | None = None
     """Folder for what phones heard, as WAV; None keeps no audio."""
     control: tuple[str, int] | None = None
     """Address and port of the control API; not an address of a phone."""
-    misbehaviours: Mapping[str, float] = field(default_factory=dict)
-    """Share of the phones per name in emulator/misbehaviour.py; `seed` chooses which."""
+    faults: Faults = field(default_factory=Faults)
     seed: int = 1
+    """Of what faulty phones do; which ones are faulty is decided already."""
     reset_s: float = 1.0
     """How long a phone that is reset is away (assumed; real ones take a minute)."""
 
@@ -68,10 +79,15 @@ class Fleet:
         self._fetching: dict[str, trio.CancelScope] = {}
         self._playing: dict[str, trio.CancelScope] = {}
         self._away: set[str] = set()
-        self._misbehaving = misbehaviour.choose(list(self._phones), settings.misbehaviours, settings.seed)
+        self._misbehaving = settings.faults.misbehaving
+        self._doors = {
+            address: Door(impairment, seed=settings.seed, phone=self._phones[address].device_name)
+            for address, impairment in settings.faults.impaired.items()
+        }
         self._recorder = Recorder(settings.record) if settings.record is not None else None
         self._new_period: Callable[..., Period] = Period if self._recorder is None else self._recorder.period
         self._records: Records
+        self._silent: list[socket.socket] = []
         self._dropped = self._packets = 0
 
     def status(self) -> Mapping[str, int]:
@@ -96,21 +112,25 @@ class Fleet:
         settings = self._settings
         self._records = records
         self._client = Client(records, timeout_s=settings.authentication_timeout_s, clock=self._clock)
-        guard = _guard(settings.port)
-        with guard:
+        with claim("phones", "0.0.0.0", settings.port):
             self._streams = Streams(settings.rtp_port, interface=settings.interface)
             try:
                 listener = listen("0.0.0.0", settings.port, reuse_port=True, interface=settings.interface)
                 port = listener.getsockname()[1]
+                self._fall_silent(port)
                 limits = Limits(
                     body_bytes=131072,  # 40 kB of XML, each byte written %xx
                     total_s=settings.authentication_timeout_s + _ANSWER_S,
                 )
                 async with trio.open_nursery() as nursery:
                     self._nursery = nursery
-                    for address, name in self._misbehaving.items():
-                        device_name = self._phones[address].device_name
-                        records.write("phone.misbehaves", phone=device_name, misbehaviour=name)
+                    for address, name, parameters in settings.faults:
+                        records.write(
+                            "phone.misbehaves",
+                            phone=self._phones[address].device_name,
+                            misbehaviour=name,
+                            parameters=parameters or None,
+                        )
                     nursery.start_soon(self._streams.run)
                     await nursery.start(self._serve, listener, limits)
                     first = next(iter(self._phones.values()))
@@ -118,15 +138,53 @@ class Fleet:
                         "phones": f"http://{first.address}:{port}",
                         "rtp": f"{first.address}:{self._streams.port}",
                     }
+                    if settings.https is not None:
+                        urls["phones_secured"] = await nursery.start(self._serve_https, *settings.https, limits)
                     if settings.control is not None:
                         urls["control"] = await nursery.start(self._serve_control, settings.control)
                     task_status.started(urls)
             finally:
                 self._end()
                 self._streams.close()
+                for silent in self._silent:
+                    silent.close()
+
+    def _fall_silent(self, port: int) -> None:
+        """Phones whose web server is not there answer no connection: each has a listener of its own that hears nothing.
+
+        Raises:
+            BindError: as many sockets cannot be had.
+        """
+        addresses = [
+            phone.address
+            for phone in self._phones.values()
+            if not phone.web_access or self._misbehaving.get(phone.address) == "silent"
+        ]
+        if addresses:
+            soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+            wanted = soft + len(addresses) if hard == resource.RLIM_INFINITY else min(hard, soft + len(addresses))
+            resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
+        for address in addresses:
+            self._silent.append(deaf(address, port, interface=self._settings.interface))
 
     async def _serve(self, listener: socket.socket, limits: Limits, *, task_status: trio.TaskStatus[None]) -> None:
         await serve([listener], self.handle, limits=limits, admit=self._admit, task_status=task_status)
+
+    async def _serve_https(
+        self, port: int, context: ssl.SSLContext, limits: Limits, *, task_status: trio.TaskStatus[str]
+    ) -> None:
+        # Imported here: without --https-port nothing of it is needed.
+        from emulator.callmanager.secured import serve as serve_secured  # noqa: PLC0415
+
+        with claim("phones", "0.0.0.0", port):
+            listener = listen("0.0.0.0", port, reuse_port=True, interface=self._settings.interface)
+            self._fall_silent(listener.getsockname()[1])
+            first = next((phone for phone in self.phones if phone.model.https), self.phones[0])
+            task_status.started(f"https://{first.address}:{listener.getsockname()[1]}")
+            await serve_secured(listener, context, self.handle, limits=limits, admit=self._admit_secured)
+
+    def _admit_secured(self, peer: tuple[str, int], local: tuple[str, int]) -> bool:
+        return self._admit(peer, local) and self._phones[local[0]].model.https
 
     async def _serve_control(self, address: tuple[str, int], *, task_status: trio.TaskStatus[str]) -> None:
         # Imported here: without --control nothing of it is needed.
@@ -164,7 +222,8 @@ class Fleet:
             credentials = read_credentials(request.headers.get(b"authorization"))
             authorised, _ = await self._authorise(phone, credentials, _identity(request))
             if not authorised:
-                return answer.unauthorized(model, self._http_date(), close=close)
+                challenge = credentials is None and model.page_challenge == "401"
+                return answer.unauthorized(model, self._http_date(), close=close, challenge=challenge)
             found = pages.protected(model, request.path, view(phone, self._clock()))
         else:
             query = request.query.decode("latin-1")
@@ -183,6 +242,7 @@ class Fleet:
         self._pushes += 1
         identity = _identity(request)
         push = read_push(request.body, object_bytes=phone.model.object_bytes)
+        manner = self._misbehaving.get(phone.address)
         self._records.write(
             "push.received",
             phone=phone.device_name,
@@ -192,10 +252,12 @@ class Fleet:
         )
         result: Executed | None = None
         finished = False
+        credentials = read_credentials(request.headers.get(b"authorization"))
+        if manner == "answers-first":
+            return self._answer_first(phone, push, credentials, identity)
         try:
-            credentials = read_credentials(request.headers.get(b"authorization"))
             authorised, by = await self._authorise(phone, credentials, identity)
-            if self._misbehaving.get(phone.address) == "reboots":
+            if manner == "reboots":
                 self.happen(phone, "reset")
                 finished = True
                 return self._reboot(phone, identity)
@@ -206,11 +268,16 @@ class Fleet:
             finished = True
         finally:
             if not finished:  # the server ends, or the total deadline has come
-                self._answered(phone, identity, "none", None, None)
+                self._answered(phone, identity, "none")
         model, date = phone.model, self._http_date()
+        said: tuple[str, int | None, int | None]
         if result is None:
-            data = answer.unauthorized(model, date, close=close)
-            said = ("unauthorized", 401, None) if model.unauthorized == "401" else ("error", 200, 4)
+            media = push.media is not None and model.media_api
+            data = answer.unauthorized(model, date, close=close, challenge=media)
+            said = ("unauthorized", 401, None) if media or model.unauthorized == "401" else ("error", 200, 4)
+        elif result.reply is not None:
+            data = answer.reply(model, result.reply.status, result.reply.body, date, close=close)
+            said = _said(result.reply)
         elif result.error is not None:
             data = answer.error(model, result.error, date, close=close)
             said = ("error", 200, result.error)
@@ -218,11 +285,12 @@ class Fleet:
             data = answer.response(model, result.items, date, close=close)
             said = ("response", 200, None)
 
-        def on_sent(there: bool) -> None:  # noqa: FBT001 - the engine's callback
-            self._answered(phone, identity, *(said if there else ("none", None, None)))
+        spoilt = manner if manner in misbehaviour.ANSWERING else None
 
-        manner = self._misbehaving.get(phone.address)
-        if manner is not None and manner in misbehaviour.ANSWERING:
+        def on_sent(there: bool) -> None:  # noqa: FBT001 - the engine's callback
+            self._answered(phone, identity, *(said if there else ("none", None, None)), spoilt=spoilt)
+
+        if manner is not None and spoilt:
             write = partial(misbehaviour.play_out, manner, data=data, seed=f"{self._settings.seed} {phone.address}")
             return Answer(data, True, on_sent, write)
         return Answer(data, close, on_sent)
@@ -231,12 +299,33 @@ class Fleet:
         return Answer(
             b"\r\n\r\n",
             True,
-            lambda _: self._answered(phone, identity, "none", None, None),
+            lambda _: self._answered(phone, identity, "none"),
             partial(misbehaviour.play_out, "reset-before", data=b"\r\n\r\n", seed=""),
         )
 
+    def _answer_first(self, phone: Phone, push: Push, credentials: Credentials | None, identity: str) -> Answer:
+        """Say that all went well, and only then see whether it may."""
+        items = [Item(url, *SUCCESS) for url in push.urls]
+        data = answer.response(phone.model, items, self._http_date(), close=True)
+
+        async def write(sock: socket.socket) -> None:
+            await misbehaviour.send(sock, data)
+            self._answered(phone, identity, "response", 200)
+            authorised, by = await self._authorise(phone, credentials, identity)
+            if authorised:
+                self._carry_out(phone, push, identity, by)
+
+        return Answer(data, True, lambda _: None, write)
+
     def _answered(
-        self, phone: Phone, identity: str, kind: str, http_status: int | None, number: int | None
+        self,
+        phone: Phone,
+        identity: str,
+        kind: str,
+        http_status: int | None = None,
+        number: int | None = None,
+        *,
+        spoilt: str | None = None,
     ) -> None:
         self._records.write(
             "push.answered",
@@ -245,12 +334,13 @@ class Fleet:
             answer=kind,
             http_status=http_status,
             error_number=number,
+            spoilt=spoilt,
         )
 
-    async def _authorise(
-        self, phone: Phone, credentials: Credentials | None, identity: str
-    ) -> tuple[bool, str | None]:
+    async def _authorise(self, phone: Phone, credentials: Credentials | None, identity: str) -> tuple[bool, str | None]:
         manner = self._misbehaving.get(phone.address)
+        if manner == "wrong-credentials-cached":
+            return False, None
         if phone.server is None or manner == "without-asking":
             return True, None
         if credentials is None:
@@ -263,15 +353,15 @@ class Fleet:
         return asked.authorized, asked.by
 
     def _carry_out(self, phone: Phone, push: Push, identity: str, by: str | None) -> Executed:
-        result = phone.execute(
-            push,
-            identity=identity,
-            now_ns=self._clock(),
-            rtp_port=self._settings.rtp_port,
-            new_period=self._new_period,
-        )
+        how: dict[str, Any] = {
+            "identity": identity,
+            "now_ns": self._clock(),
+            "rtp_port": self._settings.rtp_port,
+            "new_period": self._new_period,
+        }
+        result = phone.execute(push, **how) if push.media is None else stream_media(phone, push.media, **how)
         for change in result.changes:
-            if change.reason == "push":
+            if change.reason == "push" and change.medium is None:
                 self._records.write(
                     "push.executed", phone=phone.device_name, push=identity, action=change.action, authorised_by=by
                 )
@@ -285,6 +375,8 @@ class Fleet:
             self._playing[phone.device_name].cancel()
         elif change.action == "Show":
             self._shown(phone, identity)
+        elif change.medium is not None:
+            self._nursery.start_soon(self._notify, phone, change.medium, change.reason)
         elif change.url is not None:
             self._nursery.start_soon(self._fetch, phone, change.url, identity)
         elif transmission is not None:
@@ -298,7 +390,7 @@ class Fleet:
             self._stopped(phone, period, change.reason, identity)
         else:
             self._listening += 1
-            self._streams.listen(phone.address, period)
+            self._streams.listen(phone.address, period, self._doors.get(phone.address))
             self._records.write(
                 "stream.listening",
                 t_ns=period.since_ns,
@@ -333,6 +425,10 @@ class Fleet:
         if not scope.cancelled_caught:
             phone.show(screen)
             self._shown(phone, identity)
+
+    async def _notify(self, phone: Phone, medium: Medium, reason: str) -> None:
+        told = await notify(phone, medium, reason)
+        self._records.write("media.notified", phone=phone.device_name, stream=medium.identity, told=told)
 
     def _shown(self, phone: Phone, identity: str | None) -> None:
         screen = phone.screen
@@ -404,11 +500,30 @@ class Fleet:
     def _stopped(self, phone: Phone, period: Period, reason: str, identity: str | None) -> None:
         self._listening -= 1
         self._streams.stop(phone.address, period)
+        door = self._doors.get(phone.address)
+        if door is not None:
+            self._injected(phone, period, door)
         if self._recorder is not None:
             self._recorder.keep(phone.device_name, period)
         for stream in period.streams.values():
             self._records.write("stream.heard", phone=phone.device_name, push=period.push, **_heard(stream))
         self._records.write("stream.stopped", phone=phone.device_name, push=identity, reason=reason)
+
+    def _injected(self, phone: Phone, period: Period, door: Door) -> None:
+        for (source, source_port, ssrc), injected in door.close().items():
+            self._records.write(
+                "stream.impaired",
+                phone=phone.device_name,
+                push=period.push,
+                source=f"{address_text(source)}:{source_port}",
+                ssrc=ssrc,
+                packets=injected.packets,
+                lost=injected.lost,
+                duplicated=injected.duplicated,
+                reordered=injected.reordered,
+                delay_mean_ms=round(injected.delay_ns / 1e6 / max(1, injected.packets - injected.lost), 3),
+                delay_max_ms=round(injected.most_delay_ns / 1e6, 3),
+            )
 
     def _end(self) -> None:
         self._streams.drain()
@@ -430,6 +545,13 @@ class Fleet:
                     last_t_ns=count.last_t_ns,
                 )
         self._dropped = self._streams.dropped
+
+
+def _said(reply: Reply) -> tuple[str, int, int | None]:
+    """How the records tell a media object's answer; `UnavailableResource` is its word for busy, error 1."""
+    if reply.status == HTTPStatus.OK:
+        return ("response", reply.status, None)
+    return ("error", reply.status, answer.BUSY_ERROR if b"UnavailableResource" in reply.body else None)
 
 
 def _identity(request: Request) -> str:
@@ -456,19 +578,3 @@ def _heard(stream: Stream) -> Mapping[str, Any]:
         "gap_ms": round(stream.gap_ns / 1e6, 3),
         "crc32": f"{stream.crc:08x}",
     }
-
-
-def _guard(port: int) -> socket.socket:
-    """Hold this port against another fleet of this network namespace.
-
-    The listener shares its port (SO_REUSEPORT), because on the loopback ground the servers listen on the same one with
-    their own addresses; two fleets that share one would silently split its connections.
-    """
-    guard = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-    if port:
-        try:
-            guard.bind(f"\0pushlab-phones-{port}")
-        except OSError as error:
-            guard.close()
-            raise BindError("0.0.0.0", port, error) from error
-    return guard

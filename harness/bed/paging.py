@@ -1,4 +1,4 @@
-"""What happens while the parts stand: faults, the positive control, pages, and other applications' pushes."""
+"""What happens while the parts stand: the positive control, pages, and other applications' pushes."""
 
 import hashlib
 import random
@@ -18,7 +18,7 @@ from harness.bed.roster import Phone, Roster
 from harness.bed.setup import RunSecrets, Setup
 from harness.observe import EventWriter
 from harness.scenario.audio import audio_seconds
-from harness.scenario.model import Application, Fault, Page, share_of
+from harness.scenario.model import Application, Page, share_of
 
 POLL_S: Final = 0.1
 STOPPING_S: Final = 3.0
@@ -56,42 +56,6 @@ def describe(setup: Setup, roster: Roster, writer: EventWriter) -> None:
 def _digest(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def apply_faults(setup: Setup, roster: Roster, writer: EventWriter) -> None:
-    """Bring the scenario's faults into force; which phones have them is drawn by its seed.
-
-    Raises:
-        BedError: this ground cannot.
-    """
-    for index, fault in enumerate(setup.scenario.faults):
-        phones = _struck(setup.scenario.seed, index, fault, roster)
-        detail = _apply(setup.ground, fault, phones)
-        writer.write("fault.applied", fault=fault.kind, phones=[phone.device_name for phone in phones], detail=detail)
-
-
-def _struck(seed: int, index: int, fault: Fault, roster: Roster) -> list[Phone]:
-    if fault.kind != "port-blocked":
-        return []
-    count = share_of(len(roster.phones), fault.phones)
-    chosen = random.Random(f"fault-{seed}-{index}").sample(range(len(roster.phones)), count)
-    return [roster.phones[place] for place in sorted(chosen)]
-
-
-def _apply(ground: Ground, fault: Fault, phones: list[Phone]) -> str:
-    addresses = ground.addresses
-    match fault.kind:
-        case "port-blocked":
-            ground.block_udp([phone.address for phone in phones], addresses.rtp_port)
-            return f"UDP {addresses.rtp_port} is dropped between gateway and phones"
-        case "canary-blocked":
-            ground.block_host(addresses.canary_source)
-            return f"everything from {addresses.canary_source} is dropped"
-        case "control-blocked":
-            ground.block_host(addresses.control_phone)
-            return f"everything to {addresses.control_phone} is dropped"
-        case other:
-            raise BedError(f"fault {other!r} is not available on ground {ground.name}")
 
 
 async def canaries(ground: Ground, writer: EventWriter, when: When) -> None:

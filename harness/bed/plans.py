@@ -7,30 +7,39 @@ from pathlib import Path
 from typing import Final
 
 from harness import run_folder
+from harness.bed import faults
 from harness.bed.configuration import callmanager_toml, capture_json, gateway_toml
 from harness.bed.ground import HostName
 from harness.bed.processes import PartPlan
 from harness.bed.roster import Roster
 from harness.bed.secrets import PrivateFolder
 from harness.bed.setup import RunSecrets, Setup
+from harness.scenario.faults import Carrier
 
 STATUS_S: Final = 0.25
 """How often parts tell their counters: as often as an eye follows."""
 TAPPED: Final[tuple[HostName, ...]] = ("phones", "gateway", "callmanager")
 GATEWAY_CONFIGURATION: Final = "gateway.toml"
 GATEWAY_ROSTER: Final = "phones.csv"
+FAULTS: Final = "faults.csv"
 
 Placed = tuple[HostName, PartPlan]
 
 
 def plans(
-    setup: Setup, roster: Roster, private: PrivateFolder, secrets: RunSecrets, events: Mapping[str, Path]
+    setup: Setup,
+    roster: Roster,
+    struck: Sequence[faults.Struck],
+    private: PrivateFolder,
+    secrets: RunSecrets,
+    events: Mapping[str, Path],
 ) -> list[Placed]:
     """Write all configuration files and say what to start.
 
     Args:
         setup: the run.
         roster: its phones; must be written to the run folder already.
+        struck: its faults.
         private: where files go that hold secrets or name some.
         secrets: the run's passwords.
         events: part → its records file.
@@ -62,7 +71,7 @@ def plans(
     )
     config = private.write("callmanager.toml", manager)
     found.append(("callmanager", plan("callmanager", "callmanager", "--config", str(config))))
-    found.append(("phones", plan("phones", "phones", *_fleet(setup))))
+    found.append(("phones", plan("phones", "phones", *_fleet(setup, struck, private))))
     gateway_roster = private.path / GATEWAY_ROSTER
     roster.write_gateway(gateway_roster)
     gateway = gateway_toml(
@@ -82,8 +91,10 @@ def plans(
 _MANNERS: Final = ("--status-s", str(STATUS_S), "--stop-with-stdin")
 
 
-def _fleet(setup: Setup) -> list[str]:
+def _fleet(setup: Setup, struck: Sequence[faults.Struck], private: PrivateFolder) -> list[str]:
     scenario, addresses = setup.scenario, setup.ground.addresses
+    own_faults = any(one.kind.carrier is Carrier.PHONES for one in struck)
+    told = ("--faults", str(private.write(FAULTS, faults.fleet_file(struck)))) if own_faults else ()
     return [
         *("--csv", str(setup.folder.file(run_folder.ROSTER))),
         *("--port", str(addresses.phone_port)),
@@ -91,5 +102,6 @@ def _fleet(setup: Setup) -> list[str]:
         *("--auth-url", setup.authentication_url),
         *("--authentication-timeout-s", str(scenario.fleet.authentication_timeout_s)),
         *("--seed", str(scenario.seed)),
+        *told,
         *(() if setup.ground.hermetic else ("--interface", "lo")),
     ]

@@ -8,7 +8,7 @@ the manifest is written.
 import math
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import Final
 import trio
 
 from harness import run_folder
-from harness.bed import foreign, paging
+from harness.bed import faults, foreign, paging
 from harness.bed.gateway_client import GatewayClient
 from harness.bed.ground import Host
 from harness.bed.plans import plans
@@ -75,12 +75,14 @@ async def run(setup: Setup) -> list[str]:
         # The control asks CallManager itself: it must not depend on the gateway that is under test.
         url = setup.ground.addresses.callmanager_authentication_url
         roster = replace(roster, control=replace(roster.control, authentication_url=url))
+    struck = faults.draw(scenario, roster)
+    roster = faults.settle(roster, struck)
     roster.write(folder.file(run_folder.ROSTER))
     with private_folder() as private:
         events = {part: private.path / f"{part}.jsonl" for part in WRITERS}
         try:
             with EventWriter(events["harness"]) as writer:
-                return await _stages(setup, roster, private, writer, events)
+                return await _stages(setup, roster, struck, private, writer, events)
         finally:
             setup.display.stage("collecting evidence")
             merge_records(events.values(), folder.file(run_folder.EVENTS), WRITERS)
@@ -88,7 +90,12 @@ async def run(setup: Setup) -> list[str]:
 
 
 async def _stages(
-    setup: Setup, roster: Roster, private: PrivateFolder, writer: EventWriter, events: Mapping[str, Path]
+    setup: Setup,
+    roster: Roster,
+    struck: Sequence[faults.Struck],
+    private: PrivateFolder,
+    writer: EventWriter,
+    events: Mapping[str, Path],
 ) -> list[str]:
     ground, stage = setup.ground, setup.display.stage
     secrets = RunSecrets.make(setup.scenario, private)
@@ -111,11 +118,11 @@ async def _stages(
         parts: dict[str, Part] = {}
         try:
             async with trio.open_nursery() as starting:
-                for host, plan in plans(setup, roster, private, secrets, events):
+                for host, plan in plans(setup, roster, struck, private, secrets, events):
                     mortal = replace(plan, on_death=on_death)
                     starting.start_soon(_start, nursery, ground.host(host), mortal, parts)
             stands = True
-            paging.apply_faults(setup, roster, writer)
+            faults.apply(ground, roster, struck, writer)
             with standing:
                 try:
                     await _play(setup, roster, private, secrets, writer, events)

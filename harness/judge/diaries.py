@@ -4,6 +4,7 @@ A push is known to both by the same name. Which pushes are the page's own is wha
 wrote records, every push that starts or stops audio is, but for those of other applications and of the control.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -38,6 +39,12 @@ class PushDiary:
     stops: bool = False
 
     @property
+    def answered_first(self) -> bool:
+        """Whether it told the gateway of success before it knew whether the push was genuine."""
+        told = self.reply is not None and self.reply.text("answer") == "response"
+        return told and self.reply is not None and bool(self.answered) and self.reply.t_ns < self.answered[-1].t_ns
+
+    @property
     def truth(self) -> PhoneTruth:
         """How far it came."""
         if self.executed is not None:
@@ -67,13 +74,15 @@ class Attempt:
 
     sent: Record | None = None
     ended: Record | None = None
+    use: int = 1
+    """How often this phone has been pushed to under this name, with this one: systems give a port again."""
 
     @property
     def push(self) -> str:
-        """The push's name; empty where no connection was made."""
+        """The push's name as its phone calls it; empty where no connection was made."""
         for record in (self.sent, self.ended):
             if record is not None and record.push:
-                return record.push
+                return record.push if self.use == 1 else f"{record.push}#{self.use}"
         return ""
 
 
@@ -90,6 +99,8 @@ class PhoneStory:
     listening: list[Record] = field(default_factory=list)
     stopped: list[Record] = field(default_factory=list)
     heard: list[Record] = field(default_factory=list)
+    impaired: list[Record] = field(default_factory=list)
+    """What was injected at its door."""
     unlistened: list[Record] = field(default_factory=list)
     stream_started: list[Record] = field(default_factory=list)
     stream_stopped: list[Record] = field(default_factory=list)
@@ -158,13 +169,14 @@ def stories(evidence: Evidence) -> Mapping[str, PhoneStory]:
 
     _attempts(evidence, story_of=found)
     _diaries(evidence, story_of=found)
-    for kind in ("stream.listening", "stream.stopped", "stream.heard", "rtp.unlistened"):
+    for kind in ("stream.listening", "stream.stopped", "stream.heard", "stream.impaired", "rtp.unlistened"):
         for record in evidence.of("phones", kind):
             own = story(record)
             {
                 "stream.listening": own.listening,
                 "stream.stopped": own.stopped,
                 "stream.heard": own.heard,
+                "stream.impaired": own.impaired,
                 "rtp.unlistened": own.unlistened,
             }[kind].append(record)
     for record in evidence.of("gateway", "stream.started"):
@@ -195,6 +207,23 @@ def _attempts(evidence: Evidence, story_of: dict[str, PhoneStory]) -> None:
                 attempts.append(Attempt(ended=record))
             else:
                 known.ended = record
+    for story in story_of.values():
+        _count_uses(story)
+
+
+def _count_uses(story: PhoneStory) -> None:
+    """Tell pushes apart that left from one port, in their order, as the phone does (docs/reference/events.md)."""
+    uses: Counter[str] = Counter()
+    for attempt in sorted(story.start_attempts + story.stop_attempts, key=_begun_ns):
+        name = attempt.push
+        if name:
+            uses[name] += 1
+            attempt.use = uses[name]
+
+
+def _begun_ns(attempt: Attempt) -> int:
+    record = attempt.sent or attempt.ended
+    return record.t_ns if record is not None else 0
 
 
 def _diaries(evidence: Evidence, story_of: dict[str, PhoneStory]) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from harness.scenario.audio import AudioError, audio_path, audio_seconds, scenarios_folder
+from harness.scenario.faults import FAULTS, IMPAIRMENT, PARAMETERS
 from harness.scenario.findings import Findings, checked
 from harness.scenario.keys import MAX_USERS
 from harness.scenario.lines import key_lines
@@ -22,6 +23,7 @@ from harness.scenario.model import (
     ScenarioError,
     ServiceTime,
     User,
+    share_of,
 )
 from harness.scenario.overrides import Overrides, overlay
 
@@ -32,7 +34,7 @@ MAX_FILE_BYTES: Final = 2**20
 def bundled() -> list[tuple[str, Path, str]]:
     """The scenarios that travel with pushlab: name, file, purpose; sorted by name."""
     found = []
-    for path in sorted(scenarios_folder().glob("*.toml")):
+    for path in sorted(scenarios_folder().glob("*.toml"), key=lambda file: file.stem):
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
         found.append((str(raw.get("name", path.stem)), path, str(raw.get("purpose", ""))))
     return found
@@ -140,9 +142,32 @@ def _contradictions(values: Mapping[str, Any], findings: Findings) -> None:
         findings.wrong(("gateway", "command"), 'only for kind = "command"')
     if len(values["page"]) > 1:
         findings.wrong(("page", "1"), "not available yet: several pages in one run")
+    _faults(values, findings)
     expect = values["expect"]
     if expect["verdict"] == "pass" and expect["checks"]:
         findings.wrong(("expect", "checks"), 'with verdict = "pass" no check is named: all of them pass')
+
+
+def _faults(values: Mapping[str, Any], findings: Findings) -> None:
+    phones, struck = values["fleet"]["phones"], 0
+    for index, fault in enumerate(values["fault"]):
+        where = ("fault", str(index))
+        given = [name for name in PARAMETERS if fault[name]]
+        if fault["kind"] == IMPAIRMENT:
+            if not given:
+                findings.wrong(where, f"an impairment needs at least one of {', '.join(PARAMETERS)}")
+            elif sum(fault[name] for name in PARAMETERS[:3]) > 1 + 1e-9:  # 1e-9: written with a few digits
+                findings.wrong(where, "loss, duplicate and reorder are more than all packets together")
+        for name in given if fault["kind"] != IMPAIRMENT else ():
+            findings.wrong((*where, name), f"only for kind = {IMPAIRMENT!r}")
+        if FAULTS[fault["kind"]].strikes_phones:
+            struck += share_of(phones, fault["phones"])
+    if struck > phones:
+        findings.wrong(
+            ("fault",),
+            f"{struck} faulty phones in a fleet of {phones}: each phone has at most one fault, and each fault at least "
+            "one phone",
+        )
 
 
 def _audio(scenario: Scenario, findings: Findings) -> None:

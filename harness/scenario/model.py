@@ -117,8 +117,13 @@ class Fault:
     """Something made wrong on purpose."""
 
     kind: str
+    """One of `faults.FAULTS`."""
     phones: float
-    """Share of the fleet, at least one phone."""
+    """Share of the fleet, at least one phone; of kinds that strike none it means nothing."""
+    loss: float = 0.0
+    duplicate: float = 0.0
+    reorder: float = 0.0
+    jitter_ms: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

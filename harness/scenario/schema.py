@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from harness.scenario.faults import FAULTS
 from harness.scenario.keys import (
     MAX_CONCURRENCY,
     MAX_PHONES,
@@ -23,8 +24,6 @@ from harness.scenario.keys import (
     whole,
 )
 
-FAULTS: Final = ("port-blocked", "canary-blocked", "control-blocked")
-"""Kinds of [[fault]] that can be run (docs/reference/faults.md)."""
 WITNESSES: Final = ("gateway", "phones", "callmanager", "wire")
 GROUNDS: Final = ("auto", "netns", "loopback", "lab")
 INTEGRITY: Final = {
@@ -158,6 +157,12 @@ _PAGE: Final = {
 _FAULT: Final = {
     "kind": Key(accept=choice(*FAULTS), meaning="which fault (faults.md)"),
     "phones": Key(accept=number(0, 1, above=True), default=1.0, meaning="share of the fleet that has it"),
+    "loss": Key(accept=number(0, 1), default=0.0, meaning="of impairment: share of the RTP packets that are lost"),
+    "duplicate": Key(accept=number(0, 1), default=0.0, meaning="of impairment: share that comes twice"),
+    "reorder": Key(accept=number(0, 1), default=0.0, meaning="of impairment: share that comes behind the next one"),
+    "jitter_ms": Key(
+        accept=number(0, 1000), default=0.0, meaning="of impairment: each packet is up to this much later, evenly"
+    ),
 }
 _CAPTURE: Final = {
     "keep": Key(

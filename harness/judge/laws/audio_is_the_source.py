@@ -148,6 +148,5 @@ LAW = Law(
     witnesses=("wire", "phones"),
     essential=("wire",),
     scopes=("rtp", AUDIO),
-    excused=frozenset({"port-blocked"}),
     find=find,
 )

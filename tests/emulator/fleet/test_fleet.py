@@ -1,6 +1,7 @@
 """The fleet on real loopback sockets: pushes, questions, audio, diaries."""
 
 import base64
+import errno
 import json
 import socket
 import struct
@@ -246,11 +247,21 @@ async def test_paths_are_case_sensitive_and_chunked_pushes_are_not_found(bed: Be
         assert head.endswith(b"\r\n\r\n")
 
 
-@pytest.mark.parametrize("phone", [3, 77])
-async def test_phones_without_web_access_and_strangers_reset_connections(bed: Bed, phone: int) -> None:
+async def test_a_connection_to_no_phone_is_reset(bed: Bed) -> None:
     async with running(bed):
         with pytest.raises((trio.BrokenResourceError, ConnectionResetError)):
-            await bed.talk(b"GET /DeviceInformationX HTTP/1.0\r\n\r\n", phone=phone)
+            await bed.talk(b"GET /DeviceInformationX HTTP/1.0\r\n\r\n", phone=77)
+
+
+async def test_a_phone_without_web_access_is_silent(bed: Bed) -> None:
+    async with running(bed):
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as client:
+            assert client.connect_ex(("127.20.0.3", bed.port)) == errno.EINPROGRESS
+            with trio.move_on_after(0.3) as waiting:
+                await trio.lowlevel.wait_writable(client)
+            assert waiting.cancelled_caught
+        # Its neighbours on the same port are there.
+        assert b"200 OK" in await bed.talk(b"GET /DeviceInformationX HTTP/1.0\r\n\r\n", phone=2)
 
 
 async def test_what_was_heard_is_in_the_diary(bed: Bed) -> None:

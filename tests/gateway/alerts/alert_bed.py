@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network
@@ -15,6 +15,7 @@ import trio
 import trio.testing
 
 from emulator.fleet.catalogue import load
+from emulator.fleet.faults import by_share
 from emulator.fleet.fleet import Fleet
 from emulator.fleet.fleet import Settings as FleetSettings
 from emulator.phone.authentication import read_url
@@ -137,7 +138,7 @@ async def running(
     folder: Path,
     *,
     phones: int = 3,
-    misbehaviours: Mapping[str, float] | None = None,
+    misbehaviours: Sequence[str] = (),
     absent: int = 0,
     total_s: float = 5.0,
     database: Database | None = None,
@@ -148,7 +149,7 @@ async def running(
     Args:
         folder: for records.
         phones: number of phones.
-        misbehaviours: shares of the phones, as the fleet takes them.
+        misbehaviours: `NAME=SHARE` of the phones, as `pushlab phones` takes them.
         absent: phones in the inventory that do not exist; the fleet resets their connections.
         total_s: limit of a push.
         database: kept over a restart; in memory if absent.
@@ -162,20 +163,19 @@ async def running(
         port = listener.getsockname()[1]
         server = read_url(f"http://{GATEWAY}:{port}/cisco_auth/authenticate.html")
         models = load().models
-        fleet = Fleet(
-            [
-                Phone(
-                    device_name=name(number),
-                    directory_number=str(2000 + number),
-                    mac=name(number)[3:],
-                    model=models[model],
-                    address=address(number),
-                    server=server,
-                )
-                for number in range(1, phones + 1)
-            ],
-            FleetSettings(port=0, rtp_port=0, reset_s=0.0, misbehaviours=misbehaviours or {}),
-        )
+        members = [
+            Phone(
+                device_name=name(number),
+                directory_number=str(2000 + number),
+                mac=name(number)[3:],
+                model=models[model],
+                address=address(number),
+                server=server,
+            )
+            for number in range(1, phones + 1)
+        ]
+        faults = by_share(members, misbehaviours, (), seed=1)
+        fleet = Fleet(members, FleetSettings(port=0, rtp_port=0, reset_s=0.0, faults=faults))
         fleet_records = FleetRecords(folder / "phones.jsonl", witness="phones", clock=time.monotonic_ns)
         with trio.fail_after(60):
             async with trio.open_nursery() as nursery:

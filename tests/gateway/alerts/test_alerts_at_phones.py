@@ -128,7 +128,7 @@ async def test_c16_every_phone_has_its_outcome_in_words(tmp_path: Path) -> None:
 async def test_a_phone_whose_answer_is_lost_has_displayed_it_all_the_same(
     tmp_path: Path, manner: str, state: str
 ) -> None:
-    async with running(tmp_path, phones=1, misbehaviours={manner: 1.0}, total_s=0.3) as bed:
+    async with running(tmp_path, phones=1, misbehaviours=[f"{manner}=1"], total_s=0.3) as bed:
         number = await bed.send()
         view = await bed.outcomes(number, {"displayed": 1})
         await bed.until(lambda: bed.gateway.alerts._alerts[1].recipients[name(1)].outcome is not None)

@@ -375,6 +375,17 @@ def test_a_refusal_of_what_was_asked_is_no_garbled_answer(judged: Judged) -> Non
     assert judgement.ledger[0]["phone_truth"] == "malformed"
 
 
+def test_a_start_and_a_stop_from_one_port_are_two_pushes(judged: Judged) -> None:
+    run = Run()
+    start, stop = f"{GATEWAY}:1000", f"{GATEWAY}:1001"
+    for record in run.records:
+        if record.get("push") == stop:
+            record["push"] = start if record["witness"] == "gateway" else f"{start}#2"
+    judgement = judged(run)
+    assert not_passing(judgement) == {}
+    assert judgement.outcomes == {"delivered": 3}
+
+
 @pytest.mark.parametrize(("frames", "at_once", "found"), [(5, True, True), (5, False, False), (4, True, False)])
 def test_a_tenth_of_a_second_in_one_burst(judged: Judged, *, frames: int, at_once: bool, found: bool) -> None:
     run = Run(frames=frames)

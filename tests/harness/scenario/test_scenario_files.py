@@ -130,6 +130,10 @@ WRONG = [
     ("[[page]]\nstart_fraction = 0", "above 0"),
     ("[[page]]\nstart_fraction = 1.1", "to 1"),
     ('[[fault]]\nkind = "flood"', "port-blocked"),
+    ('[[fault]]\nkind = "impairment"', "at least one of loss, duplicate, reorder, jitter_ms"),
+    ('[[fault]]\nkind = "impairment"\nloss = 0.6\nreorder = 0.6', "more than all packets"),
+    ('[[fault]]\nkind = "impairment"\nloss = 2', "from 0 to 1"),
+    ('[[fault]]\nkind = "hang"\nloss = 0.1', "only for kind = 'impairment'"),
     ('[expect]\nverdict = "pass"\nchecks = ["x"]', "no check is named"),
     ("[fleet]\n[[fleet.x]]", "unknown key"),
     ("page = 3", "tables written [[page]]"),
@@ -148,6 +152,29 @@ def test_wrong_values(text: str, part: str) -> None:
     root = not text.startswith("[")
     errors = errors_of(text + "\n" + MINIMAL if root else MINIMAL + text)
     assert any(part in error for error in errors), errors
+
+
+def test_more_faulty_phones_than_phones_and_every_other_error_at_once() -> None:
+    text = """[fleet]
+phones = 10
+[[fault]]
+kind = "hang"
+phones = 0.6
+[[fault]]
+kind = "garbage"
+phones = 0.5
+jitter_ms = 3
+[[fault]]
+kind = "impairment"
+[[fault]]
+kind = "canary-blocked"
+[expect]
+checks = ["x"]
+"""
+    errors = errors_of(MINIMAL + text)
+    assert len(errors) == 4
+    for part in ("only for kind", "at least one of", "21 faulty phones in a fleet of 10", "no check is named"):
+        assert any(part in error for error in errors), errors
 
 
 def test_not_toml() -> None:
@@ -293,7 +320,12 @@ def test_every_bundled_scenario_says_its_purpose_and_sources() -> None:
         "burst-direct",
         "burst-offload",
         "credential-mismatch",
+        "lossy-network",
+        "lossy-network-strict",
+        "misbehaving-phones",
         "port-blocked",
+        "web-access-disabled",
+        "web-access-disabled-strict",
         "wrong-password",
     ]
     for name, path, purpose in found:
