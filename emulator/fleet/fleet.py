@@ -37,6 +37,8 @@ from emulator.phone.streaming import stream_media
 from emulator.phone.uri import Fetch, read_uri
 from emulator.records import Records
 
+_SHOWN_TEXT: Final = 256
+"""Characters of a shown text that are recorded: an alert's."""
 _ANSWER_S: Final = 20.0
 """What a request may take beside its authentication."""
 
@@ -434,7 +436,12 @@ class Fleet:
         screen = phone.screen
         assert screen is not None
         self._records.write(
-            "screen.shown", phone=phone.device_name, push=identity, object=screen.kind, title=screen.title or None
+            "screen.shown",
+            phone=phone.device_name,
+            push=identity,
+            object=screen.kind,
+            title=screen.title or None,
+            text=screen.fields.get("Text", "")[:_SHOWN_TEXT] or None,
         )
 
     def _sent(self, phone: Phone, transmission: Transmission, reason: str) -> None:

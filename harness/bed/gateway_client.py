@@ -47,6 +47,15 @@ class GatewayClient:
         """End a page now."""
         await self._ask("POST", f"/api/pages/{number}/stop")
 
+    async def begin_alert(self, wish: dict[str, object]) -> str:
+        """Begin an alert; return its number."""
+        answer = await self._ask("POST", "/api/alerts", wish)
+        return str(answer["alert"])
+
+    async def alert(self, number: str) -> dict[str, Any]:
+        """An alert's state and outcomes."""
+        return await self._ask("GET", f"/api/alerts/{number}")
+
     async def _ask(self, method: str, path: str, document: object = None) -> dict[str, Any]:
         def ask() -> tuple[int, bytes]:
             connection = _Connection(self.address, self.port, source=self.host.address)

@@ -18,7 +18,7 @@ from harness.bed.roster import Phone, Roster
 from harness.bed.setup import RunSecrets, Setup
 from harness.observe import EventWriter
 from harness.scenario.audio import audio_seconds
-from harness.scenario.model import Application, Page, share_of
+from harness.scenario.model import Alert, Application, Page, share_of
 
 POLL_S: Final = 0.1
 STOPPING_S: Final = 3.0
@@ -27,6 +27,8 @@ PAGE_MARGIN_S: Final = 60.0
 """A page that takes this much longer than its plan allows is stopped, and the run ends as a bed that failed."""
 PUSH_TOTAL_S: Final = 10.0
 """The gateway's limit for one push (docs/design/parts.md)."""
+ALERT_SHARE: Final = 16
+"""An alert has at least a sixteenth of the pages' slots (docs/reference/gateway.md, Alerts)."""
 PUSHES_PER_PHONE: Final = 3
 """Start, stop, and one stop again."""
 
@@ -49,7 +51,7 @@ def describe(setup: Setup, roster: Roster, writer: EventWriter) -> None:
         control_phone=roster.control.device_name if roster.control else None,
         reserved=[addresses.canary_source, addresses.canary_phone],
         # What is judged again later is held against the same recording or against none.
-        audio_sha256=_digest(setup.scenario.pages[0].audio_path),
+        audio_sha256=_digest(setup.scenario.pages[0].audio_path) if setup.scenario.pages else None,
     )
 
 
@@ -90,6 +92,8 @@ async def page(setup: Setup, client: GatewayClient, roster: Roster, secrets: Run
     async with trio.open_nursery() as nursery:
         for planned in setup.scenario.pages:
             nursery.start_soon(_one_page, setup, client, writer, planned)
+        for alert in setup.scenario.alerts:
+            nursery.start_soon(_one_alert, setup, client, writer, alert)
         nursery.start_soon(applications, setup, roster, secrets, writer)
 
 
@@ -130,6 +134,27 @@ async def _one_page(setup: Setup, client: GatewayClient, writer: EventWriter, pl
             await trio.sleep(POLL_S)
     await client.stop_page(number)
     raise BedError(f"page {number} did not end within {limit_s:g} s; it was stopped. See gateway.log")
+
+
+async def _one_alert(setup: Setup, client: GatewayClient, writer: EventWriter, planned: Alert) -> None:
+    """Send an alert, and wait until no phone is awaited any more."""
+    await trio.sleep(planned.at_s)
+    setup.display.stage("alerting")
+    writer.write("alert.requested", at_s=planned.at_s)
+    number = await client.begin_alert(
+        {"text": planned.text, "title": planned.title, "priority": planned.priority, "phones": "all"}
+    )
+    rounds = -(-setup.scenario.fleet.phones // setup.scenario.gateway.concurrency)
+    limit_s = ALERT_SHARE * rounds * PUSH_TOTAL_S + PAGE_MARGIN_S
+    with trio.move_on_after(limit_s):
+        while True:
+            state = await client.alert(number)
+            outcomes = dict(state["outcomes"])
+            if not state["sending"] and not outcomes.keys() & {"waiting", "pushed"}:
+                writer.write("alert.done", alert=number, outcomes=outcomes)
+                return
+            await trio.sleep(POLL_S)
+    raise BedError(f"alert {number} was not settled within {limit_s:g} s. See gateway.log")
 
 
 _STAGES: Final = {"playing": "playing the announcement", "stopping": "stopping the phones", "ended": "page ended"}

@@ -56,5 +56,6 @@ LAW = Law(
     witnesses=("wire", "phones"),
     essential=("phones",),
     scopes=("rtp",),
+    audio=True,
     find=find,
 )

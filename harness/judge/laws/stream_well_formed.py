@@ -87,5 +87,6 @@ LAW = Law(
     witnesses=("wire", "gateway"),
     essential=("wire",),
     scopes=("rtp", AUDIO),
+    audio=True,
     find=find,
 )
