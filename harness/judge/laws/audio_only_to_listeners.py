@@ -56,6 +56,5 @@ LAW = Law(
     witnesses=("wire", "phones"),
     essential=("phones",),
     scopes=("rtp",),
-    audio=True,
     find=find,
 )

@@ -87,6 +87,5 @@ LAW = Law(
     witnesses=("wire", "gateway"),
     essential=("wire",),
     scopes=("rtp", AUDIO),
-    audio=True,
     find=find,
 )

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from alert_bed import GATEWAY, address, name, running
 
 from emulator.phone.authentication import read_url
 from gateway.alerts import AlertError, Priority
 from gateway.inventory import Listed, Listing
 from gateway.store import Database
-from tests.gateway.alerts.alert_bed import GATEWAY, address, name, running
 
 
 async def test_a_text_is_shown_and_acknowledged_by_a_key(tmp_path: Path) -> None:

@@ -63,6 +63,8 @@ class Run:
     url: str = "gateway"
     scenario: str = ""
     """TOML put behind the fleet's."""
+    alert: str = ""
+    """TOML of an alert in place of the page's; the records are the test's business."""
     records: list[Record] = field(default_factory=list)
     packets: list[Packet] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
@@ -331,14 +333,14 @@ class Run:
             file.setsampwidth(2)
             file.setframerate(8000)
             file.writeframes(self.samples.astype("<i2").tobytes())
+        page = self.alert or f'[[page]]\naudio = "{audio}"'
         text = f"""
 name = "synthetic"
 purpose = "A run made by hand."
 [fleet]
 phones = {self.phones}
 authentication_url = "{self.url}"
-[[page]]
-audio = "{audio}"
+{page}
 {self.scenario}
 """
         scenario = parse(text, folder / "synthetic.toml", files=False)

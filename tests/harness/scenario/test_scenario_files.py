@@ -95,7 +95,9 @@ LATER = [
     '[gateway]\nkind = "external"',
     '[[page]]\ndelivery = "multicast"',
     "[[page]]\n[[page]]",
-    "[[alert]]",
+    "[[alert]]\n[[alert]]",
+    "[[page]]\n[[alert]]",
+    '[gateway]\nkind = "command"\ncommand = ["x"]\n[[alert]]',
     '[load]\nshape = "rate"',
     'ground = "lab"',
 ]
@@ -128,6 +130,9 @@ WRONG = [
     ('[[application]]\nuser = "nobody"\nphones = 0.1', "expected a user of [[callmanager.user]]"),
     ('[[application]]\nuser = "agpush"\nphones = 0.1', "another user than the gateway's"),
     ("[[page]]\nstart_fraction = 0", "above 0"),
+    ('[[alert]]\ntext = ""', "a text of 1 to 256 characters on one line"),
+    (f'[[alert]]\ntitle = "{"t" * 33}"', "a text of 1 to 32 characters on one line"),
+    ('[[alert]]\npriority = "background"', "'background'"),
     ("[[page]]\nstart_fraction = 1.1", "to 1"),
     ('[[fault]]\nkind = "flood"', "port-blocked"),
     ('[[fault]]\nkind = "impairment"', "at least one of loss, duplicate, reorder, jitter_ms"),
@@ -188,7 +193,7 @@ def test_unreadable_files(tmp_path: Path) -> None:
     (tmp_path / "a.toml").write_bytes(b"\xff")
     with pytest.raises(ScenarioError, match="not UTF-8"):
         load(str(tmp_path / "a.toml"))
-    with pytest.raises(ScenarioError, match="bundled: burst-direct, burst-offload"):
+    with pytest.raises(ScenarioError, match="bundled: alert, alert-strict, burst-direct"):
         load("burst-ofload")
 
 
@@ -317,6 +322,8 @@ def test_a_run_folders_scenario_can_be_run_again(tmp_path: Path) -> None:
 def test_every_bundled_scenario_says_its_purpose_and_sources() -> None:
     found = bundled()
     assert [name for name, _, _ in found] == [
+        "alert",
+        "alert-strict",
         "burst-direct",
         "burst-offload",
         "credential-mismatch",
