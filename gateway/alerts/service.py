@@ -97,7 +97,7 @@ class Alerts:
         base: Callable[[str], str],
         records: Records,
         alarms: Alarms,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] | None = None,
     ) -> None:
         """Read the store.
 
@@ -109,7 +109,7 @@ class Alerts:
             base: from a phone's address to this gateway's URL for it.
             records: event records.
             alarms: for a store that cannot be written.
-            clock: seconds since 1970.
+            clock: seconds since 1970; a `steady_clock` if None.
         """
         self._database = database
         self._book = book
@@ -117,7 +117,7 @@ class Alerts:
         self._slots = slots
         self._records = records
         self._alarms = alarms
-        self._clock = clock
+        self._clock = clock = clock or steady_clock()
         self._desk = Desk(base)
         self._alerts: dict[int, Alert] = {}
         self._sending: dict[int, trio.CancelScope] = {}
@@ -448,6 +448,12 @@ class Alerts:
                 await self._kept.wait()
         if limit.cancelled_caught and number in self._unkept:
             self._alarms.sound("alerts-not-kept", "alerts go out before they are on disk: the disk does not keep up")
+
+
+def steady_clock() -> Callable[[], float]:
+    """Seconds since 1970 that a step of the system's clock does not move: right when made, steady from then on."""
+    began_s = time.time() - time.monotonic()
+    return lambda: began_s + time.monotonic()
 
 
 def _weight(alert: Alert) -> int:

@@ -84,6 +84,10 @@ class Bed:
             while not what():
                 await trio.sleep(0.005)
 
+    async def press(self, number: int, key: str) -> None:
+        """Press a key once the phone shows it: it draws a moment after it fetched."""
+        await self.until(lambda: self.fleet.press(self.phone(number), key))
+
     async def get(self, path: str, *, source: str = address(1), method: str = "GET") -> bytes:
         """A request as a phone makes it, from its own address."""
         with trio.socket.socket() as sock:

@@ -124,12 +124,14 @@ def test_an_alert_from_the_command_to_the_key(bed: Bed) -> None:
         "Code blue, ward 3", "--priority", "emergency", "--title", "Code blue", "--keys", "Coming", "No"
     )
     assert (code, said.splitlines()) == (0, ["alert 1: active", "  displayed       3", "  phones          3"])
+    until = time.monotonic() + LIMIT_S
+    while not all(bed.phone(number)["screen"] for number in (1, 2)):  # drawn a moment after it was fetched
+        assert time.monotonic() < until
     screen = bed.phone(2)["screen"]
     assert isinstance(screen, dict)
     assert (screen["Title"], screen["Text"]) == ("Code blue", "Code blue, ward 3")
     assert [item["Name"] for item in screen["items"]] == ["Coming", "No", "Exit"]
     bed.phone(2, "/softkey?name=No")
-    until = time.monotonic() + LIMIT_S
     while (view := bed.api("GET", "/api/alerts/1")[1])["outcomes"] != {"displayed": 2, "acknowledged": 1}:
         assert time.monotonic() < until, view
         time.sleep(0.02)

@@ -8,7 +8,8 @@ import pytest
 from alert_bed import GATEWAY, address, name, running
 
 from emulator.phone.authentication import read_url
-from gateway.alerts import AlertError, Priority
+from gateway.alerts import AlertError, Priority, service
+from gateway.cisco import Credentials
 from gateway.inventory import Listed, Listing
 from gateway.store import Database
 
@@ -19,18 +20,19 @@ async def test_a_text_is_shown_and_acknowledged_by_a_key(tmp_path: Path) -> None
         number = await bed.send(text="Fire in <B&C> “now”\nLeave", title="Alarm & more", prompt="Ward 'A'")
         view = await bed.outcomes(number, {"displayed": 3})
         assert {each.words for each in view.phones} == {"the phone fetched the alert"}
+        await bed.until(lambda: bed.phone(1).screen)
         screen = bed.phone(1).screen
         assert screen is not None
         assert screen.kind == "CiscoIPPhoneText"
         assert screen.fields == {"Title": "Alarm & more", "Prompt": "Ward 'A'", "Text": "Fire in <B&C> “now”\nLeave"}
         assert [fields["Name"] for _, fields in screen.items] == ["Acknowledge", "Exit"]
-        assert bed.fleet.press(bed.phone(2), "Acknowledge")
+        await bed.press(2, "Acknowledge")
         view = await bed.outcomes(number, {"displayed": 2, "acknowledged": 1})
         (pressed,) = [each for each in view.phones if each.acknowledged_s is not None]
         assert (pressed.phone, pressed.response, pressed.directory_number) == (name(2), "Acknowledge", "2002")
         assert pressed.words == '"Acknowledge" pressed at number 2002'
         await bed.until(lambda: (screen := bed.phone(2).screen) and screen.fields["Text"] == "Noted: Acknowledge")
-        assert bed.fleet.press(bed.phone(2), "Exit")
+        await bed.press(2, "Exit")
         assert bed.phone(2).screen is None
         kinds = {entry["phone"] for entry in bed.diary("alert.displayed")}
         assert kinds == {name(n) for n in (1, 2, 3)}
@@ -79,7 +81,7 @@ async def test_a_withdrawn_alert_is_replaced_where_it_may_be_on_the_screen(tmp_p
     async with running(tmp_path) as bed:
         number = await bed.send()
         await bed.outcomes(number, {"displayed": 3})
-        assert bed.fleet.press(bed.phone(3), "Acknowledge")
+        await bed.press(3, "Acknowledge")
         await bed.outcomes(number, {"displayed": 2, "acknowledged": 1})
         view = await bed.gateway.alerts.withdraw(number)
         assert view.state == "withdrawn"
@@ -97,6 +99,7 @@ async def test_an_expired_alert_is_over_for_phones_and_people(tmp_path: Path) ->
     async with running(tmp_path, phones=1) as bed:
         number = await bed.send()
         await bed.outcomes(number, {"displayed": 1})
+        await bed.until(lambda: bed.phone(1).screen)
         path = bed.phone(1).screen.items[0][1]["URL"].partition("/alerts/")[2]  # type: ignore[union-attr]
         bed.gateway.alerts._clock = lambda clock=bed.gateway.alerts._clock: clock() + 3600.5
         assert b"This alert is over." in await bed.get(f"/alerts/{path.partition('/')[0]}")
@@ -169,7 +172,7 @@ async def test_an_alert_goes_on_after_a_restart_and_nobody_is_pushed_to_twice(tm
         async with running(tmp_path, phones=2, absent=1, database=database) as bed:
             number = await bed.send()
             await bed.outcomes(number, {"displayed": 2, "indeterminate": 1})
-            assert bed.fleet.press(bed.phone(1), "Acknowledge")
+            await bed.press(1, "Acknowledge")
             await bed.outcomes(number, {"displayed": 1, "acknowledged": 1, "indeterminate": 1})
     # As after a `kill -9` before the second phone's outcome was on disk.
     with Database.open(store) as database:
@@ -232,3 +235,56 @@ async def test_what_is_not_about_alerts_is_answered_as_ever(tmp_path: Path) -> N
         assert (await bed.view(number)).outcomes == {"displayed": 1}
         answers = [entry["answer"] for entry in bed.diary("authentication.answered") if entry["witness"] == "gateway"]
         assert answers == ["authorized"] + ["rejected"] * 14
+
+
+async def test_too_many_alerts_and_an_ending_gateway_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "MAX_ACTIVE", 1)
+    async with running(tmp_path, phones=1) as bed:
+        number = await bed.send()
+        with pytest.raises(AlertError, match="1 alerts are active already: withdraw some") as refused:
+            await bed.send()
+        assert refused.value.status == 429
+        await bed.gateway.alerts.withdraw(number)
+        await bed.send()
+        monkeypatch.setattr(service, "MAX_RECIPIENTS", 2)
+        with pytest.raises(AlertError, match="active already"):
+            await bed.send()
+        monkeypatch.setattr(service, "MAX_ACTIVE", 9)
+        with pytest.raises(AlertError, match="more than 2 phones"):
+            await bed.send()
+        bed.gateway.alerts.close()
+        with pytest.raises(AlertError, match="the gateway is ending") as refused:
+            await bed.send()
+        assert refused.value.status == 503
+
+
+async def test_b16_a_push_refused_while_credentials_change_is_sent_with_the_new_ones(tmp_path: Path) -> None:
+    async with running(tmp_path, phones=1) as bed:
+        pusher = bed.gateway.alerts._pusher
+        right = pusher._settings.credentials()  # type: ignore[attr-defined]
+        given = iter([Credentials(user="agpush", password="former")])
+        object.__setattr__(pusher._settings, "credentials", lambda: next(given, right))  # type: ignore[attr-defined]
+        await bed.outcomes(await bed.send(), {"displayed": 1})
+        assert bed.fleet.status()["pushes"] == 2
+        assert [entry["attempt"] for entry in bed.diary("push.ended") if entry["witness"] == "gateway"] == [1, 2]
+
+
+async def test_what_is_over_for_long_is_read_from_the_store(tmp_path: Path) -> None:
+    async with running(tmp_path, phones=2) as bed:
+        number = await bed.send()
+        await bed.outcomes(number, {"displayed": 2})
+        token = bed.gateway.alerts._alerts[1].recipients[name(1)].token
+        await bed.gateway.alerts.withdraw(number)
+        bed.gateway.alerts._clock = lambda clock=bed.gateway.alerts._clock: clock() + 3601
+        await bed.until(lambda: not bed.gateway.alerts._alerts)
+        view = await bed.view(number)
+        assert (view.state, dict(view.outcomes), len(view.phones)) == ("withdrawn", {"displayed": 2}, 2)
+        (listed,) = await bed.gateway.alerts.history()
+        assert (listed.number, dict(listed.outcomes), listed.phones) == (number, {"displayed": 2}, [])
+        assert await bed.gateway.alerts.history(before=number) == []
+        with pytest.raises(AlertError) as refused:
+            await bed.gateway.alerts.withdraw(number)
+        assert refused.value.status == 404
+        assert (await bed.get(f"/alerts/{token}")).startswith(b"HTTP/1.1 404 ")
