@@ -44,6 +44,7 @@ class Addresses:
         phone_port: where phones' web servers listen.
         authentication_port: where both authentication servers listen.
         gateway_administration_port, callmanager_administration_port: JSON interfaces.
+        phones_control_port: of the phones' control interface, on the address of their host, which is no phone's.
     """
 
     phones_network: str
@@ -60,6 +61,7 @@ class Addresses:
     gateway_administration_port: int
     callmanager_administration_port: int
     rtp_port: int = 32674
+    phones_control_port: int = 18090
 
     @property
     def gateway_authentication_url(self) -> str:

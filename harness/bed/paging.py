@@ -12,6 +12,7 @@ from harness.bed.application import push
 from harness.bed.canary import When, send_canaries
 from harness.bed.configuration import CONTROL_USER
 from harness.bed.errors import BedError
+from harness.bed.fleet_client import FleetClient
 from harness.bed.gateway_client import GatewayClient
 from harness.bed.ground import Ground
 from harness.bed.roster import Phone, Roster
@@ -29,6 +30,10 @@ PUSH_TOTAL_S: Final = 10.0
 """The gateway's limit for one push (docs/design/parts.md)."""
 ALERT_SHARE: Final = 16
 """An alert has at least a sixteenth of the pages' slots (docs/reference/gateway.md, Alerts)."""
+DRAWN_S: Final = 0.5
+"""Between the last fetch and the first press: a phone draws what it fetched."""
+HEARD_S: Final = 10.0
+"""How long the gateway may take to hear of keys that were pressed; a phone's fetch has that limit."""
 PUSHES_PER_PHONE: Final = 3
 """Start, stop, and one stop again."""
 
@@ -93,7 +98,7 @@ async def page(setup: Setup, client: GatewayClient, roster: Roster, secrets: Run
         for planned in setup.scenario.pages:
             nursery.start_soon(_one_page, setup, client, writer, planned)
         for alert in setup.scenario.alerts:
-            nursery.start_soon(_one_alert, setup, client, writer, alert)
+            nursery.start_soon(_one_alert, setup, client, roster, writer, alert)
         nursery.start_soon(applications, setup, roster, secrets, writer)
 
 
@@ -136,8 +141,10 @@ async def _one_page(setup: Setup, client: GatewayClient, writer: EventWriter, pl
     raise BedError(f"page {number} did not end within {limit_s:g} s; it was stopped. See gateway.log")
 
 
-async def _one_alert(setup: Setup, client: GatewayClient, writer: EventWriter, planned: Alert) -> None:
-    """Send an alert, and wait until no phone is awaited any more."""
+async def _one_alert(
+    setup: Setup, client: GatewayClient, roster: Roster, writer: EventWriter, planned: Alert
+) -> None:
+    """Send an alert, wait until no phone is awaited any more, and have people press keys."""
     await trio.sleep(planned.at_s)
     setup.display.stage("alerting")
     writer.write("alert.requested", at_s=planned.at_s)
@@ -151,10 +158,35 @@ async def _one_alert(setup: Setup, client: GatewayClient, writer: EventWriter, p
             state = await client.alert(number)
             outcomes = dict(state["outcomes"])
             if not state["sending"] and not outcomes.keys() & {"waiting", "pushed"}:
+                outcomes = await _answer(setup, client, roster, number, planned) or outcomes
                 writer.write("alert.done", alert=number, outcomes=outcomes)
                 return
             await trio.sleep(POLL_S)
     raise BedError(f"alert {number} was not settled within {limit_s:g} s. See gateway.log")
+
+
+async def _answer(
+    setup: Setup, client: GatewayClient, roster: Roster, number: str, planned: Alert
+) -> dict[str, int]:
+    """Press Acknowledge at some phones; the outcomes once the gateway knows of all, or did not hear of them in time."""
+    if not planned.acknowledge:
+        return {}
+    setup.display.stage("people answer")
+    addresses = setup.ground.addresses
+    fleet = FleetClient(
+        host=setup.ground.host("harness"), address=addresses.phones, port=addresses.phones_control_port
+    )
+    count = share_of(len(roster.phones), planned.acknowledge)
+    names = [phone.device_name for phone in roster.phones]
+    chosen = random.Random(f"acknowledge-{setup.scenario.seed}").sample(names, count)
+    await trio.sleep(DRAWN_S)
+    pressed = await fleet.press(chosen, "Acknowledge")
+    outcomes: dict[str, int] = {}
+    with trio.move_on_after(HEARD_S):
+        while outcomes.get("acknowledged", 0) < pressed:
+            outcomes = dict((await client.alert(number))["outcomes"])
+            await trio.sleep(POLL_S)
+    return outcomes
 
 
 _STAGES: Final = {"playing": "playing the announcement", "stopping": "stopping the phones", "ended": "page ended"}

@@ -15,6 +15,7 @@ from harness.bed.roster import Roster
 from harness.bed.secrets import PrivateFolder
 from harness.bed.setup import RunSecrets, Setup
 from harness.scenario.faults import Carrier
+from harness.scenario.model import Scenario
 
 STATUS_S: Final = 0.25
 """How often parts tell their counters: as often as an eye follows."""
@@ -91,6 +92,11 @@ def plans(
 _MANNERS: Final = ("--status-s", str(STATUS_S), "--stop-with-stdin")
 
 
+def _answered(scenario: Scenario) -> bool:
+    """Whether somebody presses keys."""
+    return any(alert.acknowledge for alert in scenario.alerts)
+
+
 def _fleet(setup: Setup, struck: Sequence[faults.Struck], private: PrivateFolder) -> list[str]:
     scenario, addresses = setup.scenario, setup.ground.addresses
     own_faults = any(one.kind.carrier is Carrier.PHONES for one in struck)
@@ -102,6 +108,7 @@ def _fleet(setup: Setup, struck: Sequence[faults.Struck], private: PrivateFolder
         *("--auth-url", setup.authentication_url),
         *("--authentication-timeout-s", str(scenario.fleet.authentication_timeout_s)),
         *("--seed", str(scenario.seed)),
+        *(("--control", f"{addresses.phones}:{addresses.phones_control_port}") if _answered(scenario) else ()),
         *told,
         *(() if setup.ground.hermetic else ("--interface", "lo")),
     ]

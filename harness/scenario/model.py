@@ -122,6 +122,8 @@ class Alert:
     priority: str
     late_after_ms: float
     """A phone that shows it later than this after Send is `displayed_late`."""
+    acknowledge: float
+    """Share of the fleet where a person presses Acknowledge once all phones are settled; drawn by the seed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -167,6 +167,9 @@ _ALERT: Final = {
         default=2000.0,
         meaning="a phone that shows it later than this after Send is displayed_late",
     ),
+    "acknowledge": Key(
+        accept=number(0, 1), default=0.0, meaning="share of the phones where somebody presses Acknowledge in the end"
+    ),
 }
 _FAULT: Final = {
     "kind": Key(accept=choice(*FAULTS), meaning="which fault (faults.md)"),

@@ -63,7 +63,7 @@ class TestInTheLab:
         ended = pushlab.run(scenario, phones=40)
         assert ended.code == 0, ended.stdout + ended.stderr
 
-    @pytest.mark.parametrize("scenario", ["alert", "alert-strict"])
+    @pytest.mark.parametrize("scenario", ["alert", "alert-strict", "alert-acknowledged"])
     def test_alerts_end_as_they_expect(self, pushlab: Pushlab, scenario: str) -> None:
         ended = pushlab("run", scenario, "--phones", "40")
         assert ended.code == 0, ended.stdout + ended.stderr

@@ -193,7 +193,7 @@ def test_unreadable_files(tmp_path: Path) -> None:
     (tmp_path / "a.toml").write_bytes(b"\xff")
     with pytest.raises(ScenarioError, match="not UTF-8"):
         load(str(tmp_path / "a.toml"))
-    with pytest.raises(ScenarioError, match="bundled: alert, alert-strict, burst-direct"):
+    with pytest.raises(ScenarioError, match="bundled: alert, alert-acknowledged, alert-strict"):
         load("burst-ofload")
 
 
@@ -323,6 +323,7 @@ def test_every_bundled_scenario_says_its_purpose_and_sources() -> None:
     found = bundled()
     assert [name for name, _, _ in found] == [
         "alert",
+        "alert-acknowledged",
         "alert-strict",
         "burst-direct",
         "burst-offload",
