@@ -13,6 +13,7 @@ from typing import Final
 from emulator import misbehaviour, server
 from emulator.callmanager.certificate import CertificateError, ensure_certificate, server_context
 from emulator.fleet import catalogue, faults, roster
+from emulator.fleet.boot import HTTP_PORT, TFTP_PORT, Source
 from emulator.fleet.fleet import Fleet, Settings
 from emulator.phone.authentication import Server, read_url
 from emulator.phone.phone import RTP_PORT, Phone
@@ -69,6 +70,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--interface", metavar="IF", help="serve what comes in by this network interface only")
     parser.add_argument("--auth-url", default="", metavar="URL", help="who is asked about a push (default: nobody)")
     parser.add_argument("--authentication-timeout-s", type=_timeout, default=10.0, metavar="S", help="(10, assumed)")
+    parser.add_argument(
+        "--callmanager", metavar="URL", help=f"fetch configuration files there: http://ADDRESS[:{HTTP_PORT}]"
+    )
+    parser.add_argument("--tftp-port", type=_port, default=TFTP_PORT, metavar="P", help=f"of it, by TFTP ({TFTP_PORT})")
+    parser.add_argument("--boot", choices=("instant", "fetch"), help="instant: ask nobody (fetch with --callmanager)")
+    parser.add_argument("--trust", type=Path, metavar="FILE", help="certificates for https URLs (CallManager's list)")
     parser.add_argument("--record", type=Path, metavar="DIR", help="write what phones hear there, as WAV")
     parser.add_argument("--control", type=_place, metavar="ADDR:PORT", help="control API, on no phone's address")
     parser.add_argument("--reset-s", type=_away, default=1.0, metavar="S", help="how long a reset phone is away (1)")
@@ -94,6 +101,21 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _source(arguments: argparse.Namespace) -> Source | None:
+    """Where phones fetch from; None with `--boot instant`."""
+    fetch = arguments.callmanager is not None if arguments.boot is None else arguments.boot == "fetch"
+    if not fetch:
+        return None
+    if arguments.callmanager is None:
+        raise ConfigurationError(["--boot fetch: --callmanager URL is needed"])
+    if arguments.auth_url:
+        raise ConfigurationError(["--auth-url: phones that fetch take it from CallManager (or --boot instant)"])
+    try:
+        return Source.of(arguments.callmanager, arguments.tftp_port)
+    except ValueError as error:
+        raise ConfigurationError([f"--callmanager {arguments.callmanager}: {error}"]) from None
+
+
 def _phones(arguments: argparse.Namespace) -> list[Phone]:
     models = catalogue.load()
     problems: list[str] = []
@@ -101,7 +123,7 @@ def _phones(arguments: argparse.Namespace) -> list[Phone]:
     if arguments.auth_url:
         asked = read_url(arguments.auth_url)
         if asked is None:
-            problems.append("--auth-url: expected http:// and an IPv4 address")
+            problems.append("--auth-url: expected http:// or https:// and an IPv4 address")
     try:
         if arguments.csv is not None:
             phones = roster.read(arguments.csv, catalogue=models, server=asked)
@@ -154,13 +176,14 @@ def main(argv: Sequence[str]) -> int:
     except SystemExit as end:
         return int(end.code or 0)
     try:
+        source = _source(arguments)
         phones = _phones(arguments)
         faulty = _faults(arguments, phones)
     except ConfigurationError as error:
         print(error, file=sys.stderr)  # noqa: T201 - the log
         return error.exit_code
     trusting = sum(phone.server is None for phone in phones)
-    if trusting:
+    if trusting and source is None:
         print(  # noqa: T201 - the log
             f"{trusting} phones have no authentication URL: they accept every push without asking", file=sys.stderr
         )
@@ -180,6 +203,8 @@ def main(argv: Sequence[str]) -> int:
         faults=faulty,
         seed=arguments.seed,
         reset_s=arguments.reset_s,
+        callmanager=source,
+        trust=arguments.trust,
     )
     try:
         fleet = Fleet(phones, settings)

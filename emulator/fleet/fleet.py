@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import resource
 import socket
 import ssl
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +19,8 @@ from typing import Any, Final
 import trio
 
 from emulator import misbehaviour
-from emulator.engine import Answer, Limits, Request, claim, deaf, listen, serve
+from emulator.engine import Answer, BindError, Limits, Request, claim, deaf, listen, serve
+from emulator.fleet.boot import Boot, Source
 from emulator.fleet.faults import Faults
 from emulator.fleet.fetch import fetch
 from emulator.fleet.impairment import Door
@@ -26,9 +29,12 @@ from emulator.fleet.question import Client
 from emulator.fleet.reception import address_text
 from emulator.fleet.recorder import Recorder
 from emulator.fleet.streams import Streams
+from emulator.fleet.trust import Trust
 from emulator.fleet.view import view
 from emulator.phone import answer, pages
 from emulator.phone.answer import SUCCESS, Item
+from emulator.phone.authentication import Server, read_url, unusable
+from emulator.phone.configuration import PhoneConfiguration
 from emulator.phone.execute import Credentials, Push, read_credentials, read_push
 from emulator.phone.media import Medium
 from emulator.phone.phone import RTP_PORT, Change, Event, Executed, Phone, Reply, Transmission
@@ -39,6 +45,8 @@ from emulator.records import Records
 
 _SHOWN_TEXT: Final = 256
 """Characters of a shown text that are recorded: an alert's."""
+NAMES_KEPT: Final = 4
+"""Of each phone's pushes: a port comes back within a page, if at all."""
 _ANSWER_S: Final = 20.0
 """What a request may take beside its authentication."""
 
@@ -62,6 +70,10 @@ class Settings:
     """Of what faulty phones do; which ones are faulty is decided already."""
     reset_s: float = 1.0
     """How long a phone that is reset is away (assumed; real ones take a minute)."""
+    callmanager: Source | None = None
+    """Where phones fetch their configuration when they start; None: they have it already."""
+    trust: Path | None = None
+    """Certificates that phones trust, PEM; None: those that CallManager names."""
 
 
 class Fleet:
@@ -81,6 +93,7 @@ class Fleet:
         self._fetching: dict[str, trio.CancelScope] = {}
         self._playing: dict[str, trio.CancelScope] = {}
         self._away: set[str] = set()
+        self._names: dict[str, tuple[str, ...]] = {}
         self._misbehaving = settings.faults.misbehaving
         self._doors = {
             address: Door(impairment, seed=settings.seed, phone=self._phones[address].device_name)
@@ -89,7 +102,11 @@ class Fleet:
         self._recorder = Recorder(settings.record) if settings.record is not None else None
         self._new_period: Callable[..., Period] = Period if self._recorder is None else self._recorder.period
         self._records: Records
-        self._silent: list[socket.socket] = []
+        self._trust = Trust() if settings.trust is None else Trust.read(settings.trust)
+        self._boot: Boot | None = None
+        self._servers: dict[str, Server | None] = {"": None}
+        self._silent: dict[tuple[str, int], socket.socket] = {}
+        self._ports: list[int] = []
         self._dropped = self._packets = 0
 
     def status(self) -> Mapping[str, int]:
@@ -113,13 +130,15 @@ class Fleet:
         """
         settings = self._settings
         self._records = records
-        self._client = Client(records, timeout_s=settings.authentication_timeout_s, clock=self._clock)
+        self._client = Client(
+            records, timeout_s=settings.authentication_timeout_s, clock=self._clock, trust=self._trust
+        )
         with claim("phones", "0.0.0.0", settings.port):
             self._streams = Streams(settings.rtp_port, interface=settings.interface)
             try:
                 listener = listen("0.0.0.0", settings.port, reuse_port=True, interface=settings.interface)
                 port = listener.getsockname()[1]
-                self._fall_silent(port)
+                self._open_port(port)
                 limits = Limits(
                     body_bytes=131072,  # 40 kB of XML, each byte written %xx
                     total_s=settings.authentication_timeout_s + _ANSWER_S,
@@ -144,30 +163,40 @@ class Fleet:
                         urls["phones_secured"] = await nursery.start(self._serve_https, *settings.https, limits)
                     if settings.control is not None:
                         urls["control"] = await nursery.start(self._serve_control, settings.control)
+                    if settings.callmanager is not None:
+                        await self._start_all(nursery, settings.callmanager)
                     task_status.started(urls)
             finally:
                 self._end()
                 self._streams.close()
-                for silent in self._silent:
+                for silent in self._silent.values():
                     silent.close()
 
-    def _fall_silent(self, port: int) -> None:
-        """Phones whose web server is not there answer no connection: each has a listener of its own that hears nothing.
+    def _open_port(self, port: int) -> None:
+        """From now on there is a web server at this port; BindError as in `_set_silence`."""
+        self._ports.append(port)
+        for phone in self._phones.values():
+            self._set_silence(phone)
+
+    def _set_silence(self, phone: Phone) -> None:
+        """A phone whose web server is not there answers no connection: it has a listener of its own that hears nothing.
 
         Raises:
-            BindError: as many sockets cannot be had.
+            BindError: one more socket cannot be had.
         """
-        addresses = [
-            phone.address
-            for phone in self._phones.values()
-            if not phone.web_access or self._misbehaving.get(phone.address) == "silent"
-        ]
-        if addresses:
-            soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-            wanted = soft + len(addresses) if hard == resource.RLIM_INFINITY else min(hard, soft + len(addresses))
-            resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
-        for address in addresses:
-            self._silent.append(deaf(address, port, interface=self._settings.interface))
+        address = phone.address
+        wanted = not phone.web_access or self._misbehaving.get(address) == "silent"
+        if not wanted and not self._silent:
+            return  # a fleet without such phones pays nothing more for them
+        for port in self._ports:
+            place = (address, port)
+            if not wanted and place in self._silent:
+                self._silent.pop(place).close()
+            elif wanted and place not in self._silent:
+                soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+                if hard == resource.RLIM_INFINITY or soft < hard:
+                    resource.setrlimit(resource.RLIMIT_NOFILE, (soft + 1, hard))
+                self._silent[place] = deaf(*place, interface=self._settings.interface)
 
     async def _serve(self, listener: socket.socket, limits: Limits, *, task_status: trio.TaskStatus[None]) -> None:
         await serve([listener], self.handle, limits=limits, admit=self._admit, task_status=task_status)
@@ -180,7 +209,7 @@ class Fleet:
 
         with claim("phones", "0.0.0.0", port):
             listener = listen("0.0.0.0", port, reuse_port=True, interface=self._settings.interface)
-            self._fall_silent(listener.getsockname()[1])
+            self._open_port(listener.getsockname()[1])
             first = next((phone for phone in self.phones if phone.model.https), self.phones[0])
             task_status.started(f"https://{first.address}:{listener.getsockname()[1]}")
             await serve_secured(listener, context, self.handle, limits=limits, admit=self._admit_secured)
@@ -193,6 +222,29 @@ class Fleet:
         from emulator.fleet.control import serve_control  # noqa: PLC0415
 
         await serve_control(self, *address, task_status=task_status)
+
+    async def _start_all(self, nursery: trio.Nursery, callmanager: Source) -> None:
+        """Nobody is there before it has its configuration; return when each has tried."""
+        self._away.update(self._phones)
+        boot = self._boot = Boot(
+            callmanager, self._trust, self._records, self._started, seed=self._settings.seed, clock=self._clock
+        )
+        await nursery.start(boot.run, list(self._phones.values()))
+
+    def _started(self, phone: Phone, configuration: PhoneConfiguration | None) -> None:
+        """The phone has started, with this configuration or with the one that it had."""
+        if configuration is not None:
+            phone.server = self._server_of(configuration.authentication_url_in_force)
+            phone.services_url = sys.intern(configuration.services_url_in_force)  # one text for thousands of phones
+            phone.web_access = configuration.web_access
+            with contextlib.suppress(BindError):  # out of descriptors: then its connections are reset (`_admit`)
+                self._set_silence(phone)
+        self._away.discard(phone.address)
+
+    def _server_of(self, url: str) -> Server | None:
+        if url not in self._servers:
+            self._servers[url] = read_url(url) or unusable(url)
+        return self._servers[url]
 
     def _admit(self, _peer: tuple[str, int], local: tuple[str, int]) -> bool:
         phone = self._phones.get(local[0])
@@ -240,9 +292,17 @@ class Fleet:
             self._date = (now, formatdate(now, usegmt=True))
         return self._date[1]
 
+    def _named(self, phone: Phone, request: Request) -> str:
+        """The push's name, which is that of its connection; a port that is used again makes another push of it."""
+        name = _identity(request)
+        lately = self._names.get(phone.address, ())
+        self._names[phone.address] = (*lately[1 - NAMES_KEPT :], name)
+        uses = lately.count(name) + 1
+        return name if uses == 1 else f"{name}#{uses}"
+
     async def _execute(self, phone: Phone, request: Request, *, close: bool) -> Answer:
         self._pushes += 1
-        identity = _identity(request)
+        identity = self._named(phone, request)
         push = read_push(request.body, object_bytes=phone.model.object_bytes)
         manner = self._misbehaving.get(phone.address)
         self._records.write(
@@ -502,7 +562,10 @@ class Fleet:
 
     async def _start_again(self, phone: Phone) -> None:
         await trio.sleep(self._settings.reset_s)
-        self._away.discard(phone.address)
+        if self._boot is None:
+            self._away.discard(phone.address)
+        else:
+            self._boot.begin(phone)
 
     def _stopped(self, phone: Phone, period: Period, reason: str, identity: str | None) -> None:
         self._listening -= 1

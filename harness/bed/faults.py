@@ -95,6 +95,9 @@ def _apply(ground: Ground, one: Struck, phones: Sequence[Phone]) -> str:
         case "control-blocked":
             ground.block_host(addresses.control_phone)
             return f"everything to {addresses.control_phone} is dropped"
+        case "directory-blocked":
+            ground.block_host(addresses.directory)
+            return f"everything from and to {addresses.directory} is dropped"
         case other if one.kind.carrier is Carrier.BARRIER:
             raise BedError(f"fault {other!r} is not available on ground {ground.name}")
         case _:

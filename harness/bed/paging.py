@@ -15,6 +15,7 @@ from harness.bed.errors import BedError
 from harness.bed.fleet_client import FleetClient
 from harness.bed.gateway_client import GatewayClient
 from harness.bed.ground import Ground
+from harness.bed.json_interface import JsonInterface
 from harness.bed.roster import Phone, Roster
 from harness.bed.setup import RunSecrets, Setup
 from harness.observe import EventWriter
@@ -172,15 +173,14 @@ async def _answer(
     if not planned.acknowledge:
         return {}
     setup.display.stage("people answer")
-    addresses = setup.ground.addresses
-    fleet = FleetClient(
-        host=setup.ground.host("harness"), address=addresses.phones, port=addresses.phones_control_port
-    )
-    count = share_of(len(roster.phones), planned.acknowledge)
-    names = [phone.device_name for phone in roster.phones]
-    chosen = random.Random(f"acknowledge-{setup.scenario.seed}").sample(names, count)
+    addresses, harness = setup.ground.addresses, setup.ground.host("harness")
+    phones = JsonInterface(host=harness, part="phones", address=addresses.phones, port=addresses.phones_control_port)
+    told = (await client.alert(number))["phones"]
+    names = sorted(phone["phone"] for phone in told if phone["state"] == "displayed")
+    pressed = min(len(names), share_of(len(roster.phones), planned.acknowledge))
     await trio.sleep(DRAWN_S)
-    pressed = await fleet.press(chosen, "Acknowledge")
+    chosen = random.Random(f"acknowledge-{setup.scenario.seed}").sample(names, pressed)
+    await FleetClient(interface=phones).press(chosen, "Acknowledge")
     outcomes: dict[str, int] = {}
     with trio.move_on_after(HEARD_S):
         while outcomes.get("acknowledged", 0) < pressed:

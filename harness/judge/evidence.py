@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import numpy as np
 import numpy.typing as npt
@@ -126,6 +127,12 @@ class Evidence:
         return {key: [r for r in found if counts(r)] for key, found in self.records.by_kind.items()}
 
     @cached_property
+    def reasons(self) -> Mapping[str, str]:
+        """Why CallManager refused, in its own words (events.md): the phone's end of the connection → reason."""
+        log = self.of("callmanager", "authentication.answered")
+        return {record.text("connection"): reason for record in log if (reason := record.text("reason"))}
+
+    @cached_property
     def foreign_pushes(self) -> frozenset[str]:
         """Pushes of other applications and of the control: not the page's."""
         kinds = ("application.pushed", "control.pushed")
@@ -199,6 +206,14 @@ class Evidence:
     def uncertainty_ns(self) -> int:
         """How far a time of the wire may be off against times of records."""
         return 0 if self.wire.packets is None else self.wire.packets.uncertainty_ns
+
+
+def place_of(evidence: Evidence, url: str) -> str:
+    """The `address:port` of an authentication URL of the scenario: `gateway`, `callmanager`, or a URL."""
+    if url in ("gateway", "callmanager"):
+        return evidence.server_places.get(url, "")
+    parts = urlsplit(url)
+    return f"{parts.hostname}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
 
 
 def host(place: str) -> str:

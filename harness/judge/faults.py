@@ -9,12 +9,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from harness.judge.diaries import PushDiary
-from harness.judge.evidence import Evidence
+from harness.judge.evidence import Evidence, place_of
 from harness.judge.integrity import AUDIO, Integrity
 from harness.judge.ledger import Row
 from harness.judge.verdict import Check, Kind, Verdict
 from harness.observe.records import Record
-from harness.scenario.faults import FAULTS, IMPAIRMENT, UNREMARKABLE, FaultKind
+from harness.scenario.faults import FAULTS, IMPAIRMENT, NOT_RESET, UNREMARKABLE, Carrier, FaultKind
+from harness.scenario.model import SAME
 
 LATE_MS: Final = 2900.0
 """A question this long after its push is asked late: the emulated phone waits for 3 s (docs/reference/phones.md), and
@@ -36,6 +37,8 @@ def faults_seen(evidence: Evidence, rows: Sequence[Row], sight: Integrity) -> li
 def _seen(evidence: Evidence, rows: Sequence[Row], kind: FaultKind, sight: Integrity) -> Check:
     wrong: list[str] = []
     made = 0
+    # What an administrator left undone shows by whom a phone asks; how its page ended is another matter.
+    by_state = kind.carrier is not Carrier.PROCEDURE
     telling = set(kind.states) - UNREMARKABLE
     mark = MARKS.get(kind.name)
     for row in rows:
@@ -43,7 +46,7 @@ def _seen(evidence: Evidence, rows: Sequence[Row], kind: FaultKind, sight: Integ
         marked = mark is not None and mark(evidence, row)
         if fault == kind.name:
             made += 1
-            if row.state.value not in kind.states:
+            if by_state and row.state.value not in kind.states:
                 wrong.append(f"{row.phone.name} has it and is {row.state.value}")
             elif mark is not None and not marked:
                 wrong.append(f"{row.phone.name} has it, and its diary shows nothing of it")
@@ -140,6 +143,15 @@ def _refuses_unasked(_: Evidence, row: Row) -> bool:
     )
 
 
+def _asks_as_before(evidence: Evidence, row: Row) -> bool:
+    """Its first question went where phones were told to ask when they booted, not where they are told now."""
+    wish = evidence.scenario.fleet.authentication_url_at_boot
+    before, now = place_of(evidence, wish), place_of(evidence, evidence.scenario.fleet.authentication_url)
+    if wish == SAME or before == now:
+        return False
+    return any(push.asked and push.asked[0].text("server") == before for push in _starts(row))
+
+
 def _web_access_off(_: Evidence, row: Row) -> bool:
     return not row.phone.web_access
 
@@ -165,6 +177,7 @@ MARKS: Final[Mapping[str, Mark]] = {
         )
     },
     "web-access-disabled": _web_access_off,
+    NOT_RESET: _asks_as_before,
     "wrong-credentials-cached": _refuses_unasked,
     "without-asking": _without_asking,
     "answers-first": _answers_first,

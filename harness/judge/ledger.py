@@ -190,7 +190,7 @@ def _why(evidence: Evidence, row: Row) -> str:
     push = story.last_start
     match row.state:
         case EndState.DELIVERED | EndState.DISPLAYED | EndState.ACKNOWLEDGED:
-            return ""
+            return f"fault {fault}" if fault else ""
         case EndState.DISPLAYED_LATE:
             return f"showed it {row.displayed_ms or 0:.0f} ms after Send{behind}"
         case EndState.NOT_DISPLAYED:
@@ -204,7 +204,8 @@ def _why(evidence: Evidence, row: Row) -> str:
         case EndState.REFUSED_AUTHENTICATION if push and push.answered:
             last = push.answered[-1]
             who = evidence.servers.get(last.text("server"), host(last.text("server")))
-            return f"{who} answered {last.text('answer')}{behind}"
+            reason = evidence.reasons.get(last.text("connection"), "") if who == "callmanager" else ""
+            return f"{who} answered {last.text('answer')}{f': {reason}' if reason else ''}{behind}"
         case EndState.UNREACHABLE if not story.start_attempts:
             return f"no push was sent to it{behind}"
         case _:

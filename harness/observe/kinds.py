@@ -85,6 +85,8 @@ REQUIRED: Final[dict[tuple[str, str], Fields]] = {
     ("phones", "phone.misbehaves"): {"phone": _TEXT, "misbehaviour": _TEXT},
     ("phones", "stream.stopped"): {"phone": _TEXT, "reason": _TEXT},
     ("phones", "rtp.unlistened"): {"phone": _TEXT, "source": _TEXT, "packets": _COUNT},
+    ("phones", "phone.booted"): {"phone": _TEXT, "way": _TEXT, "authentication_url": _TEXT},
+    ("callmanager", "configuration.served"): {"phone": _TEXT, "way": _TEXT, "outcome": _TEXT},
     ("callmanager", "authentication.answered"): {"connection": _TEXT, "answer": _TEXT},
     ("harness", "lab.described"): {"ground": _TEXT, "authentication_servers": _TABLE},
     ("harness", "page.requested"): {},

@@ -18,6 +18,7 @@ _SOURCE: Final = "audio-is-the-source"
 _WIRE: Final = "wire-agrees-with-phones"
 
 IMPAIRMENT: Final = "impairment"
+NOT_RESET: Final = "not-reset"
 PARAMETERS: Final = ("loss", "duplicate", "reorder", "jitter_ms")
 """Keys of `[[fault]]` that kind = impairment takes: shares of the packets, and the longest delay in milliseconds."""
 
@@ -29,6 +30,8 @@ class Carrier(StrEnum):
     """The lab's bridge: on ground netns alone."""
     ROSTER = "roster"
     """What the fleet is built from (roster.csv): a setting of the phone."""
+    PROCEDURE = "procedure"
+    """Something that an administrator should do and that the bed leaves undone."""
     PHONES = "phones"
     """The phones themselves, told by `pushlab phones --faults`; they say so in their records, too."""
 
@@ -90,10 +93,25 @@ _KINDS: Final = (
         follows="a zero at CallManager is worth nothing: inconclusive",
     ),
     _kind(
+        "directory-blocked",
+        Carrier.BARRIER,
+        "",
+        "everything from and to the directory server is dropped",
+        follows="CallManager answers ERROR when its patience is over (`total_s`): every phone that asks it is refused",
+    ),
+    _kind(
         "web-access-disabled",
         Carrier.ROSTER,
         "web_access_disabled",
         "Web Access of these phones is off: their web server does not answer",
+    ),
+    _kind(
+        NOT_RESET,
+        Carrier.PROCEDURE,
+        "delivered delivered_late",
+        "the authentication URL is changed in CallManager (`authentication_url_at_boot`), these phones are not reset",
+        breaks=(_RIGHT_SERVER,),
+        follows="they ask the server that was configured when they booted; a page ends there as it ends",
     ),
     _kind("hang", Carrier.PHONES, "timed_out", "executes the push, and never answers", breaks=(_SOURCE,)),
     _kind("slow-drip", Carrier.PHONES, "timed_out", "sends a byte of the answer every 100 ms", breaks=(_SOURCE,)),

@@ -38,9 +38,10 @@ def write_resolved(
     manager = scenario.callmanager
     lines += _table(("fleet",), _plain(scenario.fleet), origins)
     service = {"p50": manager.service_ms.p50, "p99": manager.service_ms.p99}
-    capacity = _plain(manager, without=("service_ms", "directory_kind", "users"))
+    capacity = _plain(manager, without=("service_ms", "credential_policy", "directory", "users"))
     lines += _table(("callmanager",), {**capacity, "service_ms": service}, origins)
-    lines += _table(("callmanager", "directory"), {"kind": manager.directory_kind}, origins)
+    lines += _table(("callmanager", "credential_policy"), _plain(manager.credential_policy), origins)
+    lines += _table(("callmanager", "directory"), _plain(manager.directory), origins)
     lines += _repeated(("callmanager", "user"), [_plain(user) for user in manager.users], origins)
     lines += _table(("gateway",), _plain(scenario.gateway), origins)
     lines += _repeated(("application",), [_plain(a) for a in scenario.applications], origins)

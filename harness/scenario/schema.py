@@ -69,9 +69,14 @@ _FLEET: Final = {
         meaning="how long a phone waits for that answer",
     ),
     "boot": Key(
-        accept=choice("instant", later={"fetch": "configuration files from CallManager"}),
+        accept=choice("instant", "fetch"),
         default="instant",
-        meaning="how phones come to their settings",
+        meaning="how phones come to their settings; fetch: configuration files from CallManager",
+    ),
+    "authentication_url_at_boot": Key(
+        accept=url_or("same", "gateway", "callmanager"),
+        default="same",
+        meaning="with boot = fetch: what was configured when phones booted; it is then changed, and phones are reset",
     ),
 }
 _CALLMANAGER: Final = {
@@ -94,19 +99,34 @@ _CALLMANAGER: Final = {
         meaning="how long a right answer is remembered; 0 is off, Unified CM may use up to 120",
     ),
 }
+_CREDENTIAL_POLICY: Final = {
+    "failures": Key(accept=whole(0, 1000), default=3, meaning="failed logons that lock an account; 0 locks never"),
+    "lock_minutes": Key(accept=number(0, 1_000_000), default=30.0, meaning="how long it is locked"),
+    "reset_minutes": Key(accept=number(0, 1_000_000), default=30.0, meaning="when a failure is forgotten"),
+}
 _DIRECTORY: Final = {
     "kind": Key(
-        accept=choice(
-            "builtin", later={"slapd": "a directory server in the bed", "samba": "a directory server in the bed"}
-        ),
+        accept=choice("builtin", "slapd", "samba"),
         default="builtin",
-        meaning="where users are looked up",
+        meaning="where passwords are: CallManager's own, or a directory server that the bed starts",
+    ),
+    "tls": Key(
+        accept=choice("starttls", "ldaps", "none"), default="starttls", meaning="how CallManager's connections are kept"
+    ),
+    "connections": Key(
+        accept=whole(1, 1000), default=8, assumed=True, meaning="of CallManager to the directory at a time"
+    ),
+    "total_s": Key(
+        accept=number(0.1, 60), default=5.0, assumed=True, meaning="how long one question to the directory may take"
     ),
 }
 _USER: Final = {
     "name": Key(accept=text, meaning="user name"),
     "cti": Key(accept=flag, default=True, meaning="Enable CTI Application Use"),
     "devices": Key(accept=devices, default="all", meaning="Device Association: all, none, a share, or a list"),
+    "in_directory": Key(
+        accept=flag, default=True, meaning="false: associated in CallManager, but nobody created him in the directory"
+    ),
 }
 _GATEWAY: Final = {
     "kind": Key(
@@ -203,7 +223,11 @@ SCHEMA: Final = Table(
         "fleet": Table(keys=_FLEET),
         "callmanager": Table(
             keys=_CALLMANAGER,
-            tables={"directory": Table(keys=_DIRECTORY), "user": Table(keys=_USER, repeated=True)},
+            tables={
+                "credential_policy": Table(keys=_CREDENTIAL_POLICY),
+                "directory": Table(keys=_DIRECTORY),
+                "user": Table(keys=_USER, repeated=True),
+            },
         ),
         "gateway": Table(keys=_GATEWAY),
         "application": Table(keys=_APPLICATION, repeated=True),

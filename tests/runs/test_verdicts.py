@@ -44,7 +44,16 @@ class TestInTheLab:
         assert ended.metric("callmanager.authentications") == 50
         assert ended.metric("authentication.gateway") == 0
 
-    @pytest.mark.parametrize("scenario", ["credential-mismatch", "wrong-password", "port-blocked"])
+    @pytest.mark.parametrize(
+        "scenario",
+        [
+            "credential-mismatch",
+            "wrong-password",
+            "port-blocked",
+            "stale-authentication-url",
+            "stale-authentication-url-nobody-reset",
+        ],
+    )
     def test_bundled_scenarios_end_as_they_expect(self, pushlab: Pushlab, scenario: str) -> None:
         options = ("--set", "application.at_s=0.5") if scenario == "credential-mismatch" else ()
         ended = pushlab.run(scenario, *options, phones=40)
@@ -53,6 +62,7 @@ class TestInTheLab:
     @pytest.mark.parametrize(
         "scenario",
         [
+            "inventory",
             "web-access-disabled",
             pytest.param("web-access-disabled-strict", marks=pytest.mark.slow),
             "lossy-network",
@@ -94,6 +104,18 @@ class TestInTheLab:
         assert len(deaf) == 2
         for name in deaf:
             assert name in ended.stdout
+
+    def test_phones_that_were_not_reset_are_named_and_go_to_callmanager_alone(self, pushlab: Pushlab) -> None:
+        ended = pushlab.run("stale-authentication-url", phones=30)
+        assert ended.code == 0, ended.stdout + ended.stderr
+        assert ended.metric("callmanager.authentications") == 2 * 3
+        with (ended.folder / "ledger.csv").open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        stale = {row["phone"] for row in rows if row["authorised_by"] == "callmanager"}
+        assert len(stale) == 3
+        assert {row["phone"] for row in rows if row["why"] == "fault not-reset"} == stale
+        law = next(c for c in ended.verdict["checks"] if c["name"] == "authorised-by-the-right-server")
+        assert set(law["excused"]) == stale
 
     def test_a_missing_canary_is_inconclusive(self, pushlab: Pushlab) -> None:
         ended = pushlab.run("burst-offload", "--set", 'fault=[{kind="canary-blocked"}]')

@@ -40,6 +40,8 @@ class Bed:
         self.server: Server | None = None
         self.port = 0
         self.rtp_port = 0
+        self.own_port = 0
+        """Of the client; 0: any."""
         self.timeout_s = 10.0
         self.fleet: Fleet
 
@@ -75,7 +77,8 @@ class Bed:
 
     async def talk(self, data: bytes, *, phone: int = 1) -> bytes:
         sock = trio.socket.socket()
-        await sock.bind((GATEWAY, 0))
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        await sock.bind((GATEWAY, self.own_port))
         await sock.connect((f"127.20.0.{phone}", self.port))
         async with trio.SocketStream(sock) as stream:
             await stream.send_all(data)
@@ -331,3 +334,16 @@ async def test_a_taken_rtp_port_is_named(bed: Bed) -> None:
             await Fleet(bed.phones(), Settings(port=0, rtp_port=port)).run(
                 bed.records, task_status=trio.TASK_STATUS_IGNORED
             )
+
+
+async def test_a_port_that_is_used_again_makes_another_push_of_it(bed: Bed) -> None:
+    with socket.socket() as probe:
+        probe.bind((GATEWAY, 0))
+        bed.own_port = probe.getsockname()[1]
+    async with running(bed, None):
+        await bed.push("RTPRx:127.20.128.10:32674")
+        await bed.push("RTPRx:Stop")
+        await bed.push("RTPRx:Stop", phone=2)
+    names = [record["push"] for record in bed.diary() if record["kind"] == "push.received"]
+    name = f"{GATEWAY}:{bed.own_port}"
+    assert names == [name, f"{name}#2", name]

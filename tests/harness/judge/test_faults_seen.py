@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from judge_synthetic import GATEWAY, MS, Run, address_of, name_of
+from judge_synthetic import GATEWAY, MS, SERVERS, Run, address_of, name_of
 
 from harness.judge import Judgement
 from harness.judge.verdict import Check, Verdict
@@ -11,6 +11,7 @@ from harness.scenario.faults import FAULTS
 
 Judged = Callable[[Run], Judgement]
 Show = Callable[[Run, int, str], None]
+CHANGED = 'boot = "fetch"\nauthentication_url_at_boot = "callmanager"'
 STRICKEN = 1
 """The phone that has the fault; phone 0 is healthy."""
 
@@ -110,6 +111,23 @@ def reboots(run: Run, index: int, _: str) -> None:
     ends(run, index, "indeterminate")
 
 
+def still_asks_callmanager(run: Run, index: int, _: str) -> None:
+    """Both of its questions went to the server of before, which knows the user."""
+    name, address = name_of(index), address_of(index)
+    for action in ("start", "stop"):
+        push = str(run.one("gateway", "push.sent", phone=name, action=action)["push"])
+        connection = run.one("phones", "authentication.asked", push=push)["connection"]
+        run.drop(
+            lambda r, ends=(push, connection): r["kind"].startswith("authentication.")
+            and (r.get("push") in ends or r.get("connection") in ends)
+        )
+        port = int(str(connection).rpartition(":")[2])
+        run.packets = [p for p in run.packets if (p.source, p.source_port) != (address, port)]
+        received = run.one("phones", "push.received", push=push)
+        run._question(received["t_ns"] + MS, name, address, port, push, "callmanager", 0)
+        run.one("phones", "push.executed", push=push)["authorised_by"] = SERVERS["callmanager"]
+
+
 def suffers(run: Run, index: int, _: str) -> None:
     heard = run.one("phones", "stream.heard", phone=name_of(index))
     heard.update(packets=run.frames - 2 + 1, lost=2, duplicates=1, reordered=3)
@@ -133,6 +151,7 @@ SHOW: dict[str, Show] = {
     "wrong-length": spoils("garbled"),
     "two-answers": answers_twice,
     "wrong-credentials-cached": refuses_from_memory,
+    "not-reset": still_asks_callmanager,
     "without-asking": asks_nobody,
     "answers-first": answers_first,
     "asks-twice": asks_twice,
@@ -147,7 +166,9 @@ SHOW: dict[str, Show] = {
 def faulty(kind: str) -> Run:
     """Phone 1 has the fault by the bed's word, and by its own where it makes it itself."""
     more = "\nloss = 0.1" if kind == "impairment" else ""
-    run = Run(scenario=f'[[fault]]\nkind = "{kind}"\nphones = 0.3{more}')
+    run = Run(
+        scenario=f'[[fault]]\nkind = "{kind}"\nphones = 0.3{more}', fleet=CHANGED if kind == "not-reset" else ""
+    )
     at = run.one("harness", "lab.described")["t_ns"]
     stricken = name_of(STRICKEN)
     run.add(at, "harness", "fault.applied", fault=kind, phones=[stricken], detail="")
@@ -248,6 +269,31 @@ def test_a_pacer_that_fell_behind_decides_nothing_about_silence(judged: Judged, 
     SHOW[kind](run, STRICKEN, kind)
     run.one("gateway", "schedule.lateness")["skipped"] = 7
     assert check_of(judged(run), f"fault {kind} is seen").verdict is verdict
+
+
+def test_a_phone_that_was_forgotten_without_anybody_saying_so_breaks_the_law(judged: Judged) -> None:
+    run = Run(fleet=CHANGED)
+    still_asks_callmanager(run, STRICKEN, "")
+    law = check_of(judged(run), "authorised-by-the-right-server")
+    assert law.verdict is Verdict.FAIL
+    assert law.why.startswith(f"{name_of(STRICKEN)}: asked callmanager, expected gateway")
+    assert law.observed == 2  # start and stop
+
+
+def test_how_a_stale_phones_page_ended_is_another_matter(judged: Judged) -> None:
+    run = faulty("not-reset")
+    still_asks_callmanager(run, STRICKEN, "")
+    port_is_blocked(run, STRICKEN, "")
+    judgement = judged(run)
+    assert judgement.ledger[STRICKEN]["state"] == "no_audio"
+    assert check_of(judgement, "fault not-reset is seen").verdict is Verdict.PASS
+
+
+def test_a_stale_phone_is_named_in_the_ledger(judged: Judged) -> None:
+    run = faulty("not-reset")
+    still_asks_callmanager(run, STRICKEN, "")
+    row = judged(run).ledger[STRICKEN]
+    assert (row["state"], row["authorised_by"], row["why"]) == ("delivered", "callmanager", "fault not-reset")
 
 
 def test_a_port_used_again_for_the_stop_is_no_second_question(judged: Judged) -> None:

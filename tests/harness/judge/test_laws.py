@@ -321,6 +321,22 @@ def test_a_scenario_that_declares_no_wire_is_judged_without(tmp_path: Path) -> N
     assert judgement.as_expected
 
 
+def test_the_ledger_says_why_callmanager_refused(judged: Judged) -> None:
+    run = Run(url="callmanager")
+    answered = run.find("callmanager", "authentication.answered", phone=name_of(1))
+    for record in answered:
+        record |= {"answer": "unauthorized", "reason": "association"}
+    for record in run.find("phones", "authentication.answered", phone=name_of(1)):
+        record["answer"] = "refused"
+    run.drop(lambda r: r["kind"] in {"push.executed", "stream.heard", "stream.listening"} and r["phone"] == name_of(1))
+    for kind in ("push.ended", "push.answered"):
+        for record in [r for r in run.records if r["kind"] == kind and r["phone"] == name_of(1)]:
+            record["outcome"] = "refused_authentication"
+    run.packets = [p for p in run.packets if p.destination != address_of(1) or p.payload is None]
+    row = judged(run).ledger[1]
+    assert (row["state"], row["why"]) == ("refused_authentication", "callmanager answered refused: association")
+
+
 # --- who is excused
 
 
