@@ -14,6 +14,7 @@ import trio
 
 from gateway.administration.page_request import PageRequest, RequestError
 from gateway.alarms import Alarms
+from gateway.alerts import AlertPusher, AlertPushSettings, Alerts, OwnSlots
 from gateway.authentication import Authenticator, Decision, Failures, Flights, Request, answer_request
 from gateway.authentication.decision import UNAUTHORIZED
 from gateway.cisco import Credentials
@@ -31,7 +32,7 @@ from gateway.inventory import (
 )
 from gateway.inventory.synchronisation import Synchronisation
 from gateway.media import Audio, AudioError, Pacer, StreamStarted, StreamStopped, load_audio
-from gateway.phone_port import PhonePort
+from gateway.phone_port import PhonePort, local_address
 from gateway.push import Limits, Page, PagePlan, Pusher
 from gateway.push.client import PushSettings
 from gateway.records import Records, Value
@@ -146,6 +147,16 @@ class Gateway:
         if configuration.phones_csv is not None:
             listed = [Listed(device_name=phone.device_name, address=phone.address) for phone in phones]
             self.phonebook.take_at_start(Listing(source=f"file {configuration.phones_csv.name}", phones=listed))
+        self._phone_port = (configuration.phone_port.host, configuration.phone_port.port)
+        self.alerts = Alerts(
+            database,
+            book=self.phonebook,
+            pusher=self.make_alert_pusher(),
+            slots=OwnSlots(configuration.concurrency),
+            base=self._phone_port_url,
+            records=records,
+            alarms=self.alarms,
+        )
         self._pacer: Pacer | None = None
         self._nursery: trio.Nursery | None = None
         self._closing = False
@@ -188,6 +199,19 @@ class Gateway:
             flights=self.flights,
         )
 
+    def make_alert_pusher(self) -> AlertPusher:
+        """Who sends phones to their alerts."""
+        return AlertPusher(
+            settings=AlertPushSettings(
+                credentials=self._credentials,
+                source=self.configuration.source,
+                port=self.configuration.phones_port,
+                limits=self._limits(),
+            ),
+            records=self.records,
+            flights=self.flights,
+        )
+
     def make_plan(self, wish: PageRequest, phones: Sequence[Phone], audio: Audio) -> PagePlan:
         """What a page is to do."""
         return PagePlan(
@@ -200,9 +224,11 @@ class Gateway:
 
     def make_phone_port(self, listener: socket.socket) -> PhonePort:
         """Who answers phones."""
+        self._phone_port = listener.getsockname()[:2]
         return PhonePort(
             listener=listener,
             respond=self.respond,
+            others=self._answer_about_alerts,
             observe=self._observe_answer,
             slow=self._slow,
             networks=lambda: self.settings.current.phone_networks,
@@ -214,6 +240,20 @@ class Gateway:
             self._forget_former()
         decision = answer_request(request, self.authenticator)
         return self._expected(decision) if decision.answer == "authorized" else decision
+
+    def _answer_about_alerts(self, request: Request, source: str) -> Decision | None:
+        answer = self.alerts.answer(request, source)
+        if answer is None:
+            return None
+        return Decision(answer="served", own_user=False, device_name=answer.device_name, response=answer.response)
+
+    def _phone_port_url(self, phone: str) -> str:
+        """The phone port, as a phone at this address reaches it."""
+        host, port = self._phone_port
+        if ip_address(host).is_unspecified:
+            host = self.configuration.source or local_address(phone)
+        where = f"[{host}]" if ":" in host else host
+        return f"http://{where}" if port == 80 else f"http://{where}:{port}"
 
     def _credentials(self) -> Credentials:
         settings = self.settings.current
@@ -296,6 +336,7 @@ class Gateway:
             self._pacer = pacer
             async with trio.open_nursery() as nursery:
                 self._nursery = nursery
+                nursery.start_soon(self.alerts.run)
                 try:
                     yield
                 finally:
@@ -312,6 +353,7 @@ class Gateway:
 
     def _begin_finish(self) -> None:
         self._closing = True
+        self.alerts.close()
         for page in self._pages.values():
             page.interrupt()
 
@@ -397,6 +439,8 @@ class Gateway:
     # facts
 
     def _observe_answer(self, decision: Decision, *, connection: str, answer_ms: float) -> None:
+        if decision.answer == "served":
+            return  # no question: what it told is in the records of alerts
         self.authentications += 1
         self.redirected += decision.answer == "redirected"
         self.records.write(
