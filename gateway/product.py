@@ -315,6 +315,11 @@ class Gateway:
                 f"the database could not be read and was put aside as {self.database.quarantined.name}: "
                 "restore a backup, or enter settings and phones again",
             )
+        if self.database.refusing is not None:
+            self.alarms.sound(
+                "store-refused",
+                f"nothing can be kept ({self.database.refusing}): pages go out; settings and phones cannot be changed",
+            )
         if self.settings.unreadable:
             self.alarms.sound(
                 "secrets-unreadable",

@@ -130,10 +130,10 @@ class Alerts:
         self._closing = False
         self._ended = trio.CancelScope()
         now_s = clock()
-        alerts, self._last = database.write_now(archive.load_recent(now_s - KEPT_S))
+        alerts, self._last = database.read_now(archive.load_recent(now_s - KEPT_S))
         self._keys = {
             key: _Known(number, request)
-            for key, number, request in database.write_now(archive.load_keys(now_s - REPEATED_S))
+            for key, number, request in database.read_now(archive.load_keys(now_s - REPEATED_S))
         }
         for alert in alerts:
             self._alerts[alert.number] = alert
