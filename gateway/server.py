@@ -90,11 +90,13 @@ async def serve(configuration: Configuration, options: ServerOptions, gateway_cl
                     if administration is not None:
                         assert configuration.token is not None
                         # Loading quart takes longer than everything else: only where it is used.
+                        from gateway.administration.alert_routes import add_alert_routes  # noqa: PLC0415  see above
                         from gateway.administration.application import create_application  # noqa: PLC0415  see above
                         from gateway.administration.listener import serve_administration  # noqa: PLC0415  see above
 
                         urls["administration"] = f"http://{_address(administration)}"
                         application = create_application(gateway, configuration.token)
+                        add_alert_routes(application, gateway.alerts)
                         fronts.start_soon(serve_administration, application, administration)
                     _print({"ready": True, "urls": urls})
                     nursery.start_soon(lag.measure)

@@ -444,7 +444,7 @@ def _ended(record: PageRecord) -> EndedPage:
     return EndedPage(
         number=str(record.number),
         size=record.phones,
-        reason=record.reason,
+        reason=record.reason or "interrupted",
         outcomes=dict(record.outcomes),
         priority=record.priority,
         delivery=record.delivery,

@@ -14,10 +14,13 @@ from harness.judge.evidence import Evidence, host
 from harness.observe.records import Record
 
 START: Final = "start"
+SHOW: Final = "show"
+"""The push of an alert: what a start is to a page."""
 STOP: Final = "stop"
 RTP_START: Final = "RTPRx"
 RTP_GROUP_START: Final = "RTPMRx"
 RTP_STOP: Final = "RTPRx:Stop"
+_FETCHES: Final = frozenset({"Fetch", "Fetch:Waiting", "Fetch:Dropped"})
 _AUTHORIZED: Final = "authorized"
 _ERROR_BUSY: Final = 1
 _ERROR_AUTHENTICATION: Final = 4
@@ -103,6 +106,9 @@ class PhoneStory:
     impaired: list[Record] = field(default_factory=list)
     """What was injected at its door."""
     unlistened: list[Record] = field(default_factory=list)
+    shown: list[Record] = field(default_factory=list)
+    pressed: list[Record] = field(default_factory=list)
+    """Keys of what it showed."""
     stream_started: list[Record] = field(default_factory=list)
     stream_stopped: list[Record] = field(default_factory=list)
 
@@ -170,7 +176,10 @@ def stories(evidence: Evidence) -> Mapping[str, PhoneStory]:
 
     _attempts(evidence, story_of=found)
     _diaries(evidence, story_of=found)
-    for kind in ("stream.listening", "stream.stopped", "stream.heard", "stream.impaired", "rtp.unlistened"):
+    for kind in (
+        "stream.listening", "stream.stopped", "stream.heard", "stream.impaired", "rtp.unlistened", "screen.shown",
+        "softkey.pressed",
+    ):  # fmt: skip
         for record in evidence.of("phones", kind):
             own = story(record)
             {
@@ -179,6 +188,8 @@ def stories(evidence: Evidence) -> Mapping[str, PhoneStory]:
                 "stream.heard": own.heard,
                 "stream.impaired": own.impaired,
                 "rtp.unlistened": own.unlistened,
+                "screen.shown": own.shown,
+                "softkey.pressed": own.pressed,
             }[kind].append(record)
     _streams(evidence, found)
     _own_pushes(evidence, found)
@@ -212,7 +223,7 @@ def _attempts(evidence: Evidence, story_of: dict[str, PhoneStory]) -> None:
         story = story_of.setdefault(record.phone, PhoneStory(name=record.phone))
         action = record.text("action")
         key = (record.phone, action, record.whole("attempt", 1))
-        attempts = story.start_attempts if action == START else story.stop_attempts
+        attempts = story.start_attempts if action in (START, SHOW) else story.stop_attempts
         if record.kind == "push.sent":
             attempt = Attempt(sent=record)
             attempts.append(attempt)
@@ -247,12 +258,14 @@ def _diaries(evidence: Evidence, story_of: dict[str, PhoneStory]) -> None:
         story = story_of.setdefault(record.phone, PhoneStory(name=record.phone))
         return story.pushes.setdefault(record.push, PushDiary(name=record.push))
 
+    fetching = bool(evidence.scenario.alerts)  # an alert is fetched: what a start is to a page
     for record in evidence.of("phones", "push.received"):
         push = diary(record)
         push.received = record
         for item in record.texts("items"):
             push.stops |= item.startswith(RTP_STOP)
             push.starts |= item.startswith((RTP_START, RTP_GROUP_START)) and not item.startswith(RTP_STOP)
+            push.starts |= fetching and item.startswith("http:")
     for record in evidence.of("phones", "authentication.asked"):
         diary(record).asked.append(record)
     for record in evidence.of("phones", "authentication.answered"):
@@ -262,6 +275,7 @@ def _diaries(evidence: Evidence, story_of: dict[str, PhoneStory]) -> None:
         push.executed = record
         push.stops |= record.text("action") == RTP_STOP
         push.starts |= record.text("action") in (RTP_START, RTP_GROUP_START)
+        push.starts |= fetching and record.text("action") in _FETCHES
     for record in evidence.of("phones", "push.answered"):
         diary(record).reply = record
 

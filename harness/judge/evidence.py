@@ -277,9 +277,17 @@ def read_evidence(folder: Path) -> Evidence:
     )
 
 
+_SENDS: Final = (
+    ("harness", "page.requested"),
+    ("harness", "alert.requested"),
+    ("gateway", "page.started"),
+    ("gateway", "push.sent"),
+)
+
+
 def _zero(records: Records, control: Phone | None) -> int | None:
     """Send: when the harness asked for the page, else as a foreign gateway tells, else the first push at a phone."""
-    for witness, kind in (("harness", "page.requested"), ("gateway", "page.started"), ("gateway", "push.sent")):
+    for witness, kind in _SENDS:
         first = next(iter(records.of(witness, kind)), None)
         if first is not None:
             return first.t_ns

@@ -34,6 +34,10 @@ REQUIRED: Final[dict[tuple[str, str], Fields]] = {
         "first_frame": _COUNT,
     },
     ("gateway", "stream.stopped"): {"packets": _COUNT},
+    ("gateway", "alert.displayed"): {"phone": _TEXT},
+    ("gateway", "alert.acknowledged"): {"phone": _TEXT},
+    ("phones", "screen.shown"): {"phone": _TEXT, "object": _TEXT},
+    ("phones", "softkey.pressed"): {"phone": _TEXT, "name": _TEXT},
     ("phones", "push.received"): {"phone": _TEXT, "push": _TEXT, "items": _LIST, "well_formed": _FLAG},
     ("phones", "authentication.asked"): {
         "phone": _TEXT,
@@ -86,6 +90,7 @@ REQUIRED: Final[dict[tuple[str, str], Fields]] = {
     ("callmanager", "authentication.answered"): {"connection": _TEXT, "answer": _TEXT},
     ("harness", "lab.described"): {"ground": _TEXT, "authentication_servers": _TABLE},
     ("harness", "page.requested"): {},
+    ("harness", "alert.requested"): {},
     ("harness", "application.pushed"): {"phone": _TEXT, "push": _TEXT},
     ("harness", "control.pushed"): {"phone": _TEXT, "push": _TEXT},
     ("harness", "canary.sent"): {"clause": _TEXT, "source": _TEXT, "destination": _TEXT, "when": _TEXT},

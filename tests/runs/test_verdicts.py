@@ -74,6 +74,11 @@ class TestInTheLab:
         ended = pushlab.run(scenario, phones=40)
         assert ended.code == 0, ended.stdout + ended.stderr
 
+    @pytest.mark.parametrize("scenario", ["alert", "alert-strict", "alert-acknowledged"])
+    def test_alerts_end_as_they_expect(self, pushlab: Pushlab, scenario: str) -> None:
+        ended = pushlab("run", scenario, "--phones", "40")
+        assert ended.code == 0, ended.stdout + ended.stderr
+
     @pytest.mark.slow
     def test_healthy_phones_get_their_page_beside_misbehaving_ones(self, pushlab: Pushlab) -> None:
         ended = pushlab.run("misbehaving-phones", phones=40)
