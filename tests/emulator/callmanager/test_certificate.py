@@ -2,6 +2,7 @@
 
 import ssl
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -45,3 +46,12 @@ def test_what_is_no_certificate_is_refused(tmp_path: Path):
     (tmp_path / "k.pem").write_text("mine")
     with pytest.raises(CertificateError, match="no certificate with its key"):
         server_context(tmp_path / "c.pem", tmp_path / "k.pem")
+
+
+def test_a_key_with_a_passphrase_is_refused_and_nobody_is_asked(tmp_path: Path):
+    certificate, key, locked = (tmp_path / name for name in ("c.pem", "k.pem", "locked.pem"))
+    ensure_certificate(certificate, key, address="127.0.0.1")
+    command = ["openssl", "rsa", "-aes256", "-passout", "pass:x", "-in", str(key), "-out", str(locked)]
+    subprocess.run(command, check=True, capture_output=True)
+    with pytest.raises(CertificateError, match="no certificate with its key"):
+        server_context(certificate, locked)
