@@ -275,6 +275,9 @@ class _Reader:
         if self._limits.roomy_targets:
             roomy = self._target.startswith(self._limits.roomy_targets)
             self._body_limit = self._limits.roomy_body_bytes if roomy else self._limits.body_bytes
+        announced = self._headers.get(b"content-length", b"")
+        if announced.isdigit() and int(announced) > self._body_limit:
+            self._reject(413)  # before the body: who waits for an answer first would never get one
         # Read here: at the message's end the parser has already been reset and would always say yes.
         self._keep_alive = self.parser.should_keep_alive()
 
