@@ -19,7 +19,7 @@ from typing import Any, Final
 import trio
 
 from emulator import misbehaviour
-from emulator.engine import Answer, BindError, Limits, Request, claim, deaf, listen, serve
+from emulator.engine import Answer, BindError, Connections, Limits, Request, Wire, claim, deaf, listen, serve
 from emulator.fleet.boot import Boot, Source
 from emulator.fleet.faults import Faults
 from emulator.fleet.fetch import fetch
@@ -90,6 +90,7 @@ class Fleet:
         self._fetching: dict[str, trio.CancelScope] = {}
         self._playing: dict[str, trio.CancelScope] = {}
         self._away: set[str] = set()
+        self._connections = Connections()
         self._names: dict[str, tuple[str, ...]] = {}
         self._misbehaving = settings.faults.misbehaving
         self._doors = {
@@ -196,7 +197,14 @@ class Fleet:
                 self._silent[place] = deaf(*place, interface=self._settings.interface)
 
     async def _serve(self, listener: socket.socket, limits: Limits, *, task_status: trio.TaskStatus[None]) -> None:
-        await serve([listener], self.handle, limits=limits, admit=self._admit, task_status=task_status)
+        await serve(
+            [listener],
+            self.handle,
+            limits=limits,
+            admit=self._admit,
+            connections=self._connections,
+            task_status=task_status,
+        )
 
     async def _serve_https(
         self, port: int, context: ssl.SSLContext, limits: Limits, *, task_status: trio.TaskStatus[str]
@@ -209,7 +217,14 @@ class Fleet:
             self._open_port(listener.getsockname()[1])
             first = next((phone for phone in self.phones if phone.model.https), self.phones[0])
             task_status.started(f"https://{first.address}:{listener.getsockname()[1]}")
-            await serve_secured(listener, context, self.handle, limits=limits, admit=self._admit_secured)
+            await serve_secured(
+                listener,
+                context,
+                self.handle,
+                limits=limits,
+                admit=self._admit_secured,
+                connections=self._connections,
+            )
 
     def _admit_secured(self, peer: tuple[str, int], local: tuple[str, int]) -> bool:
         return self._admit(peer, local) and self._phones[local[0]].model.https
@@ -320,6 +335,8 @@ class Fleet:
                 self.happen(phone, "reset")
                 finished = True
                 return self._reboot(phone, identity)
+            if self.away(phone):
+                await trio.lowlevel.checkpoint_if_cancelled()  # it was reset while this was being resumed
             if authorised:
                 result = self._carry_out(phone, push, identity, by)
                 if result.play_s:
@@ -367,8 +384,8 @@ class Fleet:
         items = [Item(url, *SUCCESS) for url in push.urls]
         data = answer.response(phone.model, items, self._http_date(), close=True)
 
-        async def write(sock: socket.socket) -> None:
-            await misbehaviour.send(sock, data)
+        async def write(wire: Wire) -> None:
+            await wire.send(data)
             self._answered(phone, identity, "response", 200)
             authorised, by = await self._authorise(phone, credentials, identity)
             if authorised:
@@ -526,9 +543,9 @@ class Fleet:
         if not phone.possible(event) or self.away(phone):
             return False
         if event == "reset":
-            for running in (self._fetching, self._playing):
-                if phone.device_name in running:
-                    running[phone.device_name].cancel()
+            if phone.device_name in self._fetching:
+                self._fetching[phone.device_name].cancel()
+            self._connections.reset(phone.address)
             self._away.add(phone.address)
             self._nursery.start_soon(self._start_again, phone)
         changes = phone.move(event)
