@@ -12,18 +12,20 @@ from __future__ import annotations
 
 import json
 import re
+from functools import partial
 from http import HTTPStatus
 from typing import Any, Final, Protocol, cast
-from urllib.parse import parse_qs
+from urllib.parse import parse_qsl
 
 import trio
 
-from emulator.engine import Answer, Limits, Request, listen, serve
+from emulator.engine import Answer, Limits, Request, claim, listen, serve
 from emulator.phone.phone import TRANSITIONS, Event, Phone
 
 PAGE: Final = 1000
 """Phones in one answer at the most."""
 _PATH: Final = re.compile(r"/phones/(SEP[0-9A-F]{12})(?:/([a-z-]+))?")
+_NUMBER: Final = re.compile("[0-9]{1,7}")
 _LIMITS: Final = Limits(body_bytes=4096, connections=64)
 
 
@@ -53,20 +55,17 @@ async def serve_control(
         BindError: the address or the port cannot be had.
     """
     # The fleet's listener takes the wildcard address of this port: a socket of one address goes before it.
-    listener = listen(address, port, reuse_port=True)
+    with claim("phones-control", address, port):
+        listener = listen(address, port, reuse_port=True)
 
-    async def handle(request: Request) -> Answer:
-        await trio.lowlevel.checkpoint()
-        status, document = respond(fleet, request)
-        return _answer(status, document)
+        async def handle(request: Request) -> Answer:
+            await trio.lowlevel.checkpoint()
+            status, document = respond(fleet, request)
+            return _answer(status, document)
 
-    async with trio.open_nursery() as nursery:
-        await nursery.start(_serve, listener, handle)
-        task_status.started(f"http://{address}:{listener.getsockname()[1]}")
-
-
-async def _serve(listener: Any, handle: Any, *, task_status: trio.TaskStatus[None]) -> None:  # noqa: ANN401 - a pass
-    await serve([listener], handle, limits=_LIMITS, task_status=task_status)
+        async with trio.open_nursery() as nursery:
+            await nursery.start(partial(serve, [listener], handle, limits=_LIMITS))
+            task_status.started(f"http://{address}:{listener.getsockname()[1]}")
 
 
 def respond(fleet: Controlled, request: Request) -> tuple[HTTPStatus, dict[str, Any]]:
@@ -101,12 +100,15 @@ def _events() -> str:
 
 
 def _page(fleet: Controlled, query: bytes) -> tuple[HTTPStatus, dict[str, Any]]:
-    fields = parse_qs(query.decode("latin-1"), max_num_fields=10)
+    try:
+        fields = parse_qsl(query.decode("latin-1"), keep_blank_values=True, max_num_fields=2)
+    except ValueError:
+        fields = [("", "")]
     numbers = {"first": 0, "count": 100}
-    for name, values in fields.items():
-        if name not in numbers or len(values) != 1 or not re.fullmatch("[0-9]{1,7}", values[0]):
+    for name, value in fields:
+        if name not in numbers or len(dict(fields)) < len(fields) or not _NUMBER.fullmatch(value):
             return HTTPStatus.BAD_REQUEST, {"error": "expected first=<number> and count=<number>"}
-        numbers[name] = int(values[0])
+        numbers[name] = int(value)
     if not 1 <= numbers["count"] <= PAGE:
         return HTTPStatus.BAD_REQUEST, {"error": f"count: expected 1 to {PAGE}"}
     phones = fleet.phones

@@ -125,6 +125,17 @@ def test_the_soft_limit_of_descriptors_is_raised() -> None:
         assert resource.prlimit(process.pid, resource.RLIMIT_NOFILE) == (4096, 4096)
 
 
+def test_a_second_control_api_on_the_same_address_ends_with_5() -> None:
+    """Both would be reached by turns."""
+    control = f"127.20.128.10:{free_port(socket.SOCK_STREAM)}"
+    with phones("--count", "1", "--control", control) as first:
+        assert line(first)["ready"]
+        with phones("--count", "1", "--control", control) as second:
+            assert second.wait(10) == 5
+            assert second.stderr is not None
+            assert control in second.stderr.read()
+
+
 def test_a_taken_port_ends_with_5() -> None:
     with socket.create_server(("0.0.0.0", 0)) as taken, phones("--count", "1", port=taken.getsockname()[1]) as process:
         assert process.wait(10) == 5

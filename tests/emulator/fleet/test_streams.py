@@ -247,6 +247,9 @@ async def test_the_control_api_pages_and_refuses(bed: Bed) -> None:
         for method, path, more, expected in (
             ("GET", "/phones?count=0", "", 400),
             ("GET", "/phones?first=x", "", 400),
+            ("GET", "/phones?count=", "", 400),
+            ("GET", "/phones?first=0&first=1", "", 400),
+            ("GET", "/phones?" + "&".join(f"field{number}=1" for number in range(12)), "", 400),
             ("POST", "/phones", "", 405),
             ("GET", "/phones/SEP001BD4000001/ring", "", 405),
             ("POST", "/phones/SEP001BD4000001/explode", "", 404),
