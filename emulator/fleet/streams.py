@@ -248,3 +248,4 @@ def _prepare(sock: socket.socket, address: str, transmission: Transmission) -> N
         sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(address))
         sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, _HOPS)
     sock.connect((transmission.destination, transmission.port))
+    transmission.local_port = sock.getsockname()[1]

@@ -190,6 +190,10 @@ async def test_a_phone_sends_rtp_from_its_address_until_stopped(bed: Bed) -> Non
                 while len(packets) < 3:
                     await trio.lowlevel.wait_readable(receiver)
                     packets.append(receiver.recvfrom(2000))
+            page = await talk("127.20.0.1", bed.port, b"GET /StreamingStatisticsX?1 HTTP/1.0\r\n\r\n")
+            assert f"<RemoteAddr>{GATEWAY}/{port}<".encode() in page
+            assert f"<LocalAddr>127.20.0.1/{packets[0][1][1]}<".encode() in page
+            assert int(page.partition(b"<SenderPackets>")[2].partition(b"<")[0]) >= 3
             assert b'Status="0"' in await bed.push("RTPTx:Stop")
             assert (await bed.state())["sending"] is None
     heads = [struct.unpack("!BBHII", data[:12]) for data, _ in packets]
