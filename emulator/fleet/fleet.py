@@ -21,12 +21,12 @@ import trio
 from emulator import misbehaviour
 from emulator.engine import Answer, BindError, Connections, Limits, Request, Wire, claim, deaf, listen, serve
 from emulator.fleet.boot import Boot, Source
+from emulator.fleet.diary import Diary
 from emulator.fleet.faults import Faults
 from emulator.fleet.fetch import fetch
 from emulator.fleet.impairment import Door
 from emulator.fleet.notify import notify
 from emulator.fleet.question import Client
-from emulator.fleet.reception import address_text
 from emulator.fleet.recorder import Recorder
 from emulator.fleet.streams import Streams
 from emulator.fleet.trust import Trust
@@ -38,7 +38,7 @@ from emulator.phone.configuration import PhoneConfiguration
 from emulator.phone.execute import Credentials, Push, read_credentials, read_push
 from emulator.phone.media import Medium
 from emulator.phone.phone import RTP_PORT, Change, Event, Executed, Phone, Reply, Transmission
-from emulator.phone.stream import Period, Stream
+from emulator.phone.stream import Period
 from emulator.phone.streaming import stream_media
 from emulator.records import Records
 
@@ -100,6 +100,7 @@ class Fleet:
         self._recorder = Recorder(settings.record) if settings.record is not None else None
         self._new_period: Callable[..., Period] = Period if self._recorder is None else self._recorder.period
         self._records: Records
+        self._diary: Diary
         self._trust = Trust() if settings.trust is None else Trust.read(settings.trust)
         self._boot: Boot | None = None
         self._servers: dict[str, Server | None] = {"": None}
@@ -128,6 +129,7 @@ class Fleet:
         """
         settings = self._settings
         self._records = records
+        self._diary = Diary(records)
         self._client = Client(
             records, timeout_s=settings.authentication_timeout_s, clock=self._clock, trust=self._trust
         )
@@ -144,12 +146,7 @@ class Fleet:
                 async with trio.open_nursery() as nursery:
                     self._nursery = nursery
                     for address, name, parameters in settings.faults:
-                        records.write(
-                            "phone.misbehaves",
-                            phone=self._phones[address].device_name,
-                            misbehaviour=name,
-                            parameters=parameters or None,
-                        )
+                        self._diary.misbehaves(self._phones[address], name, parameters)
                     nursery.start_soon(self._streams.run)
                     await nursery.start(self._serve, listener, limits)
                     first = next(iter(self._phones.values()))
@@ -317,13 +314,7 @@ class Fleet:
         identity = self._named(phone, request)
         push = read_push(request.body, object_bytes=phone.model.object_bytes)
         manner = self._misbehaving.get(phone.address)
-        self._records.write(
-            "push.received",
-            phone=phone.device_name,
-            push=identity,
-            items=list(push.urls),
-            well_formed=push.well_formed,
-        )
+        self._diary.received(phone, identity, push)
         result: Executed | None = None
         finished = False
         credentials = read_credentials(request.headers.get(b"authorization"))
@@ -344,7 +335,7 @@ class Fleet:
             finished = True
         finally:
             if not finished:  # the server ends, or the total deadline has come
-                self._answered(phone, identity, "none")
+                self._diary.answered(phone, identity, "none")
         model, date = phone.model, self._http_date()
         said: tuple[str, int | None, int | None]
         if result is None:
@@ -364,7 +355,7 @@ class Fleet:
         spoilt = manner if manner in misbehaviour.ANSWERING else None
 
         def on_sent(there: bool) -> None:  # noqa: FBT001 - the engine's callback
-            self._answered(phone, identity, *(said if there else ("none", None, None)), spoilt=spoilt)
+            self._diary.answered(phone, identity, *(said if there else ("none", None, None)), spoilt=spoilt)
 
         if manner is not None and spoilt:
             write = partial(misbehaviour.play_out, manner, data=data, seed=f"{self._settings.seed} {phone.address}")
@@ -375,7 +366,7 @@ class Fleet:
         return Answer(
             b"\r\n\r\n",
             True,
-            lambda _: self._answered(phone, identity, "none"),
+            lambda _: self._diary.answered(phone, identity, "none"),
             partial(misbehaviour.play_out, "reset-before", data=b"\r\n\r\n", seed=""),
         )
 
@@ -386,32 +377,12 @@ class Fleet:
 
         async def write(wire: Wire) -> None:
             await wire.send(data)
-            self._answered(phone, identity, "response", 200)
+            self._diary.answered(phone, identity, "response", 200)
             authorised, by = await self._authorise(phone, credentials, identity)
             if authorised:
                 self._carry_out(phone, push, identity, by)
 
         return Answer(data, True, lambda _: None, write)
-
-    def _answered(
-        self,
-        phone: Phone,
-        identity: str,
-        kind: str,
-        http_status: int | None = None,
-        number: int | None = None,
-        *,
-        spoilt: str | None = None,
-    ) -> None:
-        self._records.write(
-            "push.answered",
-            phone=phone.device_name,
-            push=identity,
-            answer=kind,
-            http_status=http_status,
-            error_number=number,
-            spoilt=spoilt,
-        )
 
     async def _authorise(self, phone: Phone, credentials: Credentials | None, identity: str) -> tuple[bool, str | None]:
         manner = self._misbehaving.get(phone.address)
@@ -438,9 +409,7 @@ class Fleet:
         result = phone.execute(push, **how) if push.media is None else stream_media(phone, push.media, **how)
         for change in result.changes:
             if change.reason == "push" and change.medium is None:
-                self._records.write(
-                    "push.executed", phone=phone.device_name, push=identity, action=change.action, authorised_by=by
-                )
+                self._diary.executed(phone, identity, change.action, by)
             self._follow(phone, change, identity)
         return result
 
@@ -450,7 +419,7 @@ class Fleet:
         if change.action == "Play:Stop" and phone.device_name in self._playing:
             self._playing[phone.device_name].cancel()
         elif change.action == "Show":
-            self._shown(phone, identity)
+            self._diary.shown(phone, identity)
         elif change.medium is not None:
             self._nursery.start_soon(self._notify, phone, change.medium, change.reason)
         elif change.url is not None:
@@ -467,15 +436,7 @@ class Fleet:
         else:
             self._listening += 1
             self._streams.listen(phone.address, period, self._doors.get(phone.address))
-            self._records.write(
-                "stream.listening",
-                t_ns=period.since_ns,
-                phone=phone.device_name,
-                push=identity,
-                source=period.source,
-                port=period.port,
-                mixed=period.mixed or None,
-            )
+            self._diary.listening(phone, identity, period)
 
     async def _play(self, phone: Phone, seconds: float) -> None:
         before = self._playing.get(phone.device_name)
@@ -500,30 +461,15 @@ class Fleet:
             del self._fetching[phone.device_name]
         if not scope.cancelled_caught:
             phone.show(screen)
-            self._shown(phone, identity)
+            self._diary.shown(phone, identity)
 
     async def _notify(self, phone: Phone, medium: Medium, reason: str) -> None:
         told = await notify(phone, medium, reason)
-        self._records.write("media.notified", phone=phone.device_name, stream=medium.identity, told=told)
-
-    def _shown(self, phone: Phone, identity: str | None) -> None:
-        screen = phone.screen
-        assert screen is not None
-        self._records.write(
-            "screen.shown", phone=phone.device_name, push=identity, object=screen.kind, title=screen.title or None
-        )
+        self._diary.notified(phone, medium, told=told)
 
     def _sent(self, phone: Phone, transmission: Transmission, reason: str) -> None:
         self._streams.stop_sending(transmission)
-        self._records.write(
-            "stream.sent",
-            phone=phone.device_name,
-            push=transmission.push,
-            destination=f"{transmission.destination}:{transmission.port}",
-            ssrc=transmission.ssrc,
-            packets=transmission.packets,
-            reason=reason,
-        )
+        self._diary.sent(phone, transmission, reason)
 
     def find(self, device_name: str) -> Phone | None:
         """The phone of that name."""
@@ -549,7 +495,7 @@ class Fleet:
             self._away.add(phone.address)
             self._nursery.start_soon(self._start_again, phone)
         changes = phone.move(event)
-        self._records.write("phone.changed", phone=phone.device_name, event=event, state=phone.state)
+        self._diary.changed(phone, event)
         for change in changes:
             self._follow(phone, change, None)
         return True
@@ -566,28 +512,10 @@ class Fleet:
         self._streams.stop(phone.address, period)
         door = self._doors.get(phone.address)
         if door is not None:
-            self._injected(phone, period, door)
+            self._diary.impaired(phone, period, door.close())
         if self._recorder is not None:
             self._recorder.keep(phone.device_name, period)
-        for stream in period.streams.values():
-            self._records.write("stream.heard", phone=phone.device_name, push=period.push, **_heard(stream))
-        self._records.write("stream.stopped", phone=phone.device_name, push=identity, reason=reason)
-
-    def _injected(self, phone: Phone, period: Period, door: Door) -> None:
-        for (source, source_port, ssrc), injected in door.close().items():
-            self._records.write(
-                "stream.impaired",
-                phone=phone.device_name,
-                push=period.push,
-                source=f"{address_text(source)}:{source_port}",
-                ssrc=ssrc,
-                packets=injected.packets,
-                lost=injected.lost,
-                duplicated=injected.duplicated,
-                reordered=injected.reordered,
-                delay_mean_ms=round(injected.delay_ns / 1e6 / max(1, injected.packets - injected.lost), 3),
-                delay_max_ms=round(injected.most_delay_ns / 1e6, 3),
-            )
+        self._diary.stopped(phone, period, identity, reason)
 
     def _end(self) -> None:
         self._streams.drain()
@@ -600,14 +528,7 @@ class Fleet:
         for (destination, source), count in self._streams.unlistened.items():
             phone_meant = self._phones.get(socket.inet_ntoa(destination))
             if phone_meant is not None:
-                self._records.write(
-                    "rtp.unlistened",
-                    phone=phone_meant.device_name,
-                    source=address_text(source),
-                    packets=count.packets,
-                    first_t_ns=count.first_t_ns,
-                    last_t_ns=count.last_t_ns,
-                )
+                self._diary.unlistened(phone_meant, source, count)
         self._dropped = self._streams.dropped
 
 
@@ -622,23 +543,3 @@ def _identity(request: Request) -> str:
     ordinal = request.connection_ordinal
     return f"{request.peer[0]}:{request.peer[1]}" + (f"/{ordinal}" if ordinal > 1 else "")
 
-
-def _heard(stream: Stream) -> Mapping[str, Any]:
-    return {
-        "source": f"{address_text(stream.source)}:{stream.source_port}",
-        "ssrc": stream.ssrc,
-        "packets": stream.packets,
-        "lost": stream.lost,
-        "duplicates": stream.duplicates,
-        "reordered": stream.reordered,
-        "malformed": stream.malformed,
-        "foreign": stream.foreign,
-        "first_t_ns": stream.first_t_ns,
-        "last_t_ns": stream.last_t_ns,
-        "first_sequence": stream.first_sequence,
-        "last_sequence": stream.last_sequence,
-        "first_timestamp": stream.first_timestamp,
-        "jitter_ms": round(stream.jitter_ms, 3),
-        "gap_ms": round(stream.gap_ns / 1e6, 3),
-        "crc32": f"{stream.crc:08x}",
-    }
