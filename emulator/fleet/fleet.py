@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import resource
 import socket
 import ssl
 import sys
@@ -19,7 +18,7 @@ from typing import Any, Final
 import trio
 
 from emulator import misbehaviour
-from emulator.engine import Answer, BindError, Connections, Limits, Request, Wire, claim, deaf, listen, serve
+from emulator.engine import Answer, BindError, Connections, Limits, Request, Wire, claim, listen, serve
 from emulator.fleet.boot import Boot, Source
 from emulator.fleet.diary import Diary
 from emulator.fleet.faults import Faults
@@ -28,6 +27,7 @@ from emulator.fleet.impairment import Door
 from emulator.fleet.notify import notify
 from emulator.fleet.question import Client
 from emulator.fleet.recorder import Recorder
+from emulator.fleet.silence import Silence
 from emulator.fleet.streams import Streams
 from emulator.fleet.trust import Trust
 from emulator.fleet.view import view
@@ -99,13 +99,11 @@ class Fleet:
         }
         self._recorder = Recorder(settings.record) if settings.record is not None else None
         self._new_period: Callable[..., Period] = Period if self._recorder is None else self._recorder.period
-        self._records: Records
         self._diary: Diary
         self._trust = Trust() if settings.trust is None else Trust.read(settings.trust)
         self._boot: Boot | None = None
         self._servers: dict[str, Server | None] = {"": None}
-        self._silent: dict[tuple[str, int], socket.socket] = {}
-        self._ports: list[int] = []
+        self._silence = Silence(settings.interface)
         self._dropped = self._packets = 0
 
     def status(self) -> Mapping[str, int]:
@@ -128,7 +126,6 @@ class Fleet:
             BindError: the HTTP or the RTP port cannot be had.
         """
         settings = self._settings
-        self._records = records
         self._diary = Diary(records)
         self._client = Client(
             records, timeout_s=settings.authentication_timeout_s, clock=self._clock, trust=self._trust
@@ -159,39 +156,19 @@ class Fleet:
                     if settings.control is not None:
                         urls["control"] = await nursery.start(self._serve_control, settings.control)
                     if settings.callmanager is not None:
-                        await self._start_all(nursery, settings.callmanager)
+                        await self._start_all(nursery, settings.callmanager, records)
                     task_status.started(urls)
             finally:
                 self._end()
                 self._streams.close()
-                for silent in self._silent.values():
-                    silent.close()
+                self._silence.close()
+
+    def _is_silent(self, phone: Phone) -> bool:
+        return not phone.web_access or self._misbehaving.get(phone.address) == "silent"
 
     def _open_port(self, port: int) -> None:
-        """From now on there is a web server at this port; BindError as in `_set_silence`."""
-        self._ports.append(port)
-        for phone in self._phones.values():
-            self._set_silence(phone)
-
-    def _set_silence(self, phone: Phone) -> None:
-        """A phone whose web server is not there answers no connection: it has a listener of its own that hears nothing.
-
-        Raises:
-            BindError: one more socket cannot be had.
-        """
-        address = phone.address
-        wanted = not phone.web_access or self._misbehaving.get(address) == "silent"
-        if not wanted and not self._silent:
-            return  # a fleet without such phones pays nothing more for them
-        for port in self._ports:
-            place = (address, port)
-            if not wanted and place in self._silent:
-                self._silent.pop(place).close()
-            elif wanted and place not in self._silent:
-                soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-                if hard == resource.RLIM_INFINITY or soft < hard:
-                    resource.setrlimit(resource.RLIMIT_NOFILE, (soft + 1, hard))
-                self._silent[place] = deaf(*place, interface=self._settings.interface)
+        """From now on there is a web server at this port; BindError as in `Silence.open`."""
+        self._silence.open(port, (phone.address for phone in self.phones if self._is_silent(phone)))
 
     async def _serve(self, listener: socket.socket, limits: Limits, *, task_status: trio.TaskStatus[None]) -> None:
         await serve(
@@ -232,11 +209,11 @@ class Fleet:
 
         await serve_control(self, *address, task_status=task_status)
 
-    async def _start_all(self, nursery: trio.Nursery, callmanager: Source) -> None:
+    async def _start_all(self, nursery: trio.Nursery, callmanager: Source, records: Records) -> None:
         """Nobody is there before it has its configuration; return when each has tried."""
         self._away.update(self._phones)
         boot = self._boot = Boot(
-            callmanager, self._trust, self._records, self._started, seed=self._settings.seed, clock=self._clock
+            callmanager, self._trust, records, self._started, seed=self._settings.seed, clock=self._clock
         )
         await nursery.start(boot.run, list(self._phones.values()))
 
@@ -247,7 +224,7 @@ class Fleet:
             phone.services_url = sys.intern(configuration.services_url_in_force)  # one text for thousands of phones
             phone.web_access = configuration.web_access
             with contextlib.suppress(BindError):  # out of descriptors: then its connections are reset (`_admit`)
-                self._set_silence(phone)
+                self._silence.set(phone.address, wanted=self._is_silent(phone))
         self._away.discard(phone.address)
 
     def _server_of(self, url: str) -> Server | None:
