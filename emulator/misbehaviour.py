@@ -42,6 +42,7 @@ _DRIP_S: Final = 0.1
 _PIECE: Final = bytes(65536)
 _PIECES: Final = 256
 _GIANT: Final = 1 << 30
+_SURPLUS: Final = 7
 
 
 class MisbehaviourError(ValueError):
@@ -110,13 +111,15 @@ async def play_out(name: str, wire: Wire, *, data: bytes, seed: str) -> None:
             # Never by chance the beginning of an answer.
             await wire.send(b"\x00" + random.Random(seed).randbytes(511))
         case "truncated":
-            await wire.send(data[: head + (len(data) - head) // 2])
+            # A refusal of the old phones has no body: it ends in the middle of the headers.
+            await wire.send(data[: head + (len(data) - head) // 2] if len(data) > head else data[: head // 2])
         case "giant-body":
             await wire.send(_with_length(data[:head], _GIANT))
             for _ in range(_PIECES):
                 await wire.send(_PIECE)
         case "wrong-length":
-            await wire.send(_with_length(data[:head], max(0, len(data) - head - 7)) + data[head:])
+            body = data[head:] or bytes(_SURPLUS)
+            await wire.send(_with_length(data[:head], len(body) - _SURPLUS) + body)
         case "two-answers":
             await wire.send(data + data)
         case _:

@@ -209,3 +209,23 @@ async def test_they_misbehave_by_https_too(tmp_path: Path) -> None:
     assert answers["reset-before"] == answers["reboots"] == b"<reset>"
     assert answers["reset-after"].endswith(b"\r\n\r\n<reset>")
     assert b'Status="0"' in answers["answers-first"]
+
+
+class Sent(bytearray):
+    async def send(self, data: bytes) -> None:
+        self.extend(data)
+
+    def reset(self) -> None:
+        raise AssertionError
+
+
+@pytest.mark.parametrize("name", ["truncated", "wrong-length"])
+async def test_a_refusal_without_a_body_is_spoilt_too(name: str) -> None:
+    refusal = b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n"
+    sent = Sent()
+    await misbehaviour.play_out(name, sent, data=refusal, seed="")
+    if name == "truncated":
+        assert refusal.startswith(sent)
+        assert len(sent) < len(refusal)
+    else:
+        assert sent == refusal + bytes(7)
