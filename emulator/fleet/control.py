@@ -3,6 +3,7 @@
     GET  /phones?first=0&count=100      a page of phones, JSON
     GET  /phones/SEP001BD4000001        one phone
     POST /phones/SEP001BD4000001/ring   or call, hold, resume, hang-up, reset
+    POST /phones/SEP001BD4000001/softkey?name=Exit   a soft key of the object that it shows
 
 It has an address that is no phone's, and no password: who reaches it may use it, so it belongs on loopback or inside a
 lab. A request that a browser sends on behalf of some page (it carries `Origin`) is refused.
@@ -45,6 +46,9 @@ class Controlled(Protocol):
     def happen(self, phone: Phone, event: Event) -> bool:
         """Let that happen; False where it is not possible now."""
 
+    def press(self, phone: Phone, name: str) -> bool:
+        """Press a soft key of the object that it shows; False where there is none of that name."""
+
 
 async def serve_control(
     fleet: Controlled, address: str, port: int, *, task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED
@@ -85,6 +89,8 @@ def respond(fleet: Controlled, request: Request) -> tuple[HTTPStatus, dict[str, 
         if request.method != "GET":
             return HTTPStatus.METHOD_NOT_ALLOWED, {"error": "expected GET"}
         return HTTPStatus.OK, describe(fleet, phone)
+    if event == "softkey":
+        return _press(fleet, phone, request)
     if event not in TRANSITIONS:
         return HTTPStatus.NOT_FOUND, {"error": f"expected one of {_events()}"}
     if request.method != "POST":
@@ -95,18 +101,34 @@ def respond(fleet: Controlled, request: Request) -> tuple[HTTPStatus, dict[str, 
     return HTTPStatus.OK, describe(fleet, phone)
 
 
+def _press(fleet: Controlled, phone: Phone, request: Request) -> tuple[HTTPStatus, dict[str, Any]]:
+    if request.method != "POST":
+        return HTTPStatus.METHOD_NOT_ALLOWED, {"error": "expected POST"}
+    fields = _fields(request.query)
+    if set(fields) != {"name"}:
+        return HTTPStatus.BAD_REQUEST, {"error": "expected name=<the key's name>"}
+    if not fleet.press(phone, fields["name"]):
+        return HTTPStatus.CONFLICT, {"error": "the phone shows no such key, or one that this emulator cannot press"}
+    return HTTPStatus.OK, describe(fleet, phone)
+
+
 def _events() -> str:
-    return ", ".join(TRANSITIONS)
+    return ", ".join((*TRANSITIONS, "softkey"))
 
 
-def _page(fleet: Controlled, query: bytes) -> tuple[HTTPStatus, dict[str, Any]]:
+def _fields(query: bytes) -> dict[str, str]:
+    """Fields of a query; of one that has a field twice, or more than anybody needs, a field that nobody knows."""
     try:
         fields = parse_qsl(query.decode("latin-1"), keep_blank_values=True, max_num_fields=2)
     except ValueError:
-        fields = [("", "")]
+        return {"": ""}
+    return dict(fields) if len(dict(fields)) == len(fields) else {"": ""}
+
+
+def _page(fleet: Controlled, query: bytes) -> tuple[HTTPStatus, dict[str, Any]]:
     numbers = {"first": 0, "count": 100}
-    for name, value in fields:
-        if name not in numbers or len(dict(fields)) < len(fields) or not _NUMBER.fullmatch(value):
+    for name, value in _fields(query).items():
+        if name not in numbers or not _NUMBER.fullmatch(value):
             return HTTPStatus.BAD_REQUEST, {"error": "expected first=<number> and count=<number>"}
         numbers[name] = int(value)
     if not 1 <= numbers["count"] <= PAGE:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from emulator.fleet.impairment import Injected, Key
 from emulator.fleet.reception import Unlistened, address_text
@@ -12,6 +12,9 @@ from emulator.phone.media import Medium
 from emulator.phone.phone import Action, Event, Phone, Transmission
 from emulator.phone.stream import Period, Stream
 from emulator.records import Records
+
+_SHOWN_TEXT: Final = 256
+"""Characters of a shown text that are recorded: an alert's."""
 
 
 class Diary:
@@ -67,7 +70,18 @@ class Diary:
         """The phone shows another object."""
         screen = phone.screen
         assert screen is not None
-        self._write("screen.shown", phone=phone.device_name, push=push, object=screen.kind, title=screen.title or None)
+        self._write(
+            "screen.shown",
+            phone=phone.device_name,
+            push=push,
+            object=screen.kind,
+            title=screen.title or None,
+            text=screen.fields.get("Text", "")[:_SHOWN_TEXT] or None,
+        )
+
+    def pressed(self, phone: Phone, key: str) -> None:
+        """Somebody pressed a soft key of the object that the phone shows."""
+        self._write("softkey.pressed", phone=phone.device_name, name=key)
 
     def notified(self, phone: Phone, medium: Medium, *, told: bool) -> None:
         """The phone has told an application that a stream ended, or has tried to."""

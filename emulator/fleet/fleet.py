@@ -40,6 +40,7 @@ from emulator.phone.media import Medium
 from emulator.phone.phone import RTP_PORT, Change, Event, Executed, Phone, Reply, Transmission
 from emulator.phone.stream import Period
 from emulator.phone.streaming import stream_media
+from emulator.phone.uri import Fetch, read_uri
 from emulator.records import Records
 
 NAMES_KEPT: Final = 4
@@ -475,6 +476,21 @@ class Fleet:
         self._diary.changed(phone, event)
         for change in changes:
             self._follow(phone, change, None)
+        return True
+
+    def press(self, phone: Phone, name: str) -> bool:
+        """Press a soft key of the object that a phone shows: `SoftKey:Exit` leaves it, an http URL is fetched."""
+        if phone.screen is None or self.away(phone):
+            return False
+        urls = [fields.get("URL", "") for _, fields in phone.screen.items if fields.get("Name") == name]
+        url = urls[0] if urls else ""
+        if url == "SoftKey:Exit":
+            phone.show(None)
+        elif isinstance(read_uri(url), Fetch):
+            self._nursery.start_soon(self._fetch, phone, url, None)
+        else:
+            return False
+        self._diary.pressed(phone, name)
         return True
 
     async def _start_again(self, phone: Phone) -> None:

@@ -78,12 +78,24 @@ def test_figures_of_a_right_run(judged: Callable[[Run], Judgement], url: str) ->
 
 def test_every_metric_but_the_open_loads_is_measured(judged: Callable[[Run], Judgement]) -> None:
     figures = judged(Run(url="callmanager")).metrics
-    # No open load, and no directory server: that one's durations are nobody's.
-    unmeasured = ("lateness.load_ms", "callmanager.directory_ms.")
+    # No open load, no alert, and no directory server: their durations are nobody's.
+    unmeasured = ("lateness.load_ms", "callmanager.directory_ms.", "alert.")
     assert {name for name in names() if name not in figures} == {
-        name for name in names() if name.startswith(unmeasured) and name != "callmanager.directory_ms.count"
+        name
+        for name in names()
+        if name.startswith(unmeasured) and name not in ("callmanager.directory_ms.count", "alert.displayed_ms.count")
     }
     assert figures["callmanager.directory_asked"] == figures["callmanager.directory_failed"] == 0
+
+
+def test_what_the_gateway_read_is_held_against_the_roster(judged: Callable[[Run], Judgement]) -> None:
+    run = Run(phones=4)
+    run.one("gateway", "inventory.read", phone=name_of(1))["directory_number"] = "9"
+    run.one("gateway", "inventory.read", phone=name_of(2))["outcome"] = "unreachable"
+    figures = judged(run).metrics
+    assert figures["inventory.read"] == 2
+    assert figures["inventory.read_fraction"] == 0.5
+    assert (figures["inventory.wrong"], figures["inventory.unreachable"]) == (1, 1)
 
 
 def test_what_a_directory_was_asked(judged: Callable[[Run], Judgement]) -> None:
