@@ -36,6 +36,7 @@ listen = "{addresses.gateway}:{addresses.authentication_port}"
 [administration]
 listen = "{addresses.gateway}:{addresses.gateway_administration_port}"
 token_file = {_text(token)}
+tls = "off"
 
 [push_user]
 name = {_text(gateway.user)}
