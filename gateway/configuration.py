@@ -57,15 +57,20 @@ class Configuration:
 
     phone_port: Endpoint
     """Where phones' authentication requests are answered."""
+    secured_phone_port: Endpoint | None
+    """Where they are answered by HTTPS; None: nowhere."""
+    certificate: Path | None
+    """Of the secured phone port, PEM."""
+    certificate_key: Path | None
     administration: Endpoint | None
     """Where the Administration Tool and its JSON interface listen; None: nowhere."""
     token: str | None = field(repr=False)
     """A bearer token with all rights; None: only accounts and tokens that the store knows."""
     administration_tls: bool
     """Whether that port speaks HTTPS; else plain HTTP, for a proxy in front of it or a test bed."""
-    certificate_file: Path | None
+    administration_certificate: Path | None
     """The certificate chain, PEM; None: one is made in the data folder."""
-    certificate_key_file: Path | None
+    administration_key: Path | None
     metrics_networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
     """From where `/metrics` is answered without a token."""
     accepted_password: str | None = field(repr=False)
@@ -109,8 +114,9 @@ def load_configuration(path: Path) -> Configuration:
     return _Reader(document, path).configuration()
 
 
+_CERTIFICATE = ("certificate_file", "key_file")
 _KEYS: dict[str, tuple[str, ...]] = {
-    "phone_port": ("listen",),
+    "phone_port": ("listen", "secured_listen", "certificate_file", "key_file"),
     "administration": ("listen", "token_file", "tls", "certificate_file", "key_file", "metrics_networks"),
     "push_user": ("name", "password_file"),
     "authentication": ("callmanager_url", "own_user_mismatch", "accepted_password_file"),
@@ -141,24 +147,31 @@ class _Reader:
 
     def configuration(self) -> Configuration:
         phone_port = self._endpoint("phone_port")
+        secured = None
+        if "secured_listen" in self._sections.get("phone_port", {}):
+            secured = self._endpoint("phone_port", "secured_listen")
+        certificate, key = (self._certificate_part(name, needed=bool(secured)) for name in _CERTIFICATE)
         administration = self._endpoint("administration") if "administration" in self._sections else None
         stored = "store" in self._sections
         folder, key_file = (self._text("store", "folder"), self._text("store", "key_file")) if stored else ("", "")
         accepts_another = "accepted_password_file" in self._sections.get("authentication", {})
         source = self._source()
         csv = self._text("phones", "csv", "")
-        certificate, certificate_key = self._certificate()
+        administration_certificate, administration_key = self._administration_certificate()
         connect_s = self._number("push", "connect_s", 2.0, 0.05, 60.0)
         total_s = self._number("push", "total_s", 10.0, 0.05, 300.0)
         if connect_s > total_s:
             self._error("push.connect_s", f"must not be longer than push.total_s ({total_s:g})")
         result = Configuration(
             phone_port=phone_port,
+            secured_phone_port=secured,
+            certificate=certificate,
+            certificate_key=key,
             administration=administration,
             token=self._token(stored=stored),
             administration_tls=self._tls(),
-            certificate_file=certificate,
-            certificate_key_file=certificate_key,
+            administration_certificate=administration_certificate,
+            administration_key=administration_key,
             metrics_networks=self._networks("administration", "metrics_networks"),
             accepted_password=self._secret("authentication", "accepted_password_file") if accepts_another else None,
             store_folder=self._beside(folder) if folder else None,
@@ -221,14 +234,20 @@ class _Reader:
             return value
         return default
 
-    def _endpoint(self, section: str) -> Endpoint:
-        text = self._text(section, "listen")
+    def _certificate_part(self, name: str, *, needed: bool) -> Path | None:
+        if not needed and name not in self._sections.get("phone_port", {}):
+            return None
+        text = self._text("phone_port", name)
+        return self._beside(text) if text else None
+
+    def _endpoint(self, section: str, key: str = "listen") -> Endpoint:
+        text = self._text(section, key)
         host, _, port = text.rpartition(":")
         host = host.removeprefix("[").removesuffix("]")
         if text and not (
             _is_address(host) and port.isascii() and port.isdigit() and len(port) < 6 and int(port) < 65536
         ):
-            self._error(f"{section}.listen", f'must be "address:port", such as "10.0.0.10:80", got "{text}"')
+            self._error(f"{section}.{key}", f'must be "address:port", such as "10.0.0.10:80", got "{text}"')
         elif text:
             return Endpoint(host=host, port=int(port))
         return Endpoint(host="0.0.0.0", port=0)
@@ -293,7 +312,7 @@ class _Reader:
             return None
         return self._secret("administration", "token_file")
 
-    def _certificate(self) -> tuple[Path | None, Path | None]:
+    def _administration_certificate(self) -> tuple[Path | None, Path | None]:
         section = self._sections.get("administration", {})
         given = [key for key in ("certificate_file", "key_file") if key in section]
         if len(given) == 1:

@@ -7,13 +7,15 @@ import secrets
 import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 
 import trio
 
 from gateway.administration.page_request import PageRequest, RequestError
 from gateway.alarms import Alarms
-from gateway.authentication import Authenticator, Decision, Request, answer_request
+from gateway.authentication import Authenticator, Decision, Failures, Flights, Request, answer_request
+from gateway.authentication.decision import UNAUTHORIZED
 from gateway.cisco import Credentials
 from gateway.configuration import Configuration, ConfigurationError
 from gateway.inventory import Inventory, Phone, PhoneListError, load_phone_list
@@ -27,6 +29,10 @@ from gateway.store import Cipher, Database, KeyFileError
 
 MAX_ACTIVE_PAGES = 8
 """Pages at once. A phone plays one stream at a time; more pages only wait for each other's slots."""
+MAX_FORMER = 4
+"""Changes of the credentials that are remembered while pages run with the former ones."""
+WATCH_S = 5.0
+"""How often failures are looked at for alarms."""
 MAX_KEPT_PAGES = 1000
 """Pages whose results can still be asked for."""
 
@@ -70,6 +76,14 @@ def _cipher(configuration: Configuration) -> Cipher:
         raise ConfigurationError([f"store.key_file: {error}"]) from None
 
 
+@dataclass(frozen=True, slots=True)
+class _Former:
+    """Credentials that were changed while pages ran with them."""
+
+    credentials: tuple[str, str] = field(repr=False)
+    pages: list[Page]
+
+
 class Gateway:
     """One gateway. Its parts are made by methods, so that a variant can be brought up the same way.
 
@@ -93,6 +107,9 @@ class Gateway:
         self.settings = SettingsStore(database, _cipher(configuration), configuration.fixed)
         self.settings.observe(self._settings_changed)
         self._note_start()
+        self.failures = Failures()
+        self.flights = Flights()
+        self._former: list[_Former] = []
         self.authenticator = self.make_authenticator()
         self.pusher = self.make_pusher()
         self._inventory = Inventory(
@@ -112,6 +129,8 @@ class Gateway:
         """Requests for authentication that were answered."""
         self.redirected = 0
         """Those of them that were sent to CallManager."""
+        self.unexpected = 0
+        """Those with right credentials from phones that had no push in flight."""
 
     # parts
 
@@ -124,6 +143,7 @@ class Gateway:
             password=settings.push_password if accepted is None else accepted,
             callmanager_url=settings.callmanager_url,
             own_user_mismatch=settings.own_user_mismatch,
+            former=[each.credentials for each in self._former],
             key=secrets.token_bytes(32),
         )
 
@@ -139,6 +159,7 @@ class Gateway:
                 concurrency=self.configuration.concurrency,
             ),
             records=self.records,
+            flights=self.flights,
         )
 
     def make_plan(self, wish: PageRequest, phones: Sequence[Phone], audio: Audio) -> PagePlan:
@@ -157,21 +178,69 @@ class Gateway:
             listener=listener,
             respond=self.respond,
             observe=self._observe_answer,
+            slow=self._slow,
             networks=lambda: self.settings.current.phone_networks,
         )
 
     def respond(self, request: Request) -> Decision:
         """Answer one request of a phone."""
-        return answer_request(request, self.authenticator)
+        if self._former:
+            self._forget_former()
+        decision = answer_request(request, self.authenticator)
+        return self._expected(decision) if decision.answer == "authorized" else decision
 
     def _credentials(self) -> Credentials:
         settings = self.settings.current
         return Credentials(user=settings.push_user, password=settings.push_password)
 
     def _settings_changed(self, before: Settings, after: Settings) -> None:
-        del before, after
+        changed = (before.push_user, before.push_password) != (after.push_user, after.push_password)
+        running = [page for page in self._pages.values() if page.state != "ended"]
+        if changed and running and before.push_user and before.push_password:
+            # Phones that were pushed to with the former credentials may ask about them until their page is over.
+            self._former.append(_Former((before.push_user, before.push_password), running))
+            del self._former[:-MAX_FORMER]
         self.authenticator = self.make_authenticator()
         self.pusher.use(self._credentials())
+
+    def _forget_former(self) -> None:
+        kept = [each for each in self._former if any(page.state != "ended" for page in each.pages)]
+        if len(kept) != len(self._former):
+            self._former = kept
+            self.authenticator = self.make_authenticator()
+
+    def _expected(self, decision: Decision) -> Decision:
+        """The decision about right credentials, with a look at whether this phone was pushed to."""
+        settings = self.settings.current
+        expected = self.flights.expects(
+            decision.device_name, trio.current_time(), within_s=settings.authorise_after_s
+        )
+        if expected:
+            return decision
+        self.unexpected += 1
+        if settings.authorise == "in-flight":
+            return replace(decision, answer="refused", response=UNAUTHORIZED, in_flight=False)
+        return replace(decision, in_flight=False)
+
+    def _slow(self, decision: Decision, source: str) -> float | None:
+        if decision.answer in {"redirected", "refused"}:
+            return self.failures.delay_s(source, trio.current_time())
+        return 0.0
+
+    async def watch_failures(self) -> None:
+        """Sound an alarm for each source that keeps failing, until cancelled."""
+        sounding: set[str] = set()
+        while True:
+            await trio.sleep(WATCH_S)
+            flooding = set(self.failures.flooding(trio.current_time()))
+            for source in flooding - sounding:
+                self.alarms.sound(
+                    f"authentication-failures:{source}",
+                    f"{source} asks with wrong credentials again and again: a wrong password, or an attack",
+                )
+            for source in sounding - flooding:
+                self.alarms.clear(f"authentication-failures:{source}")
+            sounding = flooding
 
     def _note_start(self) -> None:
         if self.database.quarantined is not None:
@@ -308,6 +377,7 @@ class Gateway:
             connection=connection,
             answer=decision.answer,
             own_user=decision.own_user,
+            in_flight=decision.in_flight,
             answer_ms=answer_ms,
         )
 

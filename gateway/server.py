@@ -9,6 +9,7 @@ import os
 import resource
 import signal
 import socket
+import ssl
 import sys
 import time
 from collections import deque
@@ -20,8 +21,9 @@ from pathlib import Path
 
 import trio
 
-from gateway.configuration import Configuration, Endpoint
+from gateway.configuration import Configuration, ConfigurationError, Endpoint
 from gateway.phone_port import open_listener
+from gateway.phone_port_secured import CertificateError, SecuredPhonePort, tls_context
 from gateway.product import Gateway, load_phones
 from gateway.push.page import STOP_S
 from gateway.records import Records
@@ -61,6 +63,7 @@ async def serve(configuration: Configuration, options: ServerOptions, gateway_cl
     _raise_descriptor_limit()
     with _open_store(configuration) as database, _listen(configuration.phone_port) as phone_listener:
         administration = _listen(configuration.administration) if configuration.administration else None
+        secured = _secured(configuration)
         try:
             records = Records(options.events)
         except OSError as error:
@@ -73,8 +76,16 @@ async def serve(configuration: Configuration, options: ServerOptions, gateway_cl
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(records.flush_regularly)
                 async with gateway.running(), trio.open_nursery() as fronts:
-                    fronts.start_soon(gateway.make_phone_port(phone_listener).serve)
+                    phone_port = gateway.make_phone_port(phone_listener)
+                    fronts.start_soon(phone_port.serve)
+                    fronts.start_soon(gateway.watch_failures)
                     urls = {"authentication": f"http://{_address(phone_listener)}/cisco_auth/authenticate.html"}
+                    if secured is not None:
+                        listener, tls = secured
+                        url = f"https://{_address(listener)}/cisco_auth/authenticate.html"
+                        urls["authentication_secured"] = url
+                        secured_port = SecuredPhonePort(listener=listener, context=tls, plain=phone_port)
+                        fronts.start_soon(secured_port.serve)
                     if administration is not None:
                         assert configuration.token is not None
                         # Loading quart takes longer than everything else: only where it is used.
@@ -188,6 +199,18 @@ def _listen(endpoint: Endpoint) -> socket.socket:
     except OSError as error:
         name = errno.errorcode.get(error.errno or 0, "?")
         raise StartError(f"cannot listen on {endpoint}: {error.strerror} ({name})") from None
+
+
+def _secured(configuration: Configuration) -> tuple[socket.socket, ssl.SSLContext] | None:
+    if configuration.secured_phone_port is None:
+        return None
+    assert configuration.certificate is not None
+    assert configuration.certificate_key is not None
+    try:
+        context = tls_context(configuration.certificate, configuration.certificate_key)
+    except CertificateError as error:
+        raise ConfigurationError([f"phone_port.certificate_file: {error}"]) from None
+    return _listen(configuration.secured_phone_port), context
 
 
 def _address(listener: socket.socket) -> str:

@@ -38,14 +38,25 @@ class PushSettings:
     concurrency: int
 
 
+class Flying(Protocol):
+    """Who is to know which phones have a push in flight (`gateway.authentication.Flights`)."""
+
+    def begun(self, phone: str) -> None:
+        """A push is about to be sent."""
+
+    def ended(self, phone: str, now: float) -> None:
+        """It is over."""
+
+
 class Pusher:
     """Sends pushes, at most ``concurrency`` at once over all pages.
 
     A phone that hangs holds its slot until the total deadline and no longer.
     """
 
-    def __init__(self, *, settings: PushSettings, records: Records) -> None:
+    def __init__(self, *, settings: PushSettings, records: Records, flights: Flying | None = None) -> None:
         self._settings = settings
+        self._flights = flights
         self._records = records
         self._authorization = settings.credentials.basic()
         self._slots = trio.Semaphore(settings.concurrency)
@@ -99,6 +110,8 @@ class Pusher:
             )
 
         state = Exchange()
+        if self._flights is not None:
+            self._flights.begun(phone.device_name)
         answer = PushAnswer(outcome=Outcome.INDETERMINATE, detail="interrupted")
         try:
             await exchange(
@@ -116,6 +129,8 @@ class Pusher:
             else:
                 answer = PushAnswer(outcome=state.failure or Outcome.INDETERMINATE, detail=state.detail)
         finally:
+            if self._flights is not None:
+                self._flights.ended(phone.device_name, trio.current_time())
             # Also when cancelled: whatever was sent has an end in the records.
             self._records.write(
                 "push.ended",
