@@ -256,24 +256,11 @@ class _Reader:
         name = self._text(section, key)
         if not name:
             return ""
-        path = self._beside(name)
         try:
-            with path.open("rb") as file:
-                mode = os.fstat(file.fileno()).st_mode
-                data = file.read(MAX_SECRET + 1)
-        except OSError as error:
-            self._error(f"{section}.{key}", f"{path} cannot be read: {error.strerror}")
+            return read_secret(self._beside(name), f"{self._path}: {section}.{key}")
+        except ConfigurationError as error:
+            self._errors.extend(error.errors)
             return ""
-        if mode & (stat.S_IRWXG | stat.S_IRWXO):
-            self._error(f"{section}.{key}", f"{path} can be read by others: chmod 600 {path}")
-        data = data.removesuffix(b"\n").removesuffix(b"\r")
-        try:
-            secret = data.decode("utf-8")
-        except UnicodeDecodeError:
-            secret = ""
-        if not secret or len(data) > MAX_SECRET or not secret.isprintable():
-            self._error(f"{section}.{key}", f"{path} must hold one line of 1 to {MAX_SECRET} printable bytes of UTF-8")
-        return secret
 
     def _user(self) -> str:
         name = self._text("push_user", "name")
@@ -345,6 +332,33 @@ class _Reader:
         if port not in RTP_PORTS:
             self._error("media.rtp_port", f"phones receive on even ports from 20480 to 32768, got {port}")
         return port
+
+
+def read_secret(path: Path, where: str) -> str:
+    """The one line of a secret file that nobody but its owner can read.
+
+    Raises:
+        ConfigurationError: What is wrong with it, beginning with `where`.
+    """
+    try:
+        with path.open("rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            data = file.read(MAX_SECRET + 1)
+    except OSError as error:
+        raise ConfigurationError([f"{where}: {path} cannot be read: {error.strerror}"]) from None
+    errors = []
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        errors.append(f"{where}: {path} can be read by others: chmod 600 {path}")
+    data = data.removesuffix(b"\n").removesuffix(b"\r")
+    try:
+        secret = data.decode("utf-8")
+    except UnicodeDecodeError:
+        secret = ""
+    if not secret or len(data) > MAX_SECRET or not secret.isprintable():
+        errors.append(f"{where}: {path} must hold one line of 1 to {MAX_SECRET} printable bytes of UTF-8")
+    if errors:
+        raise ConfigurationError(errors)
+    return secret
 
 
 def callmanager_url_defect(url: str, phone_port: Endpoint, source: str | None) -> str | None:

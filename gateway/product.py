@@ -12,8 +12,10 @@ from ipaddress import ip_address
 
 import trio
 
+from gateway.accounts import Accounts
 from gateway.administration.page_request import PageRequest, RequestError
 from gateway.alarms import Alarms
+from gateway.audit import AUDIT_KEY, AuditTrail
 from gateway.authentication import Authenticator, Decision, Failures, Flights, Request, answer_request
 from gateway.authentication.decision import UNAUTHORIZED
 from gateway.cisco import Credentials
@@ -104,7 +106,10 @@ class Gateway:
         self.records = records
         self.database = database
         self.alarms = Alarms()
-        self.settings = SettingsStore(database, _cipher(configuration), configuration.fixed)
+        cipher = _cipher(configuration)
+        self.accounts = Accounts(database, file_token=configuration.token)
+        self.audit = AuditTrail(database, cipher.derive(AUDIT_KEY), self.alarms)
+        self.settings = SettingsStore(database, cipher, configuration.fixed)
         self.settings.observe(self._settings_changed)
         self._note_start()
         self.failures = Failures()
@@ -278,6 +283,15 @@ class Gateway:
         self.records.write("schedule.lateness", t_ns=None, schedule="pacer", **lateness)
         self.records.write("part.ended", part="pacer", cpu_s=pacer.cpu_s, rss_bytes=pacer.rss_bytes)
 
+    async def keep_books(self) -> None:
+        """Write the audit trail and look after sessions until cancelled; what was noted last is still written."""
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self.audit.run)
+                nursery.start_soon(self.accounts.keep_up)
+        finally:
+            await self.audit.finish()
+
     async def finish(self) -> None:
         """Take no more pages, interrupt those that run, wait until their phones are stopped."""
         self._begin_finish()
@@ -326,6 +340,10 @@ class Gateway:
     def page(self, number: str) -> Page | None:
         """A page by number; the oldest are forgotten."""
         return self._pages.get(number)
+
+    def pages(self) -> list[tuple[str, Page]]:
+        """The pages that are kept, the newest first."""
+        return list(reversed(self._pages.items()))
 
     async def read_inventory(self) -> dict[str, int]:
         """Ask all phones who they are; outcome to count."""

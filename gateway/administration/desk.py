@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from gateway.accounts import Accounts, Principal, Role
+from gateway.administration.idempotency import Repeats
 from gateway.administration.page_request import PageRequest
 from gateway.alarms import Alarms
 from gateway.audit import AuditTrail
@@ -80,6 +81,7 @@ class Desk:
     """This gateway's own, to be entered in CallManager."""
     certificate: str | None
     """SHA-256 fingerprint of the certificate in use; None: plain HTTP."""
+    repeats: Repeats = field(default_factory=Repeats)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

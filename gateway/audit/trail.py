@@ -28,6 +28,8 @@ MAX_WAITING: Final = 10_000
 MAX_TEXT: Final = 256
 """Characters of a name, address or subject."""
 ALARM: Final = "audit-lost"
+AUDIT_KEY: Final = "audit trail"
+"""The purpose that the chain's key is derived for (`gateway.store.Cipher.derive`)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
