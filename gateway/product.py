@@ -20,7 +20,18 @@ from gateway.authentication import Authenticator, Decision, Failures, Flights, R
 from gateway.authentication.decision import UNAUTHORIZED
 from gateway.cisco import Credentials
 from gateway.configuration import Configuration, ConfigurationError
-from gateway.inventory import Inventory, Phone, PhoneListError, load_phone_list
+from gateway.inventory import (
+    Listed,
+    Listing,
+    Phone,
+    Phonebook,
+    PhoneListError,
+    Reader,
+    SelectionError,
+    ZoneStore,
+    load_phone_list,
+)
+from gateway.inventory.synchronisation import Synchronisation
 from gateway.media import Audio, AudioError, Pacer, StreamStarted, StreamStopped, load_audio
 from gateway.phone_port import PhonePort
 from gateway.push import Limits, Page, PagePlan, Pusher
@@ -117,14 +128,28 @@ class Gateway:
         self._former: list[_Former] = []
         self.authenticator = self.make_authenticator()
         self.pusher = self.make_pusher()
-        self._inventory = Inventory(
-            phones,
-            source=configuration.source,
-            port=configuration.phones_port,
-            limits=self._limits(),
+        reader = Reader(source=configuration.source, port=configuration.phones_port, limits=self._limits())
+        self.phonebook = Phonebook(
+            database,
+            ZoneStore(database),
+            reader=reader,
             concurrency=configuration.concurrency,
             records=records,
+            alarms=self.alarms,
+            allowed=self._may_be_a_phone,
         )
+        self.synchronisation = Synchronisation(
+            database,
+            cipher,
+            self.phonebook,
+            reader=reader,
+            allowed=self._may_be_a_phone,
+            concurrency=configuration.concurrency,
+            alarms=self.alarms,
+        )
+        if configuration.phones_csv is not None:
+            listed = [Listed(device_name=phone.device_name, address=phone.address) for phone in phones]
+            self.phonebook.take_at_start(Listing(source=f"file {configuration.phones_csv.name}", phones=listed))
         self._pacer: Pacer | None = None
         self._nursery: trio.Nursery | None = None
         self._closing = False
@@ -347,11 +372,11 @@ class Gateway:
 
     async def read_inventory(self) -> dict[str, int]:
         """Ask all phones who they are; outcome to count."""
-        return await self._inventory.read()
+        return await self.phonebook.read()
 
     def inventory(self) -> Sequence[dict[str, object]]:
         """One object for each phone of the list."""
-        return [dict(entry.as_json()) for entry in self._inventory.entries.values()]
+        return [dict(entry.as_json()) for entry in self.phonebook.entries.values()]
 
     def status(self) -> dict[str, int]:
         """Cumulative counters (docs/design/parts.md)."""
@@ -364,16 +389,18 @@ class Gateway:
         }
 
     def _select(self, wish: PageRequest) -> list[Phone]:
-        known = {phone.device_name: phone for phone in self._inventory.phones}
-        if not known:
-            raise RequestError(["the phone list is empty: nobody would be paged. Name one in [phones] csv"])
-        if wish.phones is None:
-            return list(known.values())
-        unknown = [name for name in wish.phones if name not in known]
-        if unknown:
-            more = f" and {len(unknown) - 10} more" if len(unknown) > 10 else ""
-            raise RequestError([f"not in the phone list: {', '.join(name[:40] for name in unknown[:10])}{more}"])
-        return [known[name] for name in wish.phones]
+        try:
+            return list(self.phonebook.select(phones=wish.phones).phones)
+        except SelectionError as error:
+            raise RequestError(error.errors) from None
+
+    def _may_be_a_phone(self, address: str) -> bool:
+        """Whether this gateway may talk to an address at all (C24): only to networks of phones, where they are set."""
+        networks = self.settings.current.phone_networks
+        if networks:
+            return is_inside(networks, address)
+        place = ip_address(address)
+        return not (place.is_loopback or place.is_link_local or place.is_multicast or place.is_unspecified)
 
     def _keep(self, number: str, page: Page) -> None:
         self._pages[number] = page

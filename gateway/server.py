@@ -80,6 +80,7 @@ async def serve(configuration: Configuration, options: ServerOptions, gateway_cl
                     phone_port = gateway.make_phone_port(phone_listener)
                     fronts.start_soon(phone_port.serve)
                     fronts.start_soon(gateway.watch_failures)
+                    fronts.start_soon(gateway.synchronisation.run)
                     urls = {"authentication": f"http://{_address(phone_listener)}/cisco_auth/authenticate.html"}
                     if secured is not None:
                         listener, tls = secured

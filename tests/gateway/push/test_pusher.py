@@ -17,7 +17,7 @@ import pytest
 import trio
 
 from gateway.cisco import Credentials, PushAnswer
-from gateway.inventory import Inventory, Phone
+from gateway.inventory import Phone
 from gateway.push import Limits, Pusher
 from gateway.push.client import PushSettings
 from gateway.records import Records
@@ -215,42 +215,3 @@ async def test_a_cancelled_push_has_an_end_in_the_records(tmp_path: Path) -> Non
                 await unit.push(target, page="1", action="start", attempt=1)
     sent, ended = [json.loads(line) for line in (tmp_path / "e").read_text().splitlines()]
     assert (ended["outcome"], ended["detail"], ended["push"]) == ("indeterminate", "interrupted", sent["push"])
-
-
-@pytest.mark.parametrize(
-    ("behaviour", "outcome"),
-    [
-        ("good", "read"),
-        (says(b"HTTP/1.0 404 Not Found\r\nContent-Length: 0\r\n\r\n"), "garbled"),
-        (says(b"HTTP/1.0 200 OK\r\n\r\n<html/>"), "garbled"),
-        (says(b""), "garbled"),
-        (hangs, "timed_out"),
-    ],
-)
-async def test_reading_the_inventory(tmp_path: Path, behaviour: Behaviour | str, outcome: str) -> None:
-    page = (GOLDEN / "device-information-7940.xml").read_bytes()
-    good = says(b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\n\r\n" + page)
-    chosen = good if isinstance(behaviour, str) else behaviour
-    with Records(tmp_path / "e") as records:
-        async with listening(chosen) as (unit, port):
-            inventory = Inventory(
-                [
-                    Phone(device_name="SEP001BD4000001", address=PHONE),
-                    Phone(device_name="SEP001BD4000002", address="127.20.0.2"),
-                ],
-                source=GATEWAY,
-                port=port,
-                limits=Limits(connect_s=0.3, total_s=0.4),
-                concurrency=5,
-                records=records,
-            )
-            assert await inventory.read() == {outcome: 1, "unreachable": 1}
-    assert unit.requests[0][1].startswith(b"GET /DeviceInformationX HTTP/1.0\r\n")
-    assert b"Authorization" not in unit.requests[0][1]
-    events = {event["phone"]: event for event in map(json.loads, (tmp_path / "e").read_text().splitlines())}
-    assert events["SEP001BD4000001"]["outcome"] == outcome
-    if outcome == "read":
-        event = events["SEP001BD4000001"]
-        assert (event["directory_number"], event["mac"], event["model"]) == ("2001", "001BD4000001", "CP-7940")
-        shown = inventory.entries["SEP001BD4000001"].as_json()
-        assert (shown["outcome"], shown["directory_number"]) == ("read", "2001")
