@@ -11,6 +11,7 @@ from quart import Response
 from gateway.accounts import Role
 from gateway.administration import actions, schemas
 from gateway.administration.answers import json_answer
+from gateway.administration.api_phones import PHONE_ROUTES
 from gateway.administration.desk import Call
 from gateway.administration.documents import read_document, whole_number
 from gateway.administration.page_request import RequestError
@@ -59,17 +60,6 @@ async def change_settings(call: Call) -> Response:
         raise RequestError(["the body must be a JSON object with at least one setting"])
     await actions.change_settings(call, call.body)
     return await show_settings(call)
-
-
-async def show_inventory(call: Call) -> Response:
-    """All phones."""
-    return json_answer({"phones": call.desk.service.inventory()})
-
-
-async def read_inventory(call: Call) -> Response:
-    """Ask all phones who they are."""
-    call.note("inventory.read")
-    return json_answer({"outcomes": await call.desk.service.read_inventory()})
 
 
 async def begin_page(call: Call) -> Response:
@@ -199,6 +189,7 @@ async def openapi(call: Call) -> Response:
 
 VIEWER, OPERATOR, ADMINISTRATOR = Role
 API_ROUTES: Final[tuple[Route, ...]] = (
+    *PHONE_ROUTES,
     Route(
         method="GET", path="/api/status", handler=status, role=VIEWER, summary="Version, counters and alarms",
         answer=schemas.STATUS,
@@ -211,15 +202,6 @@ API_ROUTES: Final[tuple[Route, ...]] = (
         method="PATCH", path="/api/settings", handler=change_settings, role=ADMINISTRATOR,
         summary="Change some settings, at once; those that the configuration file gives are refused",
         body=schemas.SETTINGS_CHANGE, answer=schemas.SETTINGS, refusals={503: "the store takes no changes"},
-    ),
-    Route(
-        method="GET", path="/api/inventory", handler=show_inventory, role=VIEWER, summary="All phones",
-        answer=answer(phones=listed(schemas.PHONE)),
-    ),
-    Route(
-        method="POST", path="/api/inventory/read", handler=read_inventory, role=OPERATOR,
-        summary="Ask all phones who they are; answered when all have answered or run out of time",
-        answer=answer(outcomes=schemas.COUNTS),
     ),
     Route(
         method="POST", path="/api/pages", handler=begin_page, role=OPERATOR, summary="Send a page", status=202,

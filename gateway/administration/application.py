@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
-import trio
 from quart import Response, request
 from quart_trio import QuartTrio
 from werkzeug.exceptions import HTTPException
@@ -25,6 +24,7 @@ from gateway.administration.desk import Call, Desk
 from gateway.administration.page_request import RequestError
 from gateway.administration.routes import Route
 from gateway.administration.session_cookie import COOKIE
+from gateway.inventory import SelectionError, SourceError, ZoneError
 from gateway.settings import SettingsError
 from gateway.store import StoreError
 
@@ -62,7 +62,7 @@ def create_application(desk: Desk, routes: tuple[Route, ...] | None = None) -> Q
         assert request.endpoint is not None
         route = by_endpoint[request.endpoint]
         principal = _principal(desk, route)
-        form, body = await _content(route)
+        form, choices, files, body = await _content(route)
         if route.changes and (principal is None or principal.kind == "session"):
             _check_origin()
             if principal is not None and not principal.owns(form.get("csrf") or request.headers.get(CSRF_HEADER, "")):
@@ -75,6 +75,8 @@ def create_application(desk: Desk, routes: tuple[Route, ...] | None = None) -> Q
             path=path,
             key=request.headers.get("Idempotency-Key"),
             form=form,
+            choices=choices,
+            files=files,
             body=body,
         )
         return await route.handler(call)
@@ -132,6 +134,15 @@ def create_application(desk: Desk, routes: tuple[Route, ...] | None = None) -> Q
     @application.errorhandler(AccountError)
     async def explain_account(error: AccountError) -> Response:
         return refusal(400, [f"{error.field}: {error}"])
+
+    @application.errorhandler(SelectionError)
+    async def explain_selection(error: SelectionError) -> Response:
+        return refusal(400, error.errors)
+
+    @application.errorhandler(ZoneError)
+    @application.errorhandler(SourceError)
+    async def explain_phones(error: Exception) -> Response:
+        return refusal(400, str(error).split("; "))
 
     @application.errorhandler(BusyError)
     async def explain_busy(_error: BusyError) -> Response:
@@ -195,17 +206,27 @@ def _check_origin() -> None:
         raise RefusedError(403, "this came from nowhere: programs use a token")
 
 
-async def _content(route: Route) -> tuple[Mapping[str, str], object]:
+async def _content(
+    route: Route,
+) -> tuple[Mapping[str, str], Mapping[str, Sequence[str]], Mapping[str, bytes], object]:
+    """Fields of a form, those given several times, its files; or the JSON document."""
     if not route.changes:
-        return {}, None
+        return {}, {}, {}, None
     if not route.is_api:
-        with trio.fail_after(BODY_S):
-            return dict((await request.form).items()), None
+        form, files = await request.form, await request.files
+        return (
+            dict(form.items()),
+            dict(form.lists()),
+            {name: file.read() for name, file in files.items() if file.filename},
+            None,
+        )
+    if route.takes_bytes:
+        return {}, {}, {"": await request.get_data(as_text=False)}, None
     data = await request.get_data()
-    if route.body is None:
-        return {}, {}
+    if route.body is None or (route.body_may_be_missing and not data):
+        return {}, {}, {}, {}
     try:
-        return {}, json.loads(data)
+        return {}, {}, {}, json.loads(data)
     except (ValueError, RecursionError):
         raise RequestError(["the body must be a JSON object"]) from None
 

@@ -12,6 +12,7 @@ from gateway.administration.page_request import PageRequest
 from gateway.alarms import Alarms
 from gateway.audit import AuditTrail
 from gateway.configuration import Configuration
+from gateway.inventory import Phonebook, Synchronisation
 from gateway.settings import SettingsStore
 from gateway.store import Database
 
@@ -42,7 +43,7 @@ class PageStatus(Protocol):
 
 
 class PageService(Protocol):
-    """Pages and phones."""
+    """Pages."""
 
     async def request_page(self, wish: PageRequest) -> str:
         """Begin a page and return its number. Raises RequestError."""
@@ -53,12 +54,6 @@ class PageService(Protocol):
     def pages(self) -> Sequence[tuple[str, PageStatus]]:
         """Those that are kept, the newest first."""
 
-    async def read_inventory(self) -> dict[str, int]:
-        """Ask all phones who they are; outcome to count."""
-
-    def inventory(self) -> Sequence[Json]:
-        """One object for each phone."""
-
     def status(self) -> dict[str, int]:
         """Cumulative counters."""
 
@@ -68,6 +63,8 @@ class Desk:
     """Everything that handlers work with."""
 
     service: PageService
+    phonebook: Phonebook
+    synchronisation: Synchronisation
     accounts: Accounts
     audit: AuditTrail
     settings: SettingsStore
@@ -98,6 +95,10 @@ class Call:
     """The Idempotency-Key."""
     form: Mapping[str, str] = field(repr=False, default_factory=dict)
     """Fields of a form: may hold secrets."""
+    files: Mapping[str, bytes] = field(repr=False, default_factory=dict)
+    """Files of a form."""
+    choices: Mapping[str, Sequence[str]] = field(repr=False, default_factory=dict)
+    """Fields of a form that may be given several times."""
     body: object = field(repr=False, default=None)
     """A JSON document: may hold secrets."""
 

@@ -63,3 +63,14 @@ def whole_number(text: str | None, name: str, default: int, low: int, high: int)
     if not (text.isascii() and text.isdigit() and len(text) < 16 and low <= int(text) <= high):
         raise RequestError([f"{name} must be a whole number from {low} to {high}"])
     return int(text)
+
+
+def texts(value: object, name: str) -> list[str]:
+    """A list of texts.
+
+    Raises:
+        RequestError: it is none.
+    """
+    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+        raise RequestError([f"{name} must be a list of names"])
+    return value

@@ -69,6 +69,8 @@ def make_desk(gateway: Gateway, *, version: str, authentication_url: str, certif
     """What the pages and the JSON interface stand on."""
     return Desk(
         service=gateway,
+        phonebook=gateway.phonebook,
+        synchronisation=gateway.synchronisation,
         accounts=gateway.accounts,
         audit=gateway.audit,
         settings=gateway.settings,

@@ -39,6 +39,9 @@ class Route:
     parameters: tuple[Parameter, ...] = ()
     body: Schema | None = None
     """Of the JSON document that is sent."""
+    body_may_be_missing: bool = False
+    takes_bytes: bool = False
+    """The body is a file and no JSON document."""
     answer: Schema | None = None
     """Of the JSON document that comes back."""
     status: int = 200

@@ -50,6 +50,6 @@ def families(desk: Desk) -> list[Family]:
         ),
         single("sessions", "gauge", "Open sessions of the Administration Tool.", float(len(desk.accounts.sessions()))),
         single("audit_entries_lost_total", "counter", "Audit entries that no store took.", float(desk.audit.lost)),
-        single("phones", "gauge", "Phones in the inventory.", float(len(desk.service.inventory()))),
+        single("phones", "gauge", "Phones in the inventory.", float(len(desk.phonebook.entries))),
     ]
     return found + process_families()

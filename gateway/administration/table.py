@@ -12,12 +12,14 @@ from gateway.administration.site.oversight import OVERSIGHT_ROUTES
 from gateway.administration.site.paging import PAGING_ROUTES
 from gateway.administration.site.people import PEOPLE_ROUTES
 from gateway.administration.site.phones import PHONES_ROUTES
+from gateway.administration.site.zones import ZONES_ROUTES
 
 ROUTES: Final[tuple[Route, ...]] = (
     *API_ROUTES,
     *ENTRY_ROUTES,
     *PAGING_ROUTES,
     *PHONES_ROUTES,
+    *ZONES_ROUTES,
     *IP_PHONE_ROUTES,
     *PEOPLE_ROUTES,
     *OVERSIGHT_ROUTES,

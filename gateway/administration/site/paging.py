@@ -28,12 +28,12 @@ async def overview(call: Call) -> Response:
     wanted = (
         (settings.push_user and settings.push_password, "Enter the push user and its password", ip_phone),
         (settings.callmanager_url, "Enter CallManager's authentication URL", ip_phone),
-        (desk.service.inventory(), "Enter phones", "/inventory"),
+        (desk.phonebook.phones, "Enter phones", "/inventory"),
     )
     return rendered(
         call,
         "overview.html",
-        phones=len(desk.service.inventory()),
+        phones=len(desk.phonebook.entries),
         counters=desk.service.status(),
         running=[(number, page) for number, page in pages if page.state != "ended"],
         recent=pages[:RECENT],
@@ -70,7 +70,7 @@ def _form(call: Call, values: Mapping[str, object], *, errors: list[str] | None 
         values=values,
         errors=errors or [],
         key=secrets.token_urlsafe(16),
-        phones=len(call.desk.service.inventory()),
+        phones=len(call.desk.phonebook.phones),
     )
 
 
