@@ -61,6 +61,9 @@ class Limits:
     header_count: int = 64
     body_bytes: int = 65536
     """Longest body; longer is answered 413."""
+    roomy_targets: tuple[bytes, ...] = ()
+    """Beginnings of targets whose body may have `roomy_body_bytes` instead."""
+    roomy_body_bytes: int = 0
     connections: int = 8192
     """Open at a time; further ones wait in the backlog."""
     total_s: float = 30.0
@@ -145,6 +148,30 @@ def listen(
     return sock
 
 
+def claim(part: str, address: str, port: int) -> socket.socket:
+    """A lock on an address and port of this network namespace, held until the socket is closed.
+
+    Listeners that share a port with those of other addresses (`reuse_port`) need it: two of a kind would silently
+    split their connections.
+
+    Args:
+        part: Who claims; two claims of one part exclude each other.
+        address: As listened on.
+        port: 0 claims nothing, the system chooses one that is free.
+
+    Raises:
+        BindError: it is claimed.
+    """
+    lock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    if port:
+        try:
+            lock.bind(f"\0pushlab-{part}-{address}-{port}")
+        except OSError as error:
+            lock.close()
+            raise BindError(address, port, error) from error
+    return lock
+
+
 async def serve(
     listeners: Sequence[socket.socket],
     handle: Handler,
@@ -181,12 +208,13 @@ class _Reader:
     """httptools' callbacks: gathers bytes into whole messages, and holds the limits while they come."""
 
     __slots__ = (
-        "_body", "_body_bytes", "_complete", "_count", "_header_bytes", "_headers", "_keep_alive", "_limits", "_target",
-        "_version", "in_message", "messages", "parser", "status",
+        "_body", "_body_bytes", "_body_limit", "_complete", "_count", "_header_bytes", "_headers", "_keep_alive",
+        "_limits", "_target", "_version", "in_message", "messages", "parser", "status",
     )  # fmt: skip
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
+        self._body_limit = limits.body_bytes
         self.parser = httptools.HttpRequestParser(self)
         self.messages: deque[tuple[str, bytes, dict[bytes, bytes], bytes, str, bool]] = deque()
         self.status = 0
@@ -225,12 +253,15 @@ class _Reader:
         self._version = self.parser.get_http_version()
         if self._version not in {"1.0", "1.1"}:
             self._reject(505)
+        if self._limits.roomy_targets:
+            roomy = self._target.startswith(self._limits.roomy_targets)
+            self._body_limit = self._limits.roomy_body_bytes if roomy else self._limits.body_bytes
         # Read here: at the message's end the parser has already been reset and would always say yes.
         self._keep_alive = self.parser.should_keep_alive()
 
     def on_body(self, body: bytes) -> None:
         self._body_bytes += len(body)
-        if self._body_bytes > self._limits.body_bytes:
+        if self._body_bytes > self._body_limit:
             self._reject(413)
         self._body.append(body)
 

@@ -1,11 +1,17 @@
 """What all tests share."""
 
 import json
-from collections.abc import Callable
+import os
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from selenium.webdriver import Chrome
 
 # Examples are not timed: a busy machine is no defect of a codec.
 settings.register_profile("pushlab", deadline=None)
@@ -29,3 +35,89 @@ def skip_if_held_up() -> Callable[[Path], None]:
                 pytest.skip(f"this machine was too busy for a verdict: {blind}")
 
     return skip
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Iterator["Chrome"]:
+    """A headless Chromium with a profile of its own, driven through Debian's chromedriver; nothing is downloaded.
+
+    Its calls block: a test with a server on trio in the same process drives it from a thread (trio.to_thread.run_sync).
+    """
+    for program, package in (("chromium", "chromium"), ("chromedriver", "chromium-driver")):
+        if shutil.which(program) is None:
+            pytest.skip(f"{package} is not installed (Debian: apt-get install {package})")
+    from selenium.webdriver import Chrome, ChromeOptions, ChromeService
+
+    options = ChromeOptions()
+    options.binary_location = shutil.which("chromium") or ""
+    for argument in (
+        "--headless",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--disable-dev-shm-usage",  # containers have 64 MB there
+        "--window-size=1200,900",
+        f"--user-data-dir={tmp_path / 'chromium'}",
+    ):
+        options.add_argument(argument)
+    if os.geteuid() == 0:
+        options.add_argument("--no-sandbox")  # Chromium's own does not run as root
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = Chrome(options=options, service=ChromeService(shutil.which("chromedriver")))
+    try:
+        driver.set_page_load_timeout(20)
+        yield driver
+    finally:
+        driver.quit()
+
+
+class Hands:
+    """What a person does in a browser: clicks what has this name, types under this label."""
+
+    def __init__(self, browser: "Chrome") -> None:
+        self.browser = browser
+
+    def follow(self, text: str) -> None:
+        self.leave(lambda: self.browser.find_element("link text", text).click())
+
+    def press(self, text: str) -> None:
+        self.leave(lambda: self.browser.find_element("xpath", f"//main//button[starts-with(., '{text}')]").click())
+
+    def type(self, label: str, text: str) -> None:
+        name = self.browser.find_element("xpath", f"//label[normalize-space(text())='{label}']").get_attribute("for")
+        element = self.browser.find_element("id", name)
+        element.clear()
+        element.send_keys(text)
+
+    def choose(self, accessible: str, option: str) -> None:
+        from selenium.webdriver.support.select import Select
+
+        xpath = f"//select[@aria-label='{accessible}' or @id=//label[.='{accessible}']/@for]"
+        Select(self.browser.find_element("xpath", xpath)).select_by_visible_text(option)
+
+    def check(self, label: str) -> None:
+        self.browser.find_element("xpath", f"//label[contains(., '{label}')]/input").click()
+
+    def text(self) -> str:
+        return self.browser.find_element("tag name", "main").text
+
+    def leave(self, act: Callable[[], None]) -> None:
+        """Act, and wait until another page is there."""
+        from selenium.common.exceptions import WebDriverException
+        from selenium.webdriver.support.wait import WebDriverWait
+
+        self.browser.execute_script("window.left = true")
+        act()
+        there = "return window.left !== true && document.readyState === 'complete'"
+        # While one document replaces another, the driver may have none to ask.
+        wait = WebDriverWait(self.browser, 10, poll_frequency=0.02, ignored_exceptions=[WebDriverException])
+        wait.until(lambda browser: browser.execute_script(there))
+
+
+@pytest.fixture
+def hands(browser: "Chrome") -> Hands:
+    """Hands at the browser."""
+    return Hands(browser)

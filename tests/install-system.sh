@@ -1,10 +1,12 @@
 #!/bin/sh
 # Debian packages that some tests use. Services are not started.
 # libpcap: scapy compiles capture filters with it, and a test compares them with the built-in programs.
-# curl: an unmodified client that nobody here wrote. tshark: another reader of the captures.
+# curl, wget, chromium: unmodified clients that nobody here wrote. tshark: another reader of the captures.
+# php-cli, php-soap: an unmodified SOAP client, as many programs for CallManager use it.
 # slapd, ldap-utils: OpenLDAP, which tests start themselves. samba...: an Active Directory domain controller, likewise.
+# chromium-driver: drives chromium through the administration pages.
 set -u
-packages="libpcap0.8 curl tshark openssl slapd ldap-utils samba samba-ad-dc samba-ad-provision winbind"
+packages="libpcap0.8 curl wget chromium tshark openssl php-cli php-soap slapd ldap-utils samba samba-ad-dc samba-ad-provision winbind chromium-driver"
 missing=""
 for package in $packages; do
     dpkg -s "$package" >/dev/null 2>&1 || missing="$missing $package"

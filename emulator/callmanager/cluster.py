@@ -10,7 +10,7 @@ from typing import Protocol
 from emulator.callmanager.directory import Person
 from emulator.callmanager.enterprise import Enterprise
 from emulator.callmanager.registry import Registry
-from emulator.callmanager.users import Users
+from emulator.callmanager.users import User, Users
 
 
 class GlobalDirectory(Protocol):
@@ -21,6 +21,16 @@ class GlobalDirectory(Protocol):
 
     async def person(self, name: str) -> Person | None:
         """Who has this name; DirectoryError where it cannot say."""
+
+
+class Accounts(Protocol):
+    """What the administration wants of the credential policy: `emulator.callmanager.service.Service`."""
+
+    def locked(self, user: User) -> bool:
+        """Whether this user is refused now because of failed logons."""
+
+    def unlock(self, user: User) -> None:
+        """End the lock."""
 
 
 class ResetError(Exception):

@@ -51,7 +51,14 @@ class _Part:
             if entry.password is None:
                 users.associate(name=entry.name, cti=entry.cti, devices=entry.devices)
             else:
-                users.add(name=entry.name, password=entry.password, cti=entry.cti, devices=entry.devices)
+                users.add(
+                    name=entry.name,
+                    password=entry.password,
+                    cti=entry.cti,
+                    devices=entry.devices,
+                    first_name=entry.first_name,
+                    last_name=entry.last_name,
+                )
         self._service: Service | None = None
         self._directory: Directory | None = None
         if configuration.directory is not None:
@@ -75,7 +82,10 @@ class _Part:
     async def run(self, records: Records, task_status: trio.TaskStatus[Mapping[str, str]]) -> None:
         configuration = self._configuration
         with contextlib.ExitStack() as doors:
-            listener = doors.enter_context(engine.listen(*split_address(configuration.listen)))
+            # It may share its port with emulated phones on this host's other addresses: both are 80 in life.
+            address, port = split_address(configuration.listen)
+            doors.enter_context(engine.claim("callmanager", address, port))
+            listener = doors.enter_context(engine.listen(address, port, reuse_port=True))
             door = None
             if configuration.administration is not None:
                 door = doors.enter_context(engine.listen(*split_address(configuration.administration)))
@@ -84,7 +94,12 @@ class _Part:
                 secured = doors.enter_context(engine.listen(*split_address(configuration.secured_listen)))
             alarm = doors.enter_context(Alarm())
             self._service = Service(
-                configuration, self._cluster.users, records, until=alarm.until, directory=self._directory
+                configuration,
+                self._cluster.users,
+                records,
+                until=alarm.until,
+                directory=self._directory,
+                registry=self._cluster.registry,
             )
             try:
                 async with trio.open_nursery() as nursery:
@@ -92,7 +107,7 @@ class _Part:
                     urls = await self._open(nursery, self._service, listener, door)
                     if secured is not None and self._context is not None:
                         limits = connection_limits(configuration)
-                        handle = self._service.handle
+                        handle = partial(self._service.handle, secured=True)
                         await nursery.start(partial(serve_secured, secured, self._context, handle, limits=limits))
                         address = address_text(secured.getsockname()[:2])
                         urls["authentication_secured"] = f"https://{address}/ccmcip/authenticate.jsp"
@@ -109,14 +124,16 @@ class _Part:
             "authentication": f"http://{address}/CCMCIP/authenticate.asp",
             "authentication_jsp": f"http://{address}/ccmcip/authenticate.jsp",
         }
-        token = self._configuration.administration_token
-        if door is not None and token is not None:
+        if door is not None:
             # Imported only where it is asked for: quart and hypercorn take half a second.
             from emulator.callmanager.administration import application  # noqa: PLC0415
             from emulator.callmanager.web import serve  # noqa: PLC0415
 
-            urls["administration"] = f"http://{address_text(door.getsockname()[:2])}/api/users"
-            app = application(self._cluster.users, token=token, directory=self._directory)
+            address = address_text(door.getsockname()[:2])
+            urls["administration"] = f"http://{address}/api/users"
+            urls["administration_pages"] = f"http://{address}/ccmadmin/"
+            token, own = self._configuration.administration_token, urls["authentication"]
+            app = application(self._cluster, token=token, accounts=service, authentication_url=own)
             await nursery.start(serve, app, door)
         limits = connection_limits(self._configuration)
         await nursery.start(partial(engine.serve, [listener], service.handle, limits=limits))
@@ -154,7 +171,8 @@ def main(argv: Sequence[str]) -> int:
         return error.exit_code
     if arguments.listen is not None:
         configuration = replace(configuration, listen=arguments.listen)
-    if not configuration.users and configuration.administration is None and configuration.directory is None:
+    ways = (configuration.administration, configuration.administrator, configuration.directory)
+    if not configuration.users and not any(ways):
         print(  # noqa: T201 - the log
             "pushlab callmanager: there is no user, so nobody can be authorised; "
             "add [[user]] to a file and give it with --config (see --help)",

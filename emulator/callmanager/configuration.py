@@ -6,8 +6,6 @@ readable by its owner alone. No message shows a value of a secret key.
 
 import difflib
 import importlib.util
-import os
-import stat
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -20,34 +18,23 @@ from emulator.callmanager.cluster import Administrator
 from emulator.callmanager.device_list import read_device_list
 from emulator.callmanager.directory import DirectorySettings, Kind, Tls
 from emulator.callmanager.enterprise import IDLE_S_MAX, URLS, Enterprise, EnterpriseParameters
+from emulator.callmanager.finding.settings import FindingSettings
 from emulator.callmanager.policy import CredentialPolicy
-from emulator.callmanager.registry import Device, DeviceError
+from emulator.callmanager.registry import DEVICES_MAX, Device, DeviceError
+from emulator.callmanager.secret import OPEN_TO_OTHERS, read_secret
+from emulator.callmanager.user_list import UserEntry, is_same, read_user_list
 from emulator.callmanager.users import Devices, UserError, require_name, require_password
 from emulator.server import ConfigurationError
 
 _T = TypeVar("_T")
 
 LISTEN_DEFAULT = "127.0.0.1:18081"
-OPEN_TO_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 FILE_BYTES_MAX = 16 * 1024 * 1024
 """A configuration with 100,000 device names has 2 MB."""
-SECRET_BYTES_MAX = 4096
-"""A password or a token is one line."""
 CREDENTIAL_CACHE_S_MAX = 120.0
 """Unified CM's own limit (Security Guide, "Enable Caching")."""
 CERTIFICATE_DEFAULT = "callmanager-certificate.pem"
 KEY_DEFAULT = "callmanager-key.pem"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UserEntry:
-    """One `[[user]]`."""
-
-    name: str
-    password: str | None = field(repr=False)
-    """None: a user of the directory."""
-    cti: bool
-    devices: Devices
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,11 +61,14 @@ class Configuration:
     """Made with `secured_key` at the first start where both are missing."""
     secured_key: Path = Path(KEY_DEFAULT)
     users: tuple[UserEntry, ...] = ()
+    """Those of `[[user]]`, then those of `users_csv`."""
     administrator: Administrator | None = None
     """Of the pages, DeviceListX, RisPort70 and AXL."""
     devices: tuple[Device, ...] = ()
     """Of `devices_csv`."""
     enterprise: EnterpriseParameters = field(default_factory=EnterpriseParameters)
+    finding: FindingSettings = field(default_factory=FindingSettings)
+    """Limits of DeviceListX, RisPort70 and AXL."""
     phones_control: str | None = None
     """`address:port` of the fleet's control API, which is told to reset phones."""
 
@@ -140,8 +130,10 @@ class _Reader:
             "user": self._tables,
             "administrator": self._table,
             "devices_csv": self._text,
+            "users_csv": self._text,
             "enterprise": self._table,
             "phones_control": self._control,
+            "finding": self._table,
         }
         values = self._read("", table, known)
         values |= self._phones(values)
@@ -155,8 +147,8 @@ class _Reader:
         token_file = values.pop("administration_token_file", None)
         if token_file is not None:
             values["administration_token"] = self._secret("administration_token_file", token_file)
-        if "administration" in values and token_file is None:
-            self._error("administration", "administration_token_file is needed with it")
+        if "administration" in values and token_file is None and "administrator" not in table:
+            self._error("administration", "[administrator] or administration_token_file is needed with it")
         certificate = values.pop("secured_certificate_file", CERTIFICATE_DEFAULT)
         key = values.pop("secured_key_file", KEY_DEFAULT)
         if "secured_listen" in values:
@@ -172,6 +164,12 @@ class _Reader:
         if "directory" in values:
             values["directory"] = self._directory(values["directory"])
         users = self._users(values.pop("user", []), directory="directory" in values)
+        if "users_csv" in values:
+            path = self._path.parent / values.pop("users_csv")
+            try:
+                users = read_user_list(path, has_directory="directory" in values, before=users)
+            except ConfigurationError as error:
+                self._errors += error.problems
         if self._errors:
             raise ConfigurationError(self._errors)
         return Configuration(**values, service_p50_ms=p50, service_p99_ms=p99, users=users)
@@ -200,6 +198,13 @@ class _Reader:
             values["enterprise"] = Enterprise(EnterpriseParameters(**parameters)).parameters
         except DeviceError as error:
             self._error("enterprise", str(error))
+        limits = {
+            "device_list_interval_s": self._number(0, 86_400),
+            "ris_requests_per_minute": self._whole(0, 1_000_000),
+            "ris_devices_max": self._whole(1, DEVICES_MAX),
+            "node": self._text,
+        }
+        values["finding"] = FindingSettings(**self._read("finding.", given.pop("finding", {}), limits))
         return values
 
     def _directory(self, table: dict[str, Any]) -> DirectorySettings | None:
@@ -260,7 +265,7 @@ class _Reader:
             of_directory = values.get("directory", False)
             if "name" not in table:
                 self._error(f"{where}name", "is needed")
-            elif any(_same(values.get("name", ""), of_directory, user) for user in users):
+            elif any(is_same(values.get("name", ""), of_directory, user) for user in users):
                 self._error(f"{where}name", f"there is a user {values['name']!r} already")
             if of_directory:
                 if not directory:
@@ -304,24 +309,9 @@ class _Reader:
         self._errors.append(f"{self._path}: {where}: {what}")
 
     def _secret(self, where: str, name: str) -> str:
-        path = self._path.parent / name
-        try:
-            with path.open("rb") as file:
-                mode = os.fstat(file.fileno()).st_mode
-                data = file.read(SECRET_BYTES_MAX + 1)
-        except OSError as error:
-            self._error(where, f"{path} cannot be read: {error.strerror}")
-            return ""
-        if mode & OPEN_TO_OTHERS:
-            self._error(where, f"others can read it: chmod 600 {path}")
-        try:
-            secret = data.decode("utf-8").removesuffix("\n").removesuffix("\r")
-        except UnicodeDecodeError:
-            self._error(where, f"{path} is not UTF-8")
-            return ""
-        if not secret or len(data) > SECRET_BYTES_MAX or "\n" in secret:
-            self._error(where, f"{path} must hold one line of 1 to {SECRET_BYTES_MAX} bytes")
-            return ""
+        secret, problems = read_secret(self._path.parent / name)
+        for problem in problems:
+            self._error(where, problem)
         return secret
 
     @staticmethod
@@ -407,12 +397,6 @@ class _Reader:
             return float(value)
 
         return check
-
-
-def _same(name: str, of_directory: bool, other: UserEntry) -> bool:  # noqa: FBT001 - both are about one user
-    """Whether two users cannot be told apart: a directory does not go by case."""
-    both = of_directory and other.password is None
-    return name == other.name or (both and name.casefold() == other.name.casefold())
 
 
 def _valid(check: Callable[[Any], _T], value: object) -> _T:

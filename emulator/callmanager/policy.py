@@ -64,5 +64,5 @@ class Locks:
             self.locked_count += 1
 
     def succeeded(self, name: str) -> None:
-        """A right password: what was counted is forgotten."""
+        """A right password, or an administrator's word: what was counted is forgotten, a lock ends."""
         self._accounts.pop(name, None)

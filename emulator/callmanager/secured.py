@@ -8,6 +8,7 @@ reader with all limits, its requests, its errors. What a client gets is byte for
 import logging
 import socket
 import ssl
+from collections.abc import Callable
 from typing import Final
 
 import trio
@@ -28,6 +29,7 @@ HANDSHAKE_S: Final = 10.0
 """A phone's processor takes seconds for RSA; who takes longer does not mean it."""
 _RECEIVE_BYTES: Final = 16384
 """A TLS record."""
+_SEND_BYTES: Final = 65536
 _LINGER_S: Final = 1.0
 _LINGER_READS: Final = 64
 """What is still read and thrown away after an error answer, as in the engine: else a reset would destroy the answer."""
@@ -41,6 +43,7 @@ async def serve(
     handle: Handler,
     *,
     limits: Limits,
+    admit: Callable[[tuple[str, int], tuple[str, int]], bool] | None = None,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serve HTTPS on a listening socket until cancelled; the socket is closed at the end.
@@ -50,6 +53,7 @@ async def serve(
         context: with the certificate.
         handle: as `engine.serve` takes it; what it raises ends that connection alone, as there.
         limits: as `engine.serve` takes them; connections beyond their number are closed at once.
+        admit: as `engine.serve` takes it, but who is not admitted is closed.
         task_status: started when connections are accepted.
     """
     open_now = 0
@@ -58,7 +62,8 @@ async def serve(
         nonlocal open_now
         open_now += 1
         try:
-            if open_now <= limits.connections:
+            ends = plain.socket.getpeername()[:2], plain.socket.getsockname()[:2]
+            if open_now <= limits.connections and (admit is None or admit(*ends)):
                 with trio.move_on_after(limits.total_s):
                     await _connection(plain, context, handle, limits)
         except (OSError, trio.BrokenResourceError, trio.ClosedResourceError):
@@ -108,7 +113,9 @@ async def _connection(plain: trio.SocketStream, context: ssl.SSLContext, handle:
 async def _send(stream: "trio.SSLStream[trio.SocketStream]", answer: Answer) -> None:
     there = False
     try:
-        await stream.send_all(answer.data)
+        # In pieces: three megabytes encrypted at once would hold up everybody else.
+        for start in range(0, len(answer.data), _SEND_BYTES):
+            await stream.send_all(answer.data[start : start + _SEND_BYTES])
         state = stream.transport_stream.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)
         there = state[0] in _THERE
     finally:

@@ -27,8 +27,10 @@ from emulator.callmanager.authenticate import (
 from emulator.callmanager.capacity import NS_PER_MS, NS_PER_S, Capacity, Plan, ServiceTime
 from emulator.callmanager.configuration import Configuration
 from emulator.callmanager.directory import DirectoryError, Verdict
+from emulator.callmanager.finding.finding import BODY_BYTES_MAX, ROOMY_TARGETS, Finding
 from emulator.callmanager.held import HeldCapacity
 from emulator.callmanager.policy import Locks
+from emulator.callmanager.registry import Registry
 from emulator.callmanager.users import (
     PASSWORD_CHARACTERS_MAX,
     USER_NAME_CHARACTERS_MAX,
@@ -65,7 +67,12 @@ def connection_limits(configuration: Configuration) -> Limits:
     longest_s = (configuration.queue / configuration.workers + 2) * service_s
     places = configuration.queue + configuration.workers
     # Twice the places: who is to be told 503 has to be let in first.
-    return Limits(total_s=GRACE_S + longest_s, connections=max(Limits().connections, 2 * places))
+    return Limits(
+        total_s=GRACE_S + longest_s,
+        connections=max(Limits().connections, 2 * places),
+        roomy_targets=ROOMY_TARGETS,
+        roomy_body_bytes=BODY_BYTES_MAX,
+    )
 
 
 class Service:
@@ -81,6 +88,7 @@ class Service:
         unix_s: Callable[[], float] = time.time,
         until: Callable[[int], Awaitable[None]] | None = None,
         directory: Answering | None = None,
+        registry: Registry | None = None,
     ) -> None:
         """Start with an idle model and no account locked.
 
@@ -92,6 +100,7 @@ class Service:
             unix_s: what the Date header shows.
             until: waits for an instant of that clock; without it trio's timers do, about 1 ms less exactly.
             directory: knows everybody who is no user of `users` with a password; a worker is held while it is asked.
+            registry: of the phones that DeviceListX, RisPort70 and AXL tell of; None: of none.
         """
         self.users = users
         self._seed = configuration.seed
@@ -113,11 +122,36 @@ class Service:
         self._unix_s = unix_s
         self._until = until or self._sleep_until
         self._late_fractions: deque[float] = deque(maxlen=LATENESS_SAMPLES_MAX)
+        self._finding = Finding(
+            configuration.finding,
+            users=users,
+            registry=Registry() if registry is None else registry,
+            administrator=configuration.administrator,
+            records=records,
+            clock_ns=clock_ns,
+            unix_s=unix_s,
+        )
 
-    async def handle(self, request: Request) -> Answer:
-        """Answer one request: when the model says so, with the exact bytes of its face."""
+    def locked(self, user: User) -> bool:
+        """Whether the credential policy refuses this user now; never one of the directory, which has its own locks."""
+        return self._locks.locked(user.name, user.digest, self._clock_ns())
+
+    def unlock(self, user: User) -> None:
+        """End the lock of this user."""
+        self._locks.succeeded(user.name)
+
+    async def handle(self, request: Request, *, secured: bool = False) -> Answer:
+        """Answer one request: when the model says so, with the exact bytes of its face.
+
+        Args:
+            request: whole.
+            secured: whether it came over TLS.
+        """
         face = face_of(request.path)
         if face is None:
+            found = await self._finding.handle(request, secured=secured)
+            if found is not None:
+                return found
             return Answer(not_found(unix_s=self._unix_s()))
         if request.method not in {"GET", "POST"}:
             return Answer(wrong_method(unix_s=self._unix_s()))

@@ -21,6 +21,8 @@ SALT_BYTES = 16
 DIGEST_BYTES = 32
 USER_NAME_CHARACTERS_MAX = 128
 """CallManager's own limit for a user ID is 128 characters."""
+PERSON_NAME_CHARACTERS_MAX = 64
+"""Of a first or a last name (assumed)."""
 PASSWORD_CHARACTERS_MAX = 256
 """Far above any password that fits a phone's 255 character URL."""
 DEVICE_NAME_CHARACTERS_MAX = 128
@@ -90,6 +92,8 @@ class User:
     digest: bytes = field(repr=False)
     directory: bool = False
     """The password is the directory's: there is none here, and `knows` knows none."""
+    first_name: str = ""
+    last_name: str = ""
 
     def knows(self, password: str) -> bool:
         """Whether this is the user's password; the comparison takes the same time wherever the digests differ."""
@@ -128,19 +132,23 @@ class Users:
         """The user of this exact name."""
         return self._users.get(name)
 
-    def add(self, *, name: str, password: str, cti: bool, devices: Devices) -> User:
+    def add(
+        self, *, name: str, password: str, cti: bool, devices: Devices, first_name: str = "", last_name: str = ""
+    ) -> User:
         """Add a user.
 
         Raises:
-            UserError: the name or the password cannot be, or the name is taken.
+            UserError: a name or the password cannot be, or the user's name is taken.
         """
         require_name(name)
+        require_person_names(first_name, last_name)
         if name in self._users:
             raise UserError(f"name: there is a user {name!r} already")
         if len(self._users) >= USERS_MAX:
             raise UserError(f"no more than {USERS_MAX} users")
         require_password(password)
-        user = self._users[name] = _user(name=name, password=password, cti=cti, devices=devices)
+        user = _user(name=name, password=password, cti=cti, devices=devices)
+        user = self._users[name] = replace(user, first_name=first_name, last_name=last_name)
         return user
 
     def associate(self, *, name: str, cti: bool, devices: Devices) -> User:
@@ -162,20 +170,33 @@ class Users:
         return self._users.get(self._of_directory.get(name.casefold(), ""))
 
     def change(
-        self, name: str, *, password: str | None = None, cti: bool | None = None, devices: Devices | None = None
+        self,
+        name: str,
+        *,
+        password: str | None = None,
+        cti: bool | None = None,
+        devices: Devices | None = None,
+        first_name: str | None = None,
+        last_name: str | None = None,
     ) -> User:
         """Change what is given of a user; it holds for every answer from now on.
 
         Raises:
             KeyError: no such user.
-            UserError: the password cannot be.
+            UserError: the password or a name cannot be. Then nothing is changed.
         """
         user = self._users[name]
+        require_person_names(first_name or "", last_name or "")
         if password is not None:
             if user.directory:
                 raise UserError("password: it is the directory's and is changed there")
             require_password(password)
-            user = _user(name=name, password=password, cti=user.cti, devices=user.devices)
+            salt = secrets.token_bytes(SALT_BYTES)
+            user = replace(user, salt=salt, digest=_digest(password, salt))
+        if first_name is not None:
+            user = replace(user, first_name=first_name)
+        if last_name is not None:
+            user = replace(user, last_name=last_name)
         if cti is not None:
             user = replace(user, cti=cti)
         if devices is not None:
@@ -250,6 +271,13 @@ def require_password(password: str) -> str:
     if not 0 < len(password) <= PASSWORD_CHARACTERS_MAX:
         raise UserError(f"password: 1 to {PASSWORD_CHARACTERS_MAX} characters are needed")
     return password
+
+
+def require_person_names(first_name: str, last_name: str) -> None:
+    """Raise UserError where one of them cannot be a person's; both may be empty."""
+    for field_name, value in (("first_name", first_name), ("last_name", last_name)):
+        if len(value) > PERSON_NAME_CHARACTERS_MAX or not value.isprintable():
+            raise UserError(f"{field_name}: at most {PERSON_NAME_CHARACTERS_MAX} printable characters")
 
 
 def _user(*, name: str, password: str, cti: bool, devices: Devices) -> User:

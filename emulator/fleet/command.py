@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import ssl
 import sys
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from emulator import misbehaviour, server
+from emulator.callmanager.certificate import CertificateError, ensure_certificate, server_context
 from emulator.fleet import catalogue, roster
 from emulator.fleet.fleet import Fleet, Settings
 from emulator.phone.authentication import Server, read_url
@@ -59,6 +61,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--model", default=_MODELS, metavar="M", help=f"of --count: a model, or shares ({_MODELS})")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of --count: which phone is which model (1)")
     parser.add_argument("--port", type=_port, default=_PORT, metavar="P", help=f"HTTP port of the phones ({_PORT})")
+    parser.add_argument("--https-port", type=_port, metavar="P", help="HTTPS too, at this port, with --certificate")
+    parser.add_argument(
+        "--certificate", type=Path, metavar="PEM", help="of HTTPS, its key beside it as .key; made if both are missing"
+    )
     parser.add_argument("--rtp-port", type=_port, default=RTP_PORT, metavar="P", help=f"where they hear ({RTP_PORT})")
     parser.add_argument("--interface", metavar="IF", help="serve what comes in by this network interface only")
     parser.add_argument("--auth-url", default="", metavar="URL", help="who is asked about a push (default: nobody)")
@@ -106,6 +112,22 @@ def _phones(arguments: argparse.Namespace) -> list[Phone]:
     return phones
 
 
+def _https(arguments: argparse.Namespace) -> tuple[int, ssl.SSLContext] | None:
+    """Port and certificate.
+
+    Raises:
+        CertificateError: one of the two options is missing, or there is no certificate and none can be made.
+    """
+    port, certificate = arguments.https_port, arguments.certificate
+    if port is None and certificate is None:
+        return None
+    if port is None or certificate is None:
+        raise CertificateError("expected together with --https-port")
+    key = certificate.with_suffix(".key")
+    ensure_certificate(certificate, key, address="phones.invalid")
+    return port, server_context(certificate, key)
+
+
 def main(argv: Sequence[str]) -> int:
     """Run the command; the exit code of docs/reference/exit-codes.md."""
     try:
@@ -126,8 +148,14 @@ def main(argv: Sequence[str]) -> int:
         print(  # noqa: T201 - the log
             f"{trusting} phones have no authentication URL: they accept every push without asking", file=sys.stderr
         )
+    try:
+        https = _https(arguments)
+    except CertificateError as error:
+        print(f"--certificate: {error}", file=sys.stderr)  # noqa: T201 - the log
+        return ConfigurationError.exit_code
     settings = Settings(
         port=arguments.port,
+        https=https,
         rtp_port=arguments.rtp_port,
         interface=arguments.interface,
         authentication_timeout_s=arguments.authentication_timeout_s,

@@ -19,10 +19,11 @@ FETCH_S: Final = 10.0
 async def fetch(phone: Phone, url: str) -> Screen:
     """The object at the URL, or the phone's own message why there is none.
 
-    Only http and IPv4 addresses, as with authentication URLs. Nothing is appended to the URL of an Execute's item
-    (chan-sccp issue 377), and its answer's Content-Type is not looked at (ours; XSI-6 wants text/xml).
+    `#DEVICENAME#` in it becomes the phone's name (PTT relies on it). Only http and IPv4 addresses, as with
+    authentication URLs. Nothing is appended to the URL of an Execute's item (chan-sccp issue 377), and its answer's
+    Content-Type is not looked at (ours; XSI-6 wants text/xml).
     """
-    server = read_url(url)
+    server = read_url(url.replace("#DEVICENAME#", phone.device_name))
     if server is None:
         return HTTP_UNREACHABLE
     reader = AnswerReader()

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from functools import partial
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 
 import trio
 
 from emulator import misbehaviour
-from emulator.engine import Answer, BindError, Limits, Request, listen, serve
+from emulator.engine import Answer, Limits, Request, claim, listen, serve
 from emulator.fleet.fetch import fetch
+from emulator.fleet.notify import notify
 from emulator.fleet.question import Client
 from emulator.fleet.reception import address_text
 from emulator.fleet.recorder import Recorder
@@ -23,8 +26,10 @@ from emulator.fleet.streams import Streams
 from emulator.fleet.view import view
 from emulator.phone import answer, pages
 from emulator.phone.execute import Credentials, Push, read_credentials, read_push
-from emulator.phone.phone import RTP_PORT, Change, Event, Executed, Phone, Transmission
+from emulator.phone.media import Medium
+from emulator.phone.phone import RTP_PORT, Change, Event, Executed, Phone, Reply, Transmission
 from emulator.phone.stream import Period, Stream
+from emulator.phone.streaming import stream_media
 from emulator.records import Records
 
 _ANSWER_S: Final = 20.0
@@ -37,6 +42,8 @@ class Settings:
 
     port: int
     rtp_port: int = RTP_PORT
+    https: tuple[int, ssl.SSLContext] | None = None
+    """Port and certificate of HTTPS, which phones offer whose model has it; one certificate for all of them (ours)."""
     interface: str | None = None
     authentication_timeout_s: float = 10.0
     record: Path | None = None
@@ -95,8 +102,7 @@ class Fleet:
         settings = self._settings
         self._records = records
         self._client = Client(records, timeout_s=settings.authentication_timeout_s, clock=self._clock)
-        guard = _guard(settings.port)
-        with guard:
+        with claim("phones", "0.0.0.0", settings.port):
             self._streams = Streams(settings.rtp_port, interface=settings.interface)
             try:
                 listener = listen("0.0.0.0", settings.port, reuse_port=True, interface=settings.interface)
@@ -117,6 +123,8 @@ class Fleet:
                         "phones": f"http://{first.address}:{port}",
                         "rtp": f"{first.address}:{self._streams.port}",
                     }
+                    if settings.https is not None:
+                        urls["phones_secured"] = await nursery.start(self._serve_https, *settings.https, limits)
                     if settings.control is not None:
                         urls["control"] = await nursery.start(self._serve_control, settings.control)
                     task_status.started(urls)
@@ -126,6 +134,21 @@ class Fleet:
 
     async def _serve(self, listener: socket.socket, limits: Limits, *, task_status: trio.TaskStatus[None]) -> None:
         await serve([listener], self.handle, limits=limits, admit=self._admit, task_status=task_status)
+
+    async def _serve_https(
+        self, port: int, context: ssl.SSLContext, limits: Limits, *, task_status: trio.TaskStatus[str]
+    ) -> None:
+        # Imported here: without --https-port nothing of it is needed.
+        from emulator.callmanager.secured import serve as serve_secured  # noqa: PLC0415
+
+        with claim("phones", "0.0.0.0", port):
+            listener = listen("0.0.0.0", port, reuse_port=True, interface=self._settings.interface)
+            first = next((phone for phone in self.phones if phone.model.https), self.phones[0])
+            task_status.started(f"https://{first.address}:{listener.getsockname()[1]}")
+            await serve_secured(listener, context, self.handle, limits=limits, admit=self._admit_secured)
+
+    def _admit_secured(self, peer: tuple[str, int], local: tuple[str, int]) -> bool:
+        return self._admit(peer, local) and self._phones[local[0]].model.https
 
     async def _serve_control(self, address: tuple[str, int], *, task_status: trio.TaskStatus[str]) -> None:
         # Imported here: without --control nothing of it is needed.
@@ -163,7 +186,8 @@ class Fleet:
             credentials = read_credentials(request.headers.get(b"authorization"))
             authorised, _ = await self._authorise(phone, credentials, _identity(request))
             if not authorised:
-                return answer.unauthorized(model, self._http_date(), close=close)
+                challenge = credentials is None and model.page_challenge == "401"
+                return answer.unauthorized(model, self._http_date(), close=close, challenge=challenge)
             found = pages.protected(model, request.path, view(phone, self._clock()))
         else:
             query = request.query.decode("latin-1")
@@ -207,9 +231,14 @@ class Fleet:
             if not finished:  # the server ends, or the total deadline has come
                 self._answered(phone, identity, "none", None, None)
         model, date = phone.model, self._http_date()
+        said: tuple[str, int, int | None]
         if result is None:
-            data = answer.unauthorized(model, date, close=close)
-            said = ("unauthorized", 401, None) if model.unauthorized == "401" else ("error", 200, 4)
+            media = push.media is not None and model.media_api
+            data = answer.unauthorized(model, date, close=close, challenge=media)
+            said = ("unauthorized", 401, None) if media or model.unauthorized == "401" else ("error", 200, 4)
+        elif result.reply is not None:
+            data = answer.reply(model, result.reply.status, result.reply.body, date, close=close)
+            said = _said(result.reply)
         elif result.error is not None:
             data = answer.error(model, result.error, date, close=close)
             said = ("error", 200, result.error)
@@ -262,15 +291,15 @@ class Fleet:
         return asked.authorized, asked.by
 
     def _carry_out(self, phone: Phone, push: Push, identity: str, by: str | None) -> Executed:
-        result = phone.execute(
-            push,
-            identity=identity,
-            now_ns=self._clock(),
-            rtp_port=self._settings.rtp_port,
-            new_period=self._new_period,
-        )
+        how: dict[str, Any] = {
+            "identity": identity,
+            "now_ns": self._clock(),
+            "rtp_port": self._settings.rtp_port,
+            "new_period": self._new_period,
+        }
+        result = phone.execute(push, **how) if push.media is None else stream_media(phone, push.media, **how)
         for change in result.changes:
-            if change.reason == "push":
+            if change.reason == "push" and change.medium is None:
                 self._records.write(
                     "push.executed", phone=phone.device_name, push=identity, action=change.action, authorised_by=by
                 )
@@ -284,6 +313,8 @@ class Fleet:
             self._playing[phone.device_name].cancel()
         elif change.action == "Show":
             self._shown(phone, identity)
+        elif change.medium is not None:
+            self._nursery.start_soon(self._notify, phone, change.medium, change.reason)
         elif change.url is not None:
             self._nursery.start_soon(self._fetch, phone, change.url, identity)
         elif transmission is not None:
@@ -332,6 +363,10 @@ class Fleet:
         if not scope.cancelled_caught:
             phone.show(screen)
             self._shown(phone, identity)
+
+    async def _notify(self, phone: Phone, medium: Medium, reason: str) -> None:
+        told = await notify(phone, medium, reason)
+        self._records.write("media.notified", phone=phone.device_name, stream=medium.identity, told=told)
 
     def _shown(self, phone: Phone, identity: str | None) -> None:
         screen = phone.screen
@@ -416,6 +451,13 @@ class Fleet:
         self._dropped = self._streams.dropped
 
 
+def _said(reply: Reply) -> tuple[str, int, int | None]:
+    """How the records tell a media object's answer; `UnavailableResource` is its word for busy, error 1."""
+    if reply.status == HTTPStatus.OK:
+        return ("response", reply.status, None)
+    return ("error", reply.status, answer.BUSY_ERROR if b"UnavailableResource" in reply.body else None)
+
+
 def _identity(request: Request) -> str:
     ordinal = request.connection_ordinal
     return f"{request.peer[0]}:{request.peer[1]}" + (f"/{ordinal}" if ordinal > 1 else "")
@@ -440,19 +482,3 @@ def _heard(stream: Stream) -> Mapping[str, Any]:
         "gap_ms": round(stream.gap_ns / 1e6, 3),
         "crc32": f"{stream.crc:08x}",
     }
-
-
-def _guard(port: int) -> socket.socket:
-    """Hold this port against another fleet of this network namespace.
-
-    The listener shares its port (SO_REUSEPORT), because on the loopback ground the servers listen on the same one with
-    their own addresses; two fleets that share one would silently split its connections.
-    """
-    guard = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-    if port:
-        try:
-            guard.bind(f"\0pushlab-phones-{port}")
-        except OSError as error:
-            guard.close()
-            raise BindError("0.0.0.0", port, error) from error
-    return guard

@@ -17,6 +17,7 @@ from emulator.phone.model import FACTS, SURENESS, merge
 _MEANINGS: Final = {
     "object_bytes": "largest XML object in a push, bytes",
     "unauthorized": "missing or refused credentials are answered with",
+    "page_challenge": "a request for a protected page without credentials is answered with",
     "realm": "realm of the 401",
     "response": "form of the answer to a push",
     "response_data": "`Data` of an item that succeeded",
@@ -28,7 +29,10 @@ _MEANINGS: Final = {
     "mode_info_type": "Content-Type of /CGI/ModeInfo",
     "head_answer": "HEAD is answered with the head of",
     "beyond": "a port or stream number that is not there",
-    "https": "offers HTTPS (data only: the emulator speaks HTTP)",
+    "media_api": "knows startMedia and stopMedia",
+    "stop_media": "body of the answer to stopMedia",
+    "uris": "of the URIs that not every phone knows",
+    "https": "offers HTTPS (where `--https-port` asks for it)",
     "question_method": "method of the authentication question",
     "question_version": "HTTP version of the question",
     "question_head": "fields of the question, in order and case",
@@ -77,7 +81,7 @@ def _shown(name: str, value: Any) -> str:  # noqa: ANN401 - as the file holds it
     if isinstance(value, dict):
         return "<br>".join(f"{key} {_code(text)}" for key, text in value.items())
     if isinstance(value, list):
-        return "<br>".join(_code(line) for line in value) or "any"
+        return "<br>".join(_code(line) for line in value) or ("none" if name == "uris" else "any")
     return _code(value)
 
 

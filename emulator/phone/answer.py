@@ -49,12 +49,24 @@ def error(model: Model, number: int, date: str, *, close: bool) -> bytes:
     return whole(model, b'<CiscoIPPhoneError Number="%d" />' % number, date, close=close)
 
 
-def unauthorized(model: Model, date: str, *, close: bool) -> bytes:
-    """Missing or refused credentials: 401 from the old phones, error 4 from the others (CUAE SendExecute.cs)."""
-    if model.unauthorized == "error-4":
+_REASONS: Final = {200: "OK", 400: "Bad Request"}
+
+
+def reply(model: Model, status: int, body: bytes, date: str, *, close: bool) -> bytes:
+    """What `startMedia` and `stopMedia` are answered: the document with the status that XSI-4 names for it."""
+    return _head(model, f"{status} {_REASONS[status]}", len(body), date, close=close) + body
+
+
+def unauthorized(model: Model, date: str, *, close: bool, challenge: bool = False) -> bytes:
+    """Missing or refused credentials: 401 from the old phones, error 4 from the others (CUAE SendExecute.cs).
+
+    With `challenge` every phone says 401: to `startMedia` and `stopMedia` (XSI-4), and to a request for a protected
+    page that has no credentials (the model's `page_challenge`).
+    """
+    if model.unauthorized == "error-4" and not challenge:
         return error(model, AUTHENTICATION_ERROR, date, close=close)
-    challenge = f'WWW-Authenticate: Basic realm="{model.realm}"\r\n'
-    return _head(model, "401 Unauthorized", 0, date, close=close, more=challenge)
+    more = f'WWW-Authenticate: Basic realm="{model.realm}"\r\n'
+    return _head(model, "401 Unauthorized", 0, date, close=close, more=more)
 
 
 def not_found(model: Model, date: str, *, close: bool) -> bytes:

@@ -83,9 +83,7 @@ def question(model: Model, server: Server, credentials: Credentials, device_name
         f"&devicename={quote_plus(device_name)}"
     )
     if model.question_method == "POST":
-        more = ("Content-Type: application/x-www-form-urlencoded", f"Content-Length: {len(form)}")
-        head = _head(model, server, more)
-        return f"POST {server.target} HTTP/{model.question_version}\r\n{head}\r\n\r\n{form}".encode("latin-1")
+        return post(model, server, form.encode("latin-1"))
     joint = "" if server.target.endswith(("?", "&")) else "&" if "?" in server.target else "?"
     head = _head(model, server)
     return f"GET {server.target}{joint}{form} HTTP/{model.question_version}\r\n{head}\r\n\r\n".encode("latin-1")
@@ -94,6 +92,13 @@ def question(model: Model, server: Server, credentials: Credentials, device_name
 def question_again(model: Model, server: Server) -> bytes:
     """The request after a redirect: GET of exactly what `Location` said; the phone adds nothing (assumed)."""
     return f"GET {server.target} HTTP/{model.question_version}\r\n{_head(model, server)}\r\n\r\n".encode("latin-1")
+
+
+def post(model: Model, server: Server, form: bytes) -> bytes:
+    """A form that the phone posts of its own accord; the head is as that of its other requests (inferred)."""
+    more = ("Content-Type: application/x-www-form-urlencoded", f"Content-Length: {len(form)}")
+    head = _head(model, server, more)
+    return f"POST {server.target} HTTP/{model.question_version}\r\n{head}\r\n\r\n".encode("latin-1") + form
 
 
 class AnswerReader:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote_to_bytes
 from xml.parsers import expat
 
+from emulator.phone.media import Media, Refusal, equivalents, is_media, read_media
 from emulator.phone.screen import Screen, read_object
 from emulator.phone.uri import Fetch, read_uri
 
@@ -23,6 +25,12 @@ _PRIORITIES: Final = frozenset("0123")
 """The documents name 0 to 2, Cisco's XSD takes 3 as well; it counts as 2 (assumed)."""
 _DEPTH: Final = 8
 """An Execute object is two deep; a deeper one is no Execute, and a very deep one is an attack on the parser."""
+_DECLARATION: Final = re.compile(rb"<\?xml[ \t\r\n][^<>]*>")
+_VALID_DECLARATION: Final = re.compile(
+    rb"""<\?xml\s+version\s*=\s*["']1\.[0-9]+["'](\s+encoding\s*=\s*["'][A-Za-z0-9._-]+["'])?"""
+    rb"""(\s+standalone\s*=\s*["'](yes|no)["'])?\s*\?>"""
+)
+"""XML 1.0, production 23."""
 _READ: Final = 16
 """A page is the same body for thousands of phones: it is read once."""
 
@@ -49,7 +57,11 @@ def read_credentials(authorization: bytes | None) -> Credentials | None:
 
 @dataclass(frozen=True, slots=True)
 class Push:
-    """What a push asks for. `urls` is what could be read, also of one that is not well-formed."""
+    """What a push asks for.
+
+    `urls` is what could be read, also of one that is not well-formed; of `startMedia` and `stopMedia` the URIs that
+    would do the same.
+    """
 
     urls: tuple[str, ...]
     well_formed: bool
@@ -57,6 +69,8 @@ class Push:
     """Per URL: 0 at once, 1 when the phone is idle, 2 only if it is idle (XSI-6)."""
     shown: Screen | None = None
     """An object to show that was pushed directly."""
+    media: Media | None = None
+    """`startMedia` or `stopMedia`; not well-formed where it is to be refused."""
 
 
 @lru_cache(maxsize=_READ)
@@ -75,12 +89,28 @@ def read_push(body: bytes, *, object_bytes: int) -> Push:
             document = unquote_to_bytes(part[4:].replace(b"+", b" ")).strip()
             if len(document) > object_bytes:
                 break
+            document = _declared(document)
             # Only an Execute can have more than the name of it wrong and still tell URLs for the diary.
             if b"<CiscoIPPhoneExecute" not in document:
+                if is_media(document):
+                    media = read_media(document)
+                    return Push(equivalents(media), not isinstance(media, Refusal), media=media)
                 screen = read_object(document)
                 return Push((), screen is not None, (), screen)
             return _read_execute(document)
     return Push((), False)
+
+
+def _declared(document: bytes) -> bytes:
+    """The document without an XML declaration that is none.
+
+    A public client that is used with real phones begins with `<?xml version="1.0" charset="UTF-8">` (UCM-CMD
+    mediastream), so their parser skips it (inferred).
+    """
+    begin = _DECLARATION.match(document)
+    if begin is None or _VALID_DECLARATION.fullmatch(begin.group()):
+        return document
+    return document[begin.end() :]
 
 
 class _NotExecute(Exception):  # noqa: N818 - a verdict on the input, not an error of the program

@@ -20,6 +20,10 @@ PLACEHOLDERS: Final = frozenset({
 """What a page's text may hold in braces: filled in from the phone and from the stream it hears."""
 
 
+URIS: Final = ("Display", "SendDigits", "App", "Device")
+"""URIs that not every model has; the others are common to all of these."""
+
+
 class ModelError(ValueError):
     """A model file is wrong; `problems` has all that is. Never the fault of a phone's list."""
 
@@ -68,6 +72,8 @@ class Model:
     object_bytes: int
     """Largest XML object that a push may hold, decoded."""
     unauthorized: Literal["401", "error-4"]
+    page_challenge: Literal["401", "as-refused"]
+    """What a request for a protected page is answered that has no credentials."""
     realm: str
     response: Literal["three-items", "one-item"]
     response_data: str
@@ -84,6 +90,12 @@ class Model:
     """What HEAD is answered: the head of error 4 whatever the path, or that of the page."""
     beyond: Literal["invalid-argument", "404"]
     """What a port or stream number is answered that the phone has not."""
+    media_api: bool
+    """Whether it knows `startMedia` and `stopMedia`."""
+    stop_media: Literal["empty", "stream"]
+    """Body of the answer to `stopMedia`."""
+    uris: frozenset[str]
+    """Of `URIS` those that it knows."""
     https: bool
     question_method: Literal["GET", "POST"]
     question_version: Literal["1.0", "1.1"]
@@ -163,6 +175,13 @@ def _names(value: Any) -> frozenset[str]:  # noqa: ANN401 - whatever the file ho
     return frozenset(line.lower() for line in _lines(value))
 
 
+def _uris(value: Any) -> frozenset[str]:  # noqa: ANN401 - whatever the file holds
+    names = _lines(value)
+    if unknown := sorted(set(names) - set(URIS)):
+        raise _Wrong(f"expected of {', '.join(URIS)}, got {', '.join(unknown)}")
+    return frozenset(names)
+
+
 def _head(value: Any) -> str:  # noqa: ANN401 - whatever the file holds
     """Fields as one template; further ones (a challenge) go before the length."""
     lines = _lines(value)
@@ -210,6 +229,7 @@ def _firmware(value: Any) -> Firmware:  # noqa: ANN401 - whatever the file holds
 _FACTS: Final[Mapping[str, Callable[[Any], object]]] = {
     "object_bytes": _count,
     "unauthorized": _one_of("401", "error-4"),
+    "page_challenge": _one_of("401", "as-refused"),
     "realm": _line,
     "response": _one_of("three-items", "one-item"),
     "response_data": _line,
@@ -221,6 +241,9 @@ _FACTS: Final[Mapping[str, Callable[[Any], object]]] = {
     "mode_info_type": _line,
     "head_answer": _one_of("error-4", "page"),
     "beyond": _one_of("invalid-argument", "404"),
+    "media_api": _flag,
+    "stop_media": _one_of("empty", "stream"),
+    "uris": _uris,
     "https": _flag,
     "question_method": _one_of("GET", "POST"),
     "question_version": _one_of("1.0", "1.1"),

@@ -10,18 +10,23 @@ from typing import Final, Literal
 from emulator.phone.answer import BUSY_ERROR, INVALID_URI, PARSE_ERROR, SUCCESS, URI_NOT_FOUND, Item
 from emulator.phone.authentication import Server
 from emulator.phone.execute import Push
+from emulator.phone.media import Medium
 from emulator.phone.model import Model
 from emulator.phone.screen import Screen
 from emulator.phone.stream import Period
 from emulator.phone.uri import (
+    Application,
+    Device,
     Dial,
     Display,
+    EditDial,
     Fetch,
     Init,
     Invalid,
     Play,
     Press,
     Receive,
+    SendDigits,
     StopReceiving,
     StopTransmitting,
     Transmit,
@@ -30,10 +35,11 @@ from emulator.phone.uri import (
 )
 
 Action = Literal[
-    "RTPRx", "RTPMRx", "RTPRx:Stop", "RTPTx", "RTPMTx", "RTPTx:Stop", "Key", "Play", "Play:Stop", "Dial", "Init",
-    "Display", "Fetch", "Fetch:Waiting", "Fetch:Dropped", "Show",
+    "RTPRx", "RTPMRx", "RTPRx:Stop", "RTPTx", "RTPMTx", "RTPTx:Stop", "Key", "Play", "Play:Stop", "Dial", "EditDial",
+    "SendDigits", "App", "Device", "Init", "Display", "Fetch", "Fetch:Waiting", "Fetch:Dropped", "Show", "Notify",
 ]  # fmt: skip
 State = Literal["idle", "ringing", "in-call", "on-hold"]
+Reason = Literal["push", "call", "reset"]
 Event = Literal["ring", "call", "hold", "resume", "hang-up", "reset"]
 
 RTP_PORT: Final = 32674
@@ -42,6 +48,14 @@ CALL_ERROR: Final = 4
 """`RTPTx` during a call: 4, to tell it from busy (XSI-5)."""
 PLAY_SAMPLES: Final = range(240, 16081, 240)
 """Samples of a ring tone's file at 8 kHz (XSI-5, Play)."""
+FAILURE: Final = (6, "<Failure>")
+NO_CALL: Final = (6, "No Active Call")
+NOT_ITS_CALL: Final = (6, "No Active Call for Application")
+UNKNOWN_APPLICATION: Final = (6, "Unknown Application ID")
+NOT_ACTIVE: Final = (6, "Application is not Active")
+"""Status and Data (OL20949 p.5-15 and 5-20)."""
+_NAMES: Final[dict[type, str]] = {SendDigits: "SendDigits", Application: "App", Device: "Device"}
+"""URIs that not every model has."""
 _SAMPLES_OF_NAME: Final = re.compile(r"\d{3,5}")
 _TONE_RATE: Final = 8000
 
@@ -86,19 +100,31 @@ class Change:
     transmission: Transmission | None = None
     url: str | None = None
     """To be fetched."""
-    reason: Literal["push", "call", "reset"] = "push"
+    medium: Medium | None = None
+    """Whose end is to be told to its `onStopped`."""
+    reason: Reason = "push"
     """What brought it about: the push itself, or what happened to the line."""
 
 
 @dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer that is neither items nor an error number: that of `startMedia` and `stopMedia`."""
+
+    status: int
+    """Of HTTP."""
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Executed:
-    """The result of a push: an error number, or items; and what changed on the way, also before an error."""
+    """The result of a push: an error number, items, or a reply; and what changed on the way, also before an error."""
 
     error: int | None
     items: list[Item]
     changes: list[Change]
     play_s: float = 0.0
     """How long the answer is withheld: `Play:` is synchronous (XSI-5)."""
+    reply: Reply | None = None
 
 
 @dataclass(slots=True)
@@ -112,7 +138,13 @@ class Extra:
     """http URL of priority 1, until the phone is idle; a newer one replaces it (assumed)."""
     transmission: Transmission | None = None
     dialled: str | None = None
-
+    application: str = ""
+    """Of the call that is active (Dial's third field)."""
+    closed: str = ""
+    """The application that `App:Close` closed last."""
+    media: tuple[Medium, ...] = ()
+    """Streams that `startMedia` began."""
+    media_begun: int = 0
 
 
 class Phone:
@@ -216,6 +248,8 @@ class Phone:
             elif isinstance(uri, StopReceiving):
                 changes.append(Change("RTPRx:Stop", self.period))
                 self.period = None
+                if self.extra is not None and self.extra.media:
+                    changes += self.end_media("receives")
             elif isinstance(uri, Transmit):
                 if self.state == "in-call":
                     return Executed(CALL_ERROR, [], changes)
@@ -236,7 +270,8 @@ class Phone:
         """What is not on the path of every page."""
         match uri:
             case StopTransmitting():
-                changes.append(Change("RTPTx:Stop", transmission=self._end_transmission()))
+                changes.append(Change("RTPTx:Stop", transmission=self.end_transmission()))
+                changes += self.end_media("sends")
             case Press(key):
                 changes.append(Change("Key"))
                 event = _KEYS.get(key, {}).get(self.state)
@@ -244,16 +279,34 @@ class Phone:
                     changes += self.move(event)
             case Play():
                 changes.append(Change("Play:Stop"))
-            case Dial(number):
+            case Dial(number, application):
                 if self.state == "in-call":
-                    return (6, "<Failure>")  # one line, and it is taken (assumed)
+                    return FAILURE  # one line, and it is taken (assumed)
                 self.more().dialled = number
+                self.more().application = application
                 changes.append(Change("Dial"))
                 changes += self.move("call")
+            case EditDial(number):
+                self.more().dialled = number
+                changes.append(Change("EditDial"))
+            case SendDigits() | Application() | Device() if _NAMES[type(uri)] not in self.model.uris:
+                return URI_NOT_FOUND
+            case SendDigits(_, application):
+                if self.state != "in-call":
+                    return NO_CALL
+                if application and application != self.more().application:
+                    return NOT_ITS_CALL
+                changes.append(Change("SendDigits"))
+            case Application(action, application):
+                return self._apply(action, application, changes)
+            case Device():
+                changes.append(Change("Device"))
             case Init(feature):
                 if feature == "AppStatus" and self.screen is not None and self.screen.kind == "CiscoIPPhoneStatus":
                     self.show(None)
                 changes.append(Change("Init"))
+            case Display() if "Display" not in self.model.uris:
+                return URI_NOT_FOUND
             case Display(mode):
                 self.more().display = mode
                 changes.append(Change("Display"))
@@ -261,6 +314,16 @@ class Phone:
                 changes.append(self._fetch(url, priority))
             case _:
                 return INVALID_URI if isinstance(uri, Invalid) else URI_NOT_FOUND
+        return SUCCESS
+
+    def _apply(self, action: str, name: str, changes: list[Change]) -> tuple[int, str]:
+        """`App:`. The application of the object on the screen is the one that is active (one at a time, assumed)."""
+        extra = self.more()
+        if self.screen is None or self.screen.application != name:
+            return NOT_ACTIVE if name == extra.closed else UNKNOWN_APPLICATION
+        if action == "Close":
+            extra.screen, extra.closed = None, name
+        changes.append(Change("App"))
         return SUCCESS
 
     def _fetch(self, url: str, priority: int) -> Change:
@@ -295,7 +358,8 @@ class Phone:
                 changes.append(Change("RTPRx:Stop", self.period, reason=reason))
                 self.period = None
             if extra.transmission is not None:
-                changes.append(Change("RTPTx:Stop", transmission=self._end_transmission(), reason=reason))
+                changes.append(Change("RTPTx:Stop", transmission=self.end_transmission(), reason=reason))
+            changes += self.end_media(None, reason)
         if event == "reset":
             self.extra = None
         elif extra.state == "idle" and extra.waiting is not None:
@@ -303,11 +367,30 @@ class Phone:
             extra.waiting = None
         return changes
 
-    def _end_transmission(self) -> Transmission | None:
+    def end_transmission(self) -> Transmission | None:
+        """The stream that the phone sends ends; returns it."""
         transmission = self.transmission
         if self.extra is not None:
             self.extra.transmission = None
         return transmission
+
+    def end_media(self, direction: Literal["receives", "sends"] | None, reason: Reason = "push") -> list[Change]:
+        """Streams of `startMedia` in that direction (None: in any) end altogether, the other direction too (XSI-4)."""
+        extra = self.extra
+        if extra is None or not extra.media:
+            return []
+        ended = [medium for medium in extra.media if direction is None or getattr(medium, direction)]
+        extra.media = tuple(medium for medium in extra.media if medium not in ended)
+        changes: list[Change] = []
+        for medium in ended:
+            if medium.receives and self.period is not None:
+                changes.append(Change("RTPRx:Stop", self.period, reason=reason))
+                self.period = None
+            if medium.sends and extra.transmission is not None:
+                changes.append(Change("RTPTx:Stop", transmission=self.end_transmission(), reason=reason))
+            if medium.on_stopped is not None:
+                changes.append(Change("Notify", medium=medium, reason=reason))
+        return changes
 
     def end(self) -> Period | None:
         """The run ends: the listening period that was still open."""

@@ -16,6 +16,8 @@ from xml.parsers import expat
 
 _DEPTH: Final = 8
 """The deepest object is four deep (TouchArea of a menu's item); a very deep one is an attack on the parser."""
+_APPLICATION_CHARACTERS: Final = 64
+"""OL20949 p.5-20."""
 _NUMBER: Final = re.compile(r"-?[0-9]{1,5}")
 _READ: Final = 16
 """An alert is the same object for thousands of phones: it is read and held once."""
@@ -113,6 +115,8 @@ class Screen:
     fields: Mapping[str, str]
     items: tuple[tuple[str, Mapping[str, str]], ...] = ()
     """Repeated elements in order: name and fields."""
+    application: str = ""
+    """The object's `appId` (XSI-4, Application Management; CUIPP sends it), or empty."""
 
     @property
     def title(self) -> str:
@@ -137,13 +141,14 @@ class _Reader:
 
     def __init__(self) -> None:
         self.kind = ""
+        self.application = ""
         self.fields: dict[str, str] = {}
         self.items: list[tuple[str, dict[str, str]]] = []
         self._path: list[str] = []
         self._text: list[str] = []
         self._limits: Mapping[str, Field] = {}
 
-    def start(self, name: str, _attributes: dict[str, str]) -> None:
+    def start(self, name: str, attributes: dict[str, str]) -> None:
         self._path.append(name)
         self._text = []
         depth = len(self._path)
@@ -153,6 +158,9 @@ class _Reader:
             if name not in OBJECTS:
                 raise _NoObject
             self.kind, self._limits = name, OBJECTS[name]
+            self.application = attributes.get("appId", "")
+            if len(self.application) > _APPLICATION_CHARACTERS:
+                raise _NoObject
         elif depth == 2:
             limit = self._limits.get(name)
             if isinstance(limit, Items):
@@ -206,4 +214,4 @@ def read_object(document: bytes) -> Screen | None:
         parser.Parse(document, True)
     except (expat.ExpatError, _NoObject, ValueError, LookupError):
         return None
-    return Screen(reader.kind, reader.fields, tuple(reader.items))
+    return Screen(reader.kind, reader.fields, tuple(reader.items), reader.application)

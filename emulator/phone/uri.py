@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-_PORTS: Final = range(20480, 32769, 2)
+PORTS: Final = range(20480, 32769, 2)
 """RTP ports that a phone takes: even, 20480 to 32768 (XSI-5, RTPRx)."""
 _READ: Final = 1024
 """A page sends the same few URLs to all phones: they are read once."""
@@ -61,9 +61,39 @@ class Play:
 
 @dataclass(frozen=True, slots=True)
 class Dial:
-    """`Dial:<digits>`: call a number."""
+    """`Dial:<digits>[:useAppUI[:application[:feedback]]]`: call a number."""
 
     number: str
+    application: str = ""
+    """Whose call it is; empty: nobody's."""
+
+
+@dataclass(frozen=True, slots=True)
+class EditDial:
+    """`EditDial:<digits>`: put a number in front of the user, to be changed and called."""
+
+    number: str
+
+
+@dataclass(frozen=True, slots=True)
+class SendDigits:
+    """`SendDigits:<digits>[:feedback[::application]]`: tones into the call that is active."""
+
+    digits: str
+    application: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """`App:<action>:priority:idleTimer:application`: what happens to an application on the screen."""
+
+    action: str
+    application: str
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """`Device:Unlock`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +125,12 @@ class Invalid:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """A URI that this emulator does not carry out."""
+    """A URI that phones do not know, or that this emulator does not carry out."""
 
 
 Uri = (
-    Receive | Transmit | StopReceiving | StopTransmitting | Press | Play | Dial | Init | Display | Fetch | Invalid
-    | Unknown
+    Receive | Transmit | StopReceiving | StopTransmitting | Press | Play | Dial | EditDial | SendDigits | Application
+    | Device | Init | Display | Fetch | Invalid | Unknown
 )  # fmt: skip
 
 _STREAM: Final = re.compile(
@@ -114,8 +144,18 @@ _KEY: Final = re.compile(
 )
 """Names of keys (XSI-5, Key)."""
 _FILE: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
-_DIGITS: Final = re.compile(r"([0-9A-D*#+]{1,32})(:[01]?(:\d{0,10}(:[01]?)?)?)?", re.ASCII)
-"""Digits, then `useAppUI`, application and feedback (XSI-5, Dial); their alphabets are assumed."""
+_APPLICATION: Final = r"[^:\x00-\x1f]{0,64}"
+"""An application's name: up to 64 characters without colons (OL20949 p.5-15, 5-20)."""
+_DIGITS: Final = re.compile(rf"([0-9A-D*#+,]{{1,128}})(?::[01]?(?::({_APPLICATION})(?::[01]?)?)?)?", re.ASCII)
+"""Digits, commas being pauses, then `useAppUI`, application and feedback (OL20949 p.5-13); `+` is assumed, and the
+bound is ours."""
+_TONES: Final = re.compile(rf"([0-9A-D*#,]{{1,128}})(?::[01]?(?:::?({_APPLICATION}))?)?", re.ASCII)
+"""The format has two colons before the application, the example one (OL20949 p.5-15)."""
+_ACTION: Final = re.compile(
+    rf"(RequestFocus|ReleaseFocus|Minimize|Close):([012]?):(\d{{0,5}}):({_APPLICATION})", re.ASCII
+)
+_IDLE_S: Final = range(10, 86401)
+"""App's idle timer (OL20949 p.5-20)."""
 _FEATURES: Final = frozenset({"CallHistory", "Services", "Messages", "Directories", "AppStatus"})
 _DISPLAY: Final = re.compile(r"(Off|On|Default)(?::(\d{1,4}))?", re.ASCII)
 _STOPS: Final[dict[str, Uri]] = {
@@ -143,7 +183,17 @@ def read_uri(url: str) -> Uri:
             return Play(rest) if _FILE.fullmatch(rest) else Invalid()
         case "Dial":
             digits = _DIGITS.fullmatch(rest)
-            return Dial(digits.group(1)) if digits else Invalid()
+            return Dial(digits.group(1), digits.group(2) or "") if digits else Invalid()
+        case "EditDial":
+            digits = _DIGITS.fullmatch(rest)
+            return EditDial(digits.group(1)) if digits else Invalid()
+        case "SendDigits":
+            tones = _TONES.fullmatch(rest)
+            return SendDigits(tones.group(1), tones.group(2) or "") if tones else Invalid()
+        case "App":
+            return _read_application(rest)
+        case "Device":
+            return Device() if rest == "Unlock" else Invalid()
         case "Init":
             return Init(rest) if rest in _FEATURES else Invalid()
         case "Display":
@@ -151,10 +201,19 @@ def read_uri(url: str) -> Uri:
             if display is None or int(display.group(2) or 0) > 1440:
                 return Invalid()
             return Display(display.group(1), None if display.group(2) is None else int(display.group(2)))
-        case "SoftKey" | "Notify":
+        case "SoftKey" | "Notify" | "QueryStringParam":
+            # Not allowed in an Execute (XSI-5); that the last one, which belongs to keys and menus, is not is assumed.
             return Invalid()
         case _:
             return Fetch(url) if name.lower() in {"http", "https"} and rest.startswith("//") else Unknown()
+
+
+def _read_application(rest: str) -> Uri:
+    """In an Execute the application must be named (OL20949 p.5-20); one that is not is no valid URI (inferred)."""
+    match = _ACTION.fullmatch(rest)
+    if match is None or not match.group(4) or (match.group(3) and int(match.group(3)) not in _IDLE_S):
+        return Invalid()
+    return Application(match.group(1), match.group(4))
 
 
 def _read_stream(name: str, rest: str) -> Uri:
@@ -172,7 +231,7 @@ def _read_stream(name: str, rest: str) -> Uri:
         return Invalid()
     address = ".".join(map(str, octets))
     port = int(port_text) if port_text else None
-    if port is not None and port not in _PORTS:
+    if port is not None and port not in PORTS:
         return Invalid()
     if name.endswith("Tx"):
         return Transmit(address, port, multicast) if port is not None and volume is None else Invalid()

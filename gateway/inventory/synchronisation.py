@@ -121,6 +121,8 @@ class Synchronisation:
             listing = await ask(
                 known.source, reader=self._reader, allowed=self._allowed, concurrency=self._concurrency
             )
+            if not listing.phones:
+                raise SourceError("no phone is in the list: taken for the truth, it would make every phone disappear")
             changed = await self._phonebook.take(listing)
             read = await self._phonebook.read([phone.device_name for phone in listing.phones])
         except (SourceError, SelectionError) as error:

@@ -69,10 +69,13 @@ def test_examples(document: Path, tmp_path: Path, skip_if_held_up: Callable[[Pat
     try:
         for line in commands(document):
             if line.startswith(SERVERS):
-                # The documents show alternatives one below the other: the one before makes room.
-                stop(servers)
+                # The documents show alternatives one below the other: the one before makes room, unless this one is
+                # put beside it, into the background.
+                if not line.endswith(" &"):
+                    stop(servers)
+                command = ["bash", "-c", f"exec {line.removesuffix(' &')}"]
                 server = subprocess.Popen(
-                    ["bash", "-c", f"exec {line}"], cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True
+                    command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True
                 )
                 servers.append(server)
                 assert server.stdout is not None

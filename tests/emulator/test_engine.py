@@ -4,6 +4,7 @@ import errno
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -129,6 +130,21 @@ async def test_malformed_and_too_large_requests_are_answered_and_closed(data: by
         assert await talk(address, b"GET / HTTP/1.0\r\n\r\n") == OK
     assert answer.startswith(f"HTTP/1.1 {status} ".encode())
     assert len(served.requests) == 1
+
+
+@pytest.mark.parametrize("step", [0, 1])
+async def test_some_targets_may_have_larger_bodies_and_the_next_request_not(step: int) -> None:
+    served = Served()
+    limits = replace(LIMITS, roomy_targets=(b"/big",), roomy_body_bytes=20)
+    post = b"POST %b HTTP/1.1\r\nContent-Length: %d\r\n\r\n%b"
+    async with serving(served, limits) as address:
+        assert await talk(address, post % (b"/big/x?y", 20, b"a" * 20), step=step) == OK
+        assert b" 413 " in await talk(address, post % (b"/big", 21, b"a" * 21), step=step)
+        two = post % (b"/big", 11, b"a" * 11) + post % (b"/", 11, b"a" * 11)
+        answer = await talk(address, two, step=step)
+    assert answer.startswith(OK)
+    assert b" 413 " in answer.removeprefix(OK)
+    assert [len(request.body) for request in served.requests] == [20, 11]
 
 
 async def test_an_upgrade_is_ignored() -> None:

@@ -44,4 +44,6 @@ def test_the_wheel_runs_a_bundled_scenario(tmp_path: Path, skip_if_held_up: Call
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert (place / "runs/latest/report.html").is_file()
     names = _run(place / "venv/bin/python", "-m", "zipfile", "-l", wheel, cwd=place).stdout
+    for part in ("templates/association.html", "static/administration.css"):
+        assert f"emulator/callmanager/administration/{part}" in names
     assert "tests/" not in names

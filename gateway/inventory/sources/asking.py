@@ -139,7 +139,19 @@ async def _get(source: Source, path: str, soap: bytes | None) -> bytes:
     except trio.TooSlowError:
         raise SourceError(f"{parts.netloc}: no whole answer within {REQUEST_S:g} s") from None
     except httpx.HTTPError as error:
-        raise SourceError(f"{parts.netloc}: {str(error) or type(error).__name__}") from None
+        raise SourceError(f"{parts.netloc}: {_reason(error)}") from None
+
+
+def _reason(error: BaseException) -> str:
+    """What is at the bottom of a client's error: TLS says more than `ConnectError`."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return f"its certificate is not trusted ({cause.verify_message}): name a ca_file, or do not verify"
+        if isinstance(cause, OSError) and cause.strerror:
+            return cause.strerror
+        cause = cause.__cause__ or cause.__context__
+    return str(error) or type(error).__name__
 
 
 def _trusted(source: Source) -> ssl.SSLContext:

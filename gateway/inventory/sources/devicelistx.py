@@ -41,7 +41,7 @@ def read_devices(body: bytes) -> list[Listed]:
         errors.extend(value for key, value in attributes.items() if key.lower() in {"number", "code"})
 
     read_report(body, on_start=start)
-    if names[0] == "DeviceList":
+    if names[0] == "DeviceList" and "Error" not in names:
         return found
     if _TOO_OFTEN.intersection(errors):
         raise SourceError("CallManager was asked for the list too often: it allows one request a minute")

@@ -1,5 +1,6 @@
 """The command as a process of its own, and the service on the real engine."""
 
+import base64
 import contextlib
 import json
 import signal
@@ -136,6 +137,29 @@ def test_administration_changes_who_is_authorised(tmp_path: Path):
         assert answer.startswith(b"HTTP/1.1 200 ")
         assert SECRET.encode() not in answer
         assert asked(urls["authentication"], ask).endswith(b"\r\n\r\nUN-AUTHORIZED")
+        code, _, err = ended(process)
+    assert (code, err) == (0, "")
+
+
+@pytest.mark.real
+def test_pages_of_the_administrator_and_users_from_a_file(tmp_path: Path):
+    for name, text in (("admin.password", "Geheim-99"), ("users.csv", f"name,password\nsecond,{SECRET}\n")):
+        (tmp_path / name).touch(mode=0o600)
+        (tmp_path / name).write_text(text)
+    extra = (
+        'administration = "127.0.0.1:0"\nusers_csv = "users.csv"\n'
+        '[administrator]\nname = "ccm"\npassword_file = "admin.password"'
+    )
+    with running("--config", configuration(tmp_path, extra), "--stop-with-stdin") as (process, urls):
+        question = QUESTION.replace("agpush", "second")
+        ask = f"GET /CCMCIP/authenticate.asp?{question} HTTP/1.1\r\nHost: a\r\n\r\n"
+        assert asked(urls["authentication"], ask).endswith(b"\r\n\r\nAUTHORIZED")
+        basic = base64.b64encode(b"ccm:Geheim-99").decode()
+        head = f"Host: a\r\nAuthorization: Basic {basic}\r\nConnection: close\r\n"
+        page = asked(urls["administration_pages"], f"GET /ccmadmin/user/directory HTTP/1.1\r\n{head}\r\n")
+        assert b">second</a>" in page
+        start = asked(urls["administration_pages"], f"GET /ccmadmin/ HTTP/1.1\r\n{head}\r\n")
+        assert urls["authentication"].encode() in start
         code, _, err = ended(process)
     assert (code, err) == (0, "")
 

@@ -140,7 +140,7 @@ def test_missing_files_and_broken_toml(tmp_path: Path):
 def test_duplicate_names_and_missing_token(tmp_path: Path):
     text = 'administration = "127.0.0.1:0"\n' + '[[user]]\nname = "a"\npassword = "p"\n' * 2
     assert errors(written(tmp_path, text)) == [
-        "administration: administration_token_file is needed with it",
+        "administration: [administrator] or administration_token_file is needed with it",
         "user[2].name: there is a user 'a' already",
     ]
 

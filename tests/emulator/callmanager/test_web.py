@@ -12,6 +12,8 @@ import trio
 
 from emulator.callmanager import web
 from emulator.callmanager.administration import application
+from emulator.callmanager.administration.actions import Actions
+from emulator.callmanager.cluster import Cluster
 from emulator.callmanager.users import Users
 from emulator.engine import listen
 
@@ -35,7 +37,7 @@ def websocket(key: str = "dGhlIHNhbXBsZSBub25jZQ==") -> bytes:
 async def served(users: Users | None = None) -> AsyncIterator[int]:
     door = listen("127.0.0.1", 0)
     port = door.getsockname()[1]
-    app = application(users if users is not None else Users(), token=TOKEN)
+    app = application(Cluster(users=users if users is not None else Users()), token=TOKEN)
     async with trio.open_nursery() as nursery:
         await nursery.start(web.serve, app, door)
         with trio.fail_after(20):
@@ -191,9 +193,9 @@ async def test_further_connections_are_closed_at_once(monkeypatch: pytest.Monkey
 
 async def test_a_client_that_does_not_read_does_not_hold_up_the_stop(monkeypatch: pytest.MonkeyPatch):
     users = Users()
-    monkeypatch.setattr(Users, "names", lambda _: ["x"] * 100_000)
-    monkeypatch.setattr("emulator.callmanager.administration._known", lambda *_: None)
-    monkeypatch.setattr("emulator.callmanager.administration._shown", lambda _: "y" * 80)
+    monkeypatch.setattr(Actions, "users", lambda _: [None] * 100_000)
+    monkeypatch.setattr(Actions, "locked", lambda *_: False)
+    monkeypatch.setattr("emulator.callmanager.administration.api.shown_user", lambda *_, **__: "y" * 80)
     with trio.fail_after(10):
         async with served(users) as port:
             stream = await trio.open_tcp_stream("127.0.0.1", port)

@@ -155,10 +155,15 @@ async def test_protected_pages_are_asked_about_like_a_push(tmp_path: Path) -> No
                 assert b"CiscoIPPhoneError" not in answer
                 assert len(bed.asked) == before + 1
                 assert bed.asked[-1].query.startswith(b"UserID=agpush&Password=s3c&devicename=SEP001BD400")
-            refused = await bed.get(model.model, "/CGI/Screenshot", user=None)
+            # A browser asks its user for credentials only when it is challenged.
+            asked = await bed.get(model.model, "/CGI/Screenshot", user=None)
+            assert asked.startswith(b"HTTP/1.1 401 Unauthorized\r\n")
+            assert b'\r\nWWW-Authenticate: Basic realm="' in asked
+        bed.answer = b"HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\nUN-AUTHORIZED"
+        for model in MODELS:
+            refused = await bed.get(model.model, "/CGI/Screenshot")
             assert (b" 401 " in refused) is (model.unauthorized == "401")
             assert (b'<CiscoIPPhoneError Number="4" />' in refused) is (model.unauthorized == "error-4")
-        bed.answer = b"HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\nUN-AUTHORIZED"
         assert b'<CiscoIPPhoneError Number="4" />' in await bed.get("CP-8851", "/CGI/CallInfo")
 
 

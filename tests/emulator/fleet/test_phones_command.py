@@ -1,8 +1,10 @@
 """`pushlab phones` as a process: ready line, status, stops, exit codes."""
 
 import json
+import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -101,3 +103,55 @@ def test_wrong_usage_ends_with_2(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--count", "1", "--port", "x"]) == 2
     assert main(["--help"]) == 0
     assert "pushlab phones" in capsys.readouterr().out
+
+
+def test_https_with_a_certificate_of_its_own(tmp_path: Path) -> None:
+    if shutil.which("openssl") is None:
+        pytest.skip("needs the Debian package openssl")
+    certificate = tmp_path / "phones.pem"
+    port = free_port(socket.SOCK_STREAM)
+    options = ["--count", "2", "--model", "CP-8851=0.5,CP-7960G=0.5", "--network", "127.20.98.0/24"]
+    with phones(*options, "--https-port", str(port), "--certificate", str(certificate)) as process:
+        urls = line(process)["urls"]
+        context = ssl.create_default_context(cafile=str(certificate))
+        context.check_hostname = False  # one certificate for all phones
+        page = b""
+        with (
+            socket.create_connection((urls["phones_secured"].split("/")[2].split(":")[0], port), 5) as plain,
+            context.wrap_socket(plain) as sock,
+        ):
+            sock.sendall(b"GET /DeviceInformationX HTTP/1.0\r\n\r\n")
+            while more := sock.recv(65536):
+                page += more
+        assert b"<modelNumber>CP-8851" in page
+        old = {"127.20.98.1", "127.20.98.2"} - {urls["phones_secured"].split("/")[2].split(":")[0]}
+        with socket.create_connection((old.pop(), port), 5) as plain:  # a 7960 has no HTTPS
+            assert plain.recv(1) == b""
+    assert certificate.with_suffix(".key").stat().st_mode & 0o777 == 0o600
+
+
+def test_https_needs_both_options(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert main(["--count", "1", "--https-port", "8443"]) == 4
+    assert main(["--count", "1", "--certificate", str(tmp_path / "a.pem")]) == 4
+    assert capsys.readouterr().err.count("--certificate: expected together with --https-port") == 2
+
+
+def test_callmanager_and_phones_share_a_port_of_one_host_and_two_callmanagers_do_not() -> None:
+    port = free_port(socket.SOCK_STREAM)
+    code = "import sys; from emulator.callmanager.command import main; sys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", code, "--listen", f"127.20.130.31:{port}"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as callmanager:
+        try:
+            assert line(callmanager)["ready"]
+            with phones("--count", "1", "--network", "127.20.97.0/24", port=port) as process:
+                assert line(process)["ready"]
+                question = "UserID=a&Password=b&devicename=SEP001BD4000001"
+                url = f"http://127.20.130.31:{port}/CCMCIP/authenticate.asp?{question}"
+                with urlopen(url) as answer:
+                    assert answer.read() == b"UN-AUTHORIZED"
+                with urlopen(f"http://127.20.97.1:{port}/DeviceInformationX") as page:
+                    assert b"<MACAddress>" in page.read()
+            second = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+            assert (second.returncode, "Address already in use" in second.stderr) == (5, True)
+        finally:
+            callmanager.kill()

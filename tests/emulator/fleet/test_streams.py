@@ -17,6 +17,8 @@ import trio
 from emulator.engine import Answer, Request, listen, serve
 from emulator.fleet.catalogue import load
 from emulator.fleet.fleet import Fleet, Settings
+from emulator.fleet.notify import notify
+from emulator.phone.media import Handler, Medium
 from emulator.phone.phone import Phone
 from emulator.records import Records
 
@@ -333,3 +335,60 @@ async def test_play_withholds_the_answer(bed: Bed, autojump_clock: trio.testing.
                 await trio.lowlevel.checkpoint()
             await bed.push("Play:Stop")
         assert trio.current_time() - begun < 1
+
+
+async def test_a_stream_of_the_media_api_is_heard_like_any_and_its_end_is_told(bed: Bed) -> None:
+    told: list[Request] = []
+
+    async def listen_for(request: Request) -> Answer:
+        await trio.lowlevel.checkpoint()
+        told.append(request)
+        return Answer(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+
+    application = listen(GATEWAY, 0)
+    handler = f"Notify:http:{GATEWAY}:{application.getsockname()[1]}:stopped"
+    start = (
+        f'<startMedia><mediaStream onStopped="{handler}"><type>audio</type><codec>G.711</codec>'
+        "<mode>receive</mode><address>127.0.0.1</address></mediaStream></startMedia>"
+    )
+    async with running(bed), trio.open_nursery() as nursery:
+        await nursery.start(partial(serve, [application], listen_for))
+        answer = await bed.push_object(start)
+        assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+        port = bed.fleet._streams.port
+        assert answer.endswith(b'<mediaStream id="receive:1"><port>%d</port></mediaStream>' % port)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            sender.sendto(packet(1), ("127.20.0.1", port))
+        await bed.until(lambda: bed.fleet.status()["packets"] == 1)
+        assert (await bed.push_object(start)).startswith(b"HTTP/1.1 400 Bad Request\r\n")
+        assert await bed.act("call") == 200
+        await bed.until(lambda: told)
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        nursery.cancel_scope.cancel()
+    assert told[0].peer[0] == "127.20.0.1"
+    assert (told[0].method, told[0].path) == ("POST", "/stopped")
+    assert b"origin%3D%22user%22" in told[0].body
+    assert [entry["items"] for entry in bed.diary("push.received")] == [["RTPRx:127.0.0.1:"]] * 2
+    assert [entry["action"] for entry in bed.diary("push.executed")] == ["RTPRx"]
+    assert [entry["packets"] for entry in bed.diary("stream.heard")] == [1]
+    answered = bed.diary("push.answered")
+    assert [(entry["http_status"], entry.get("error_number")) for entry in answered] == [(200, None), (400, 1)]
+    assert [entry["told"] for entry in bed.diary("media.notified")] == [True]
+
+
+async def test_an_application_that_is_not_there_is_told_four_times(
+    bed: Bed, autojump_clock: trio.testing.MockClock
+) -> None:
+    with socket.socket() as closed:
+        closed.bind((GATEWAY, 0))
+        medium = Medium("receive:1", "receive", Handler(GATEWAY, closed.getsockname()[1], "/"))
+        phone = Phone(
+            device_name="SEP001BD4000001",
+            directory_number="2001",
+            mac="001BD4000001",
+            model=MODELS["CP-8851"],
+            address="127.20.0.1",
+            server=None,
+        )
+        assert not await notify(phone, medium, "push")
+    assert trio.current_time() == 3.0

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emulator.phone.execute import read_credentials, read_push
+from emulator.fleet.catalogue import load
+from emulator.phone.execute import Push, read_credentials, read_push
+from emulator.phone.phone import Phone
 from emulator.phone.uri import (
     Dial,
     Display,
@@ -140,7 +142,7 @@ def test_deep_nesting_is_refused_at_once():
         ("Play:", Invalid()),
         ("Play:../etc", Invalid()),
         ("Dial:2001", Dial("2001")),
-        ("Dial:2001:1:5:0", Dial("2001")),
+        ("Dial:2001:1:5:0", Dial("2001", "5")),
         ("Dial:", Invalid()),
         ("Init:Services", Init("Services")),
         ("Init:Everything", Invalid()),
@@ -166,3 +168,75 @@ def test_credentials():
     assert "b:c" not in repr(credentials)
     for nothing in (None, b"", b"Basic", b"Basic YQ==", b"Basic ???", b"Digest YTpi"):
         assert read_credentials(nothing) is None
+
+
+MODELS = load().models
+
+
+def a_phone_of(model: str) -> Phone:
+    return Phone(
+        device_name="SEP001BD4000001",
+        directory_number="2001",
+        mac="001BD4000001",
+        model=MODELS[model],
+        address="10.0.0.1",
+        server=None,
+    )
+
+
+def answers(phone: Phone, *urls: str) -> list[tuple[int, str]]:
+    """Status and Data of each URL, pushed one after the other."""
+    said = []
+    for url in urls:
+        (item,) = phone.execute(Push((url,), True, (0,)), identity="p", now_ns=1).items
+        said.append((item.status, item.data))
+    return said
+
+
+def test_digits_are_sent_into_a_call_of_the_application() -> None:
+    no_call, not_its, success = (6, "No Active Call"), (6, "No Active Call for Application"), (0, "Success")
+    urls = (
+        "SendDigits:12,#:1", "Dial:2001:1:Cisco/Dialer", "SendDigits:12", "SendDigits:1:1:Other",
+        "SendDigits:1:1:Cisco/Dialer", "SendDigits:1:0::Cisco/Dialer", "SendDigits:x",
+    )  # fmt: skip
+    assert answers(a_phone_of("CP-8851"), *urls) == [
+        no_call, success, success, not_its, success, success, (1, "Invalid URI"),
+    ]  # fmt: skip
+
+
+def test_applications_are_those_of_the_object_on_the_screen() -> None:
+    a_phone = a_phone_of("CP-8851")
+    shown = b'XML=<CiscoIPPhoneText appId="Alarm/1"><Title>T</Title></CiscoIPPhoneText>'
+    a_phone.execute(read_push(shown, object_bytes=512), identity="p", now_ns=1)
+    actions = (
+        "Minimize:0:60:Alarm/1", "Close:0::Other", "Close:0::Alarm/1", "RequestFocus:::Alarm/1",
+        "Close:0:9:Alarm/1", "Close",
+    )  # fmt: skip
+    said = answers(a_phone, *(f"App:{action}" for action in actions))
+    assert said == [
+        (0, "Success"), (6, "Unknown Application ID"), (0, "Success"), (6, "Application is not Active"),
+        (1, "Invalid URI"), (1, "Invalid URI"),
+    ]  # fmt: skip
+    assert a_phone.screen is None
+
+
+@pytest.mark.parametrize(
+    ("model", "known"),
+    [
+        ("CP-7960G", ()),
+        ("CP-7961G", ("SendDigits", "App")),
+        ("CP-7970G", ("Display", "SendDigits", "App")),
+        ("CP-8851", ("Display", "SendDigits", "App", "Device")),
+    ],
+)
+def test_a_uri_that_a_model_does_not_know_is_not_found(model: str, known: tuple[str, ...]) -> None:
+    urls = {"Display": "Display:Off", "SendDigits": "SendDigits:1", "App": "App:Close:0::a", "Device": "Device:Unlock"}
+    assert [answers(a_phone_of(model), url) != [(6, "URI not found")] for url in urls.values()] == [
+        name in known for name in urls
+    ]
+
+
+def test_what_is_refused_in_an_execute() -> None:
+    for url in ("SoftKey:Exit", "Notify:http:10.0.0.1:80:a", "QueryStringParam:a=1", "Device:Lock", "EditDial:"):
+        assert answers(a_phone_of("CP-8851"), url) == [(1, "Invalid URI")]
+    assert answers(a_phone_of("CP-8851"), "EditDial:2001", "Vibrate:1000:0:1") == [(0, "Success"), (6, "URI not found")]

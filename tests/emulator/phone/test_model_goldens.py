@@ -10,9 +10,11 @@ from emulator.fleet.catalogue import load
 from emulator.phone import answer, pages
 from emulator.phone.answer import Item
 from emulator.phone.authentication import AnswerReader, question, read_url
-from emulator.phone.execute import Credentials
+from emulator.phone.execute import Credentials, read_push
 from emulator.phone.model import Model
 from emulator.phone.pages import Hearing, View
+from emulator.phone.phone import Phone
+from emulator.phone.streaming import stream_media
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "models"
 MODELS = load().models
@@ -47,7 +49,7 @@ PAGES = {
     "device-log": ("/DeviceLogX", "1"),
     "streaming-statistics": ("/StreamingStatisticsX", "1"),
 }
-NAMES = ("success", "refused", "question", *PAGES, "call-info", "line-info", "mode-info")
+NAMES = ("success", "refused", "challenge", "media-started", "question", *PAGES, "call-info", "line-info", "mode-info")
 PROTECTED = {"call-info": "CallInfo", "line-info": "LineInfo", "mode-info": "ModeInfo"}
 
 
@@ -57,6 +59,27 @@ def said(model: Model, name: str) -> bytes:
         return answer.response(model, [Item(URL, 0, "Success")], DATE, close=False)
     if name == "refused":
         return answer.unauthorized(model, DATE, close=False)
+    if name == "challenge":
+        return answer.unauthorized(model, DATE, close=False, challenge=model.page_challenge == "401")
+    if name == "media-started":
+        phone = Phone(
+            device_name=VIEW.name,
+            directory_number=VIEW.dn,
+            mac=VIEW.mac,
+            model=model,
+            address=VIEW.address,
+            server=None,
+        )
+        media = read_push(
+            (GOLDEN.parent / "execute" / "start-media.http").read_bytes().partition(b"\r\n\r\n")[2],
+            object_bytes=model.object_bytes,
+        ).media
+        assert media is not None
+        done = stream_media(phone, media, identity="p", now_ns=1)
+        if done.reply is None:
+            assert done.error is not None
+            return answer.error(model, done.error, DATE, close=False)
+        return answer.reply(model, done.reply.status, done.reply.body, DATE, close=False)
     if name == "question":
         assert SERVER is not None
         return question(model, SERVER, Credentials(b"agpush", b"s3c r:t"), "SEP001BD4000001")

@@ -10,6 +10,7 @@ from emulator.phone import answer
 from emulator.phone.answer import Item
 from emulator.phone.authentication import AnswerReader, question, read_url
 from emulator.phone.execute import Credentials, read_credentials, read_push
+from emulator.phone.uri import Receive, read_uri
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 MODELS = load().models
@@ -30,6 +31,19 @@ def test_pushes_of_known_clients_are_read(name: str) -> None:
     assert (push.urls, push.well_formed) == ((URL,), True)
     field = next(line for line in head.split(b"\r\n") if line.startswith(b"Authorization"))
     assert read_credentials(field.partition(b": ")[2]) == CREDENTIALS
+
+
+def test_a_trailing_colon_is_no_volume() -> None:
+    body = golden("execute/trailing-colon.http").partition(b"\r\n\r\n")[2]
+    push = read_push(body, object_bytes=512)
+    assert (push.urls, push.well_formed) == ((URL + ":",), True)
+    assert read_uri(push.urls[0]) == Receive("10.20.128.10", 32674)
+
+
+def test_three_items() -> None:
+    body = golden("execute/three-items.http").partition(b"\r\n\r\n")[2]
+    push = read_push(body, object_bytes=512)
+    assert (push.urls, push.priorities) == (("RTPRx:Stop", "RTPTx:Stop", "Init:Services"), (0, 0, 0))
 
 
 @pytest.mark.parametrize("model", ["CP-7960G", "CP-7961G"])

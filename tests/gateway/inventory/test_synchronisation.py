@@ -99,6 +99,17 @@ async def test_what_fails_is_an_alarm_and_leaves_the_inventory_alone() -> None:
         assert alarms.active() == ()
 
 
+async def test_an_empty_list_makes_nobody_disappear() -> None:
+    with Database.open(None) as database:
+        unit, book, _ = open_all(database, Cipher.ephemeral())
+        await unit.put({"name": "floor", "kind": "range", "networks": ["10.0.0.0/29"]})
+        await unit.synchronise("floor")
+        await unit.put({"name": "floor", "kind": "range", "networks": ["10.0.1.8/29"]})
+        with pytest.raises(SourceError, match="no phone is in the list"):
+            await unit.synchronise("floor")
+        assert all(entry.listed for entry in book.entries.values())
+
+
 async def test_passwords_are_kept_encrypted_and_an_empty_one_keeps_the_former(tmp_path: Path) -> None:
     cipher = Cipher.ephemeral()
     values = {"name": "ccm", "kind": "risport", "url": "https://10.0.0.5", "user": "u", "password": "canary-pass"}

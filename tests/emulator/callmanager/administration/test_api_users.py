@@ -9,6 +9,7 @@ import pytest
 from quart_trio import QuartTrio
 
 from emulator.callmanager.administration import application
+from emulator.callmanager.cluster import Cluster
 from emulator.callmanager.directory import DirectoryError, Person
 from emulator.callmanager.users import Users
 
@@ -33,7 +34,7 @@ class Client:
 
 @contextlib.asynccontextmanager
 async def running(users: Users) -> AsyncIterator[Client]:
-    yield Client(application(users, token=TOKEN))
+    yield Client(application(Cluster(users=users), token=TOKEN))
 
 
 async def test_a_user_is_added_shown_changed_and_removed():
@@ -80,7 +81,7 @@ async def test_devices_are_associated_and_taken_back_by_name():
 
 
 @pytest.mark.parametrize("token", [None, "", "wrong", TOKEN + "x", "ü"])
-@pytest.mark.parametrize(("method", "path"), [("GET", "/api/users"), ("DELETE", "/api/users/a"), ("GET", "/")])
+@pytest.mark.parametrize(("method", "path"), [("GET", "/api/users"), ("DELETE", "/api/users/a"), ("GET", "/api/")])
 async def test_nothing_without_the_token(token: str | None, method: str, path: str):
     async with running(Users()) as ask:
         assert await ask(method, path, token=token) == (401, {"error": "the bearer token is missing or wrong"})
@@ -117,7 +118,7 @@ async def test_duplicates_and_the_unknown():
         assert (await ask("POST", "/api/users", AGPUSH))[0] == 400
         for method in ("GET", "PATCH", "DELETE"):
             assert (await ask(method, "/api/users/absent", {}))[0] == 404
-        assert await ask("GET", "/elsewhere") == (404, {"error": "Not Found"})
+        assert await ask("GET", "/api/elsewhere") == (404, {"error": "Not Found"})
         assert (await ask("PUT", "/api/users"))[0] == 405
 
 
@@ -151,7 +152,7 @@ class People:
 
 async def test_a_person_is_found_in_the_global_directory_and_associated_there():
     users = Users()
-    ask = Client(application(users, token=TOKEN, directory=People()))
+    ask = Client(application(Cluster(users=users, directory=People()), token=TOKEN))
     found = {"name": "AgPush", "dn": "cn=a,dc=lab", "associated": False}
     assert await ask("GET", "/api/directory?search=ag") == (200, {"users": [found]})
     assert await ask("GET", "/api/directory") == (200, {"users": []})

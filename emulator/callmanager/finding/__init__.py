@@ -1,0 +1,1 @@
+"""How programs find phones at CallManager: DeviceListX, RisPort70 and AXL."""
