@@ -37,6 +37,8 @@ SEEN_S: Final = 60
 KNOWN_S: Final = 90 * 86_400
 """How long an address stays known to an account."""
 MAX_TOKEN_S: Final = 10 * 365 * 86_400
+_SET_UP: Final = "\0set-up"
+"""Guesses at the set-up token are counted under this name, which nobody can log in with."""
 _log = logging.getLogger("gateway.accounts")
 
 
@@ -160,7 +162,7 @@ class Accounts:
             LoginRefusedError: wrong, or too many were wrong.
             BusyError: too many log in at this moment.
         """
-        name = tables.normal_name(name)[:64]
+        name = tables.normal_name(name)[:64].replace("\0", "")
         await self._verify(name, password, address)
         return await self._begin(name, address)
 
@@ -257,10 +259,10 @@ class Accounts:
             StoreError: the account cannot be kept.
         """
         now = self._monotonic()
-        if (wait_s := self._throttle.wait_s("", address, known=False, now=now)) > 0:
+        if (wait_s := self._throttle.wait_s(_SET_UP, address, known=False, now=now)) > 0:
             raise LoginRefusedError(wait_s)
         name, now_s = self._checked(name, password), int(self._clock())
-        self._throttle.begin("", address, known=False, now=now)
+        self._throttle.begin(_SET_UP, address, known=False, now=now)
         hashed = await self._passwords.hash(password)
 
         def work(connection: sqlite3.Connection) -> None:
@@ -268,7 +270,7 @@ class Accounts:
             tables.add_account(connection, name, Role.ADMINISTRATOR, hashed, now_s)
 
         await self._change(work)
-        self._throttle.succeeded("", address, known=False)
+        self._throttle.succeeded(_SET_UP, address, known=False)
         return await self._begin(name, address)
 
     # administration

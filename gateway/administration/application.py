@@ -45,13 +45,20 @@ class RefusedError(Exception):
         self.status = status
 
 
+class _Application(QuartTrio):
+    def log_exception(self, exception_info: object) -> None:
+        """Types and places alone: a text might quote what was sent."""
+        assert isinstance(exception_info, tuple)
+        _log.error("a request failed: %s", _where(exception_info[1]))
+
+
 def create_application(desk: Desk, routes: tuple[Route, ...] | None = None) -> QuartTrio:
     """The application with all routes (`gateway.administration.table.ROUTES`, unless others are given)."""
     if routes is None:
         from gateway.administration.table import ROUTES  # noqa: PLC0415  the table's handlers use this module's names
 
         routes = ROUTES
-    application = QuartTrio("gateway.administration", static_folder=None)
+    application = _Application("gateway.administration", static_folder=None)
     application.config["MAX_CONTENT_LENGTH"] = MAX_BODY
     application.config["BODY_TIMEOUT"] = BODY_S
     application.config["MAX_FORM_MEMORY_SIZE"] = MAX_BODY
@@ -161,8 +168,7 @@ def create_application(desk: Desk, routes: tuple[Route, ...] | None = None) -> Q
 
     @application.errorhandler(Exception)
     async def defect(error: Exception) -> Response:
-        # The types and places alone: a text might quote what was sent.
-        _log.error("a request failed: %s", _where(error))
+        application.log_exception((type(error), error, error.__traceback__))
         return refusal(500, ["the gateway made a mistake; its log says where"])
 
     return application
@@ -221,7 +227,7 @@ async def _content(
             None,
         )
     if route.takes_bytes:
-        return {}, {}, {"": await request.get_data(as_text=False)}, None
+        return {}, {}, {"": bytes(await request.body)}, None
     data = await request.get_data()
     if route.body is None or (route.body_may_be_missing and not data):
         return {}, {}, {}, {}
@@ -258,4 +264,4 @@ def _about(status: int, errors: list[str]) -> dict[str, object]:
         # After logging in the browser goes on where it wanted to go.
         wanted = request.full_path.rstrip("?") if request.method == "GET" else "/"
         return {"error": "", "name": "", "wanted": wanted, "token": ""}
-    return {"status": status, "errors": errors}
+    return {"code": status, "errors": errors}

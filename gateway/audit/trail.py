@@ -195,7 +195,8 @@ def verify(connection: sqlite3.Connection, key: bytes) -> tuple[int, str | None]
             yield _entry(row[:7]), row[7]
 
     end = connection.execute("SELECT number, seal FROM audit_end").fetchone()
-    return count, first_break(entries(), end, key)
+    found = first_break(entries(), end, key)
+    return count, found
 
 
 def _entry(row: tuple[int, float, str, str, str, str, str]) -> Entry:
