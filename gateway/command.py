@@ -72,16 +72,13 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001  its only name
-
-
 def _running(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
     parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="the running gateway's")
     parser.add_argument("--token-file", type=Path, metavar="FILE", help="a token; the configuration's if absent")
     return parser
 
 
-def _console_commands(commands: Commands) -> None:
+def _console_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     account = commands.add_parser("account", help="accounts of the Administration Tool, at the gateway's machine")
     actions = account.add_subparsers(dest="action", required=True)
     _configured(actions.add_parser("set-up", help="print a token that makes an administrator"))

@@ -66,12 +66,12 @@ class Configuration:
     """Where the Administration Tool and its JSON interface listen; None: nowhere."""
     token: str | None = field(repr=False)
     """A bearer token with all rights; None: only accounts and tokens that the store knows."""
-    administration_tls: bool
+    administration_tls: bool = True
     """Whether that port speaks HTTPS; else plain HTTP, for a proxy in front of it or a test bed."""
-    administration_certificate: Path | None
+    administration_certificate: Path | None = None
     """The certificate chain, PEM; None: one is made in the data folder."""
-    administration_key: Path | None
-    metrics_networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
+    administration_key: Path | None = None
+    metrics_networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
     """From where `/metrics` is answered without a token."""
     accepted_password: str | None = field(repr=False)
     """What phones' questions are compared with; None: the push user's password."""

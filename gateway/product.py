@@ -39,6 +39,7 @@ from gateway.push.client import PushSettings
 from gateway.records import Records, Value
 from gateway.settings import Network, Settings, SettingsStore
 from gateway.store import Cipher, Database, KeyFileError
+from gateway.store.watch import watch_store
 
 MAX_ACTIVE_PAGES = 8
 """Pages at once. A phone plays one stream at a time; more pages only wait for each other's slots."""
@@ -314,6 +315,7 @@ class Gateway:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self.audit.run)
                 nursery.start_soon(self.accounts.keep_up)
+                nursery.start_soon(watch_store, self.database, self.alarms)
         finally:
             await self.audit.finish()
 

@@ -46,7 +46,7 @@ async def change_settings(call: Call, values: Mapping[str, object]) -> Settings:
         if getattr(before, name) != getattr(after, name):
             changes[name] = "changed"
     if changes:
-        call.note("settings.changed", ", ".join(changes), changes=changes)
+        call.note("settings.changed", "IP Phone", changes=changes)
         await desk.audit.written()
     return after
 

@@ -27,6 +27,7 @@ from gateway.administration.session_cookie import COOKIE
 from gateway.inventory import SelectionError, SourceError, ZoneError
 from gateway.settings import SettingsError
 from gateway.store import StoreError
+from gateway.store.watch import STORE_ALARM
 
 MAX_BODY: Final = 4 * 1024 * 1024
 """Bytes of a request's body: 200,000 device names."""
@@ -159,7 +160,7 @@ def create_application(desk: Desk, routes: tuple[Route, ...] | None = None) -> Q
 
     @application.errorhandler(StoreError)
     async def explain_store(error: StoreError) -> Response:
-        desk.alarms.sound("store-failing", f"the store takes no changes: {error}")
+        desk.alarms.sound(STORE_ALARM, f"the store takes no changes: {error}")
         return refusal(503, [f"this cannot be kept now, and nothing was changed: {error}. Pages still go out"])
 
     @application.errorhandler(HTTPException)

@@ -205,7 +205,13 @@ def _sources(call: Call, values: Mapping[str, str], *, errors: list[str] | None 
 
 
 def _in_words(result: Mapping[str, int]) -> str:
-    return ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in result.items() if count) or "no phones"
+    words = {"read_read": "read well", "read_another": "answered as another phone"}
+    told = [
+        f"{count} {words.get(name, name.removeprefix('read_').replace('_', ' '))}"
+        for name, count in result.items()
+        if count
+    ]
+    return ", ".join(told) or "no phones"
 
 
 def _minutes(text: str) -> object:

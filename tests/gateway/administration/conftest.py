@@ -181,13 +181,14 @@ async def tool(
     client: ssl.SSLContext | None = None,
     database: Database | None = None,
     toml: str | None = None,
+    limit_s: float = LIMIT_S,
 ) -> AsyncIterator[Tool]:
     path = configure(folder, administration=administration, store=store)
     if toml is not None:
         path.write_text(toml)
     configuration = load_configuration(path)
     listener = open_listener(ADDRESS, 0)
-    with database or Database.open(configuration.store_folder) as opened, trio.fail_after(LIMIT_S):
+    with database or Database.open(configuration.store_folder) as opened, trio.fail_after(limit_s):
         gateway = Gateway(configuration, (), Records(None), opened)
         gateway.accounts = Accounts(opened, file_token=configuration.token, passwords=quick_passwords())
         for name, role in people.items():
