@@ -15,6 +15,7 @@ from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
 from gateway.authentication import OwnUserMismatch
+from gateway.media.multicast import RangeError, read_range
 
 MAX_CONCURRENCY = 2000
 """Pushes in flight. 200 are enough (docs/design/performance.md); more only adds queueing."""
@@ -95,6 +96,8 @@ class Configuration:
     """Port of the phones' web servers."""
     rtp_port: int
     """Port on which phones receive audio."""
+    multicast_ttl: int = 16
+    """Routers that a packet to a group may pass."""
 
 
 def load_configuration(path: Path) -> Configuration:
@@ -122,7 +125,8 @@ _KEYS: dict[str, tuple[str, ...]] = {
     "authentication": ("callmanager_url", "own_user_mismatch", "accepted_password_file"),
     "push": ("source", "concurrency", "connect_s", "total_s"),
     "phones": ("csv", "port", "networks"),
-    "media": ("rtp_port",),
+    "media": ("rtp_port", "multicast_ttl"),
+    "multicast": ("first", "last", "port"),
     "store": ("folder", "key_file"),
 }
 
@@ -183,7 +187,8 @@ class _Reader:
             total_s=total_s,
             phones_csv=self._beside(csv) if csv else None,
             phones_port=int(self._number("phones", "port", 80, 1, 65535, whole=True)),
-            rtp_port=self._rtp_port(),
+            rtp_port=self._port("media", "rtp_port"),
+            multicast_ttl=int(self._number("media", "multicast_ttl", 16, 1, 255, whole=True)),
         )
         if self._errors:
             raise ConfigurationError(self._errors)
@@ -202,6 +207,8 @@ class _Reader:
             fixed["own_user_mismatch"] = self._own_user_mismatch()
         if "networks" in self._sections.get("phones", {}):
             fixed["phone_networks"] = self._networks("phones", "networks")
+        if "multicast" in self._sections:
+            fixed |= self._multicast()
         return fixed
 
     # values
@@ -327,11 +334,21 @@ class _Reader:
                 self._error(f"{section}.{key}", f'"{text}" is no network, such as "10.20.0.0/17"')
         return tuple(networks)
 
-    def _rtp_port(self) -> int:
-        port = int(self._number("media", "rtp_port", 32674, 1, 65535, whole=True))
+    def _port(self, section: str, key: str) -> int:
+        port = int(self._number(section, key, 32674, 1, 65535, whole=True))
         if port not in RTP_PORTS:
-            self._error("media.rtp_port", f"phones receive on even ports from 20480 to 32768, got {port}")
+            self._error(f"{section}.{key}", f"phones receive on even ports from 20480 to 32768, got {port}")
         return port
+
+    def _multicast(self) -> dict[str, object]:
+        first, last = self._text("multicast", "first"), self._text("multicast", "last")
+        if first and last:
+            try:
+                read_range(first, last)
+            except RangeError as error:
+                self._error("multicast", str(error))
+        port = self._port("multicast", "port")
+        return {"multicast": True, "multicast_first": first, "multicast_last": last, "multicast_port": port}
 
 
 def read_secret(path: Path, where: str) -> str:

@@ -6,7 +6,7 @@ import logging
 import secrets
 import socket
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 
@@ -32,23 +32,21 @@ from gateway.inventory import (
     load_phone_list,
 )
 from gateway.inventory.synchronisation import Synchronisation
-from gateway.media import Audio, AudioError, Pacer, StreamStarted, StreamStopped, load_audio
+from gateway.media import Audio, LastingPacer, Pacer, StreamStarted, StreamStopped
+from gateway.paging import Journal, Pages, Recordings
+from gateway.paging.pages import AnyPage, Parts
 from gateway.phone_port import PhonePort
-from gateway.push import Limits, Page, PagePlan, Pusher
+from gateway.push import Limits, Page, PagePlan, Pusher, Slots
 from gateway.push.client import PushSettings
 from gateway.records import Records, Value
 from gateway.settings import Network, Settings, SettingsStore
 from gateway.store import Cipher, Database, KeyFileError
 from gateway.store.watch import watch_store
 
-MAX_ACTIVE_PAGES = 8
-"""Pages at once. A phone plays one stream at a time; more pages only wait for each other's slots."""
 MAX_FORMER = 4
 """Changes of the credentials that are remembered while pages run with the former ones."""
 WATCH_S = 5.0
 """How often failures are looked at for alarms."""
-MAX_KEPT_PAGES = 1000
-"""Pages whose results can still be asked for."""
 
 _log = logging.getLogger("gateway")
 
@@ -151,11 +149,10 @@ class Gateway:
         if configuration.phones_csv is not None:
             listed = [Listed(device_name=phone.device_name, address=phone.address) for phone in phones]
             self.phonebook.take_at_start(Listing(source=f"file {configuration.phones_csv.name}", phones=listed))
-        self._pacer: Pacer | None = None
-        self._nursery: trio.Nursery | None = None
-        self._closing = False
-        self._pages: dict[str, Page] = {}
-        self._page_count = 0
+        self._pacer: LastingPacer | None = None
+        folder = configuration.store_folder
+        self.recordings = Recordings(None if folder is None else folder / "recordings")
+        self.pages = self.make_pages()
         self.authentications = 0
         """Requests for authentication that were answered."""
         self.redirected = 0
@@ -187,10 +184,33 @@ class Gateway:
                 port=self.configuration.phones_port,
                 rtp_port=self.configuration.rtp_port,
                 limits=self._limits(),
-                concurrency=self.configuration.concurrency,
             ),
             records=self.records,
             flights=self.flights,
+        )
+
+    def make_slots(self) -> Slots:
+        """How many pushes go out at once."""
+        return Slots(self.configuration.concurrency)
+
+    def make_journal(self) -> Journal:
+        """Who remembers pages."""
+        return Journal(self.database, self.alarms)
+
+    def make_pages(self) -> Pages:
+        """Who runs pages."""
+        return Pages(
+            Parts(
+                pusher=self.pusher,
+                slots=self.make_slots(),
+                records=self.records,
+                journal=self.make_journal(),
+                alarms=self.alarms,
+                recordings=self.recordings,
+                select=self._select,
+                make_plan=self.make_plan,
+                settings=lambda: self.settings.current,
+            )
         )
 
     def make_plan(self, wish: PageRequest, phones: Sequence[Phone], audio: Audio) -> PagePlan:
@@ -201,6 +221,9 @@ class Gateway:
             start=wish.start,
             start_fraction=wish.start_fraction,
             start_deadline_s=wish.start_deadline_s,
+            delivery=wish.delivery,
+            priority=wish.priority,
+            busy=wish.busy,
         )
 
     def make_phone_port(self, listener: socket.socket) -> PhonePort:
@@ -226,13 +249,14 @@ class Gateway:
 
     def _settings_changed(self, before: Settings, after: Settings) -> None:
         changed = (before.push_user, before.push_password) != (after.push_user, after.push_password)
-        running = [page for page in self._pages.values() if page.state != "ended"]
+        running = self.pages.running()
         if changed and running and before.push_user and before.push_password:
             # Phones that were pushed to with the former credentials may ask about them until their page is over.
             self._former.append(_Former((before.push_user, before.push_password), running))
             del self._former[:-MAX_FORMER]
         self.authenticator = self.make_authenticator()
         self.pusher.use(self._credentials())
+        self.pages.settings_changed()
 
     def _forget_former(self) -> None:
         kept = [each for each in self._former if any(page.state != "ended" for page in each.pages)]
@@ -292,19 +316,25 @@ class Gateway:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Ready to page inside. Pages that still run at the end are interrupted and their phones stopped."""
-        async with Pacer.open(
-            source=self.configuration.source,
-            rtp_port=self.configuration.rtp_port,
-            on_started=self._observe_started,
-            on_stopped=self._observe_stopped,
-        ) as pacer:
+
+        def open_pacer() -> AbstractAsyncContextManager[Pacer]:
+            return Pacer.open(
+                source=self.configuration.source,
+                rtp_port=self.configuration.rtp_port,
+                multicast_ttl=self.configuration.multicast_ttl,
+                on_started=self._observe_started,
+                on_stopped=self._observe_stopped,
+            )
+
+        async with LastingPacer.open(open_pacer, on_change=self._observe_pacer) as pacer:
             self._pacer = pacer
             async with trio.open_nursery() as nursery:
-                self._nursery = nursery
+                await nursery.start(self.pages.run, pacer)
                 try:
                     yield
                 finally:
-                    self._begin_finish()
+                    self.pages.begin_finish()
+                    nursery.cancel_scope.cancel()
         lateness: dict[str, Value] = dict(pacer.lateness)
         self.records.write("schedule.lateness", t_ns=None, schedule="pacer", **lateness)
         self.records.write("part.ended", part="pacer", cpu_s=pacer.cpu_s, rss_bytes=pacer.rss_bytes)
@@ -321,56 +351,21 @@ class Gateway:
 
     async def finish(self) -> None:
         """Take no more pages, interrupt those that run, wait until their phones are stopped."""
-        self._begin_finish()
-        for page in list(self._pages.values()):
-            await page.wait_ended()
-
-    def _begin_finish(self) -> None:
-        self._closing = True
-        for page in self._pages.values():
-            page.interrupt()
+        await self.pages.finish()
 
     # pages, as the JSON interface asks for them
 
-    async def request_page(self, wish: PageRequest) -> str:
+    async def request_page(self, wish: PageRequest, *, requested_by: str | None = None) -> str:
         """Check everything, then begin a page; nothing is sent before all of it is right.
 
         Raises:
-            RequestError: Unknown phones, no phones, unusable audio, too many pages, or the gateway is ending.
+            RequestError: See `Pages.request`.
         """
-        phones = self._select(wish)
-        try:
-            # A file on a server that went away is waited for in vain; ending does not wait with it.
-            audio = await trio.to_thread.run_sync(load_audio, wish.audio, abandon_on_cancel=True)
-        except AudioError as error:
-            raise RequestError([str(error)]) from None
-        # From here on without a checkpoint: what is checked stays true.
-        if self._closing or self._nursery is None or self._pacer is None:
-            raise RequestError(["the gateway is ending"], status=503)
-        if sum(page.state != "ended" for page in self._pages.values()) >= MAX_ACTIVE_PAGES:
-            raise RequestError([f"{MAX_ACTIVE_PAGES} pages are already running"], status=429)
-        self._page_count += 1
-        number = str(self._page_count)
-        page = Page(
-            number=number,
-            plan=self.make_plan(wish, phones, audio),
-            phones=phones,
-            audio=audio,
-            pusher=self.pusher,
-            pacer=self._pacer,
-            records=self.records,
-        )
-        self._keep(number, page)
-        self._nursery.start_soon(page.run, name=f"page {number}")
-        return number
+        return await self.pages.request(wish, requested_by=requested_by)
 
-    def page(self, number: str) -> Page | None:
-        """A page by number; the oldest are forgotten."""
-        return self._pages.get(number)
-
-    def pages(self) -> list[tuple[str, Page]]:
-        """The pages that are kept, the newest first."""
-        return list(reversed(self._pages.items()))
+    def page(self, number: str) -> AnyPage | None:
+        """A page by number; the oldest are in the history only."""
+        return self.pages.page(number)
 
     async def read_inventory(self) -> dict[str, int]:
         """Ask all phones who they are; outcome to count."""
@@ -392,7 +387,7 @@ class Gateway:
 
     def _select(self, wish: PageRequest) -> list[Phone]:
         try:
-            return list(self.phonebook.select(phones=wish.phones).phones)
+            return list(self.phonebook.select(phones=wish.phones, zones=wish.zones, lists=wish.lists).phones)
         except SelectionError as error:
             raise RequestError(error.errors) from None
 
@@ -403,12 +398,6 @@ class Gateway:
             return is_inside(networks, address)
         place = ip_address(address)
         return not (place.is_loopback or place.is_link_local or place.is_multicast or place.is_unspecified)
-
-    def _keep(self, number: str, page: Page) -> None:
-        self._pages[number] = page
-        if len(self._pages) > MAX_KEPT_PAGES:
-            oldest = next(name for name, kept in self._pages.items() if kept.state == "ended")
-            del self._pages[oldest]
 
     def _limits(self) -> Limits:
         return Limits(connect_s=self.configuration.connect_s, total_s=self.configuration.total_s)
@@ -428,11 +417,17 @@ class Gateway:
             answer_ms=answer_ms,
         )
 
+    def _observe_pacer(self, wrong: str | None) -> None:
+        if wrong is None:
+            self.alarms.clear("pacer")
+        else:
+            self.alarms.sound("pacer", f"{wrong}: no audio is sent until another one has started")
+
     def _observe_started(self, fact: StreamStarted) -> None:
         self.records.write(
             "stream.started",
             t_ns=fact.t_ns,
-            phone=fact.phone,
+            phone=_one_phone(fact.phone),
             page=fact.page,
             source=fact.source,
             destination=fact.destination,
@@ -445,4 +440,10 @@ class Gateway:
     def _observe_stopped(self, fact: StreamStopped) -> None:
         if fact.unsent:
             _log.warning("page %s: %d packets to %s were refused by the system", fact.page, fact.unsent, fact.phone)
-        self.records.write("stream.stopped", t_ns=fact.t_ns, phone=fact.phone, page=fact.page, packets=fact.packets)
+        phone = _one_phone(fact.phone)
+        self.records.write("stream.stopped", t_ns=fact.t_ns, phone=phone, page=fact.page, packets=fact.packets)
+
+
+def _one_phone(stream: str) -> str | None:
+    """The phone of a stream; None for a group's, which is many phones'."""
+    return None if ":" in stream else stream

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
+from hashlib import sha256
+from typing import Final
+
+import trio
 
 from gateway.accounts import AccountError, Role
-from gateway.administration.desk import Call, Json, PageStatus
+from gateway.administration.desk import Call, Json
 from gateway.administration.page_request import PageRequest, RequestError, parse_page_request
+from gateway.media import AudioError
+from gateway.paging import PageRecord, RecordingError
+from gateway.paging.pages import AnyPage
+from gateway.push import PhoneResult
 from gateway.settings import SECRETS, Settings
 from gateway.settings_check import check_settings
+from gateway.store import StoreError
+from gateway.store.watch import STORE_ALARM
+
+MAX_KEY: Final = 255
+"""Characters of an idempotency key."""
+AWAITED: Final = "awaited"
+"""Instead of an outcome, of a phone that has not answered yet."""
 
 
 def shown_settings(settings: Settings) -> dict[str, object]:
@@ -58,54 +72,121 @@ async def send_page(call: Call, document: object) -> str:
         RequestError: what is wrong.
     """
     wish = parse_page_request(document)
+    key = call.key if call.key is not None else wish.idempotency_key
+    if key is not None:
+        # Callers do not know each other's keys.
+        wish = replace(wish, idempotency_key=_own_key(call.who.name, key))
+    number = await call.desk.pages.request(wish, requested_by=call.who.name)
+    call.note("page.sent", number, **_page_facts(wish))
+    return number
 
-    async def send() -> str:
-        number = await call.desk.service.request_page(wish)
-        call.note("page.sent", number, **_page_facts(wish))
-        return number
 
-    content = json.dumps(document, sort_keys=True)
-    return await call.desk.repeats.once(call.who.name, call.key, content, send)
+def _own_key(who: str, key: str) -> str:
+    if not (0 < len(key) <= MAX_KEY and key.isascii() and key.isprintable()):
+        raise RequestError([f"Idempotency-Key must be 1 to {MAX_KEY} printable characters"])
+    return sha256(f"{who}\0{key}".encode()).hexdigest()
 
 
 def _page_facts(wish: PageRequest) -> dict[str, object]:
-    return {"audio": str(wish.audio), "phones": "all" if wish.phones is None else len(wish.phones)}
+    if wish.phones is not None:
+        phones: object = len(wish.phones)
+    else:
+        phones = "" if wish.zones or wish.lists else "all"
+    facts = {
+        "recording": wish.recording or str(wish.audio),
+        "phones": phones,
+        "zones": list(wish.zones),
+        "lists": list(wish.lists),
+        "priority": str(wish.priority),
+        "delivery": str(wish.delivery),
+    }
+    return {name: value for name, value in facts.items() if value}
 
 
-def known_page(call: Call) -> tuple[str, PageStatus]:
+def known_page(call: Call) -> AnyPage:
     """The page that the path names.
 
     Raises:
         RequestError: there is none.
     """
-    number = call.path["number"]
-    page = call.desk.service.page(number)
+    page = call.desk.pages.page(call.path["number"])
     if page is None:
         raise RequestError(["there is no such page"], status=404)
-    return number, page
+    return page
 
 
-def stop_page(call: Call) -> tuple[str, PageStatus]:
+def stop_page(call: Call) -> AnyPage:
     """Stop the page that the path names.
 
     Raises:
         RequestError: there is none.
     """
-    number, page = known_page(call)
-    page.interrupt()
-    call.note("page.stopped", number)
-    return number, page
+    page = known_page(call)
+    call.desk.pages.stop(page.number)
+    call.note("page.stopped", page.number)
+    return page
 
 
-def page_json(number: str, page: PageStatus) -> Json:
+def page_json(page: AnyPage) -> Json:
     """A page as the JSON interface shows it."""
     return {
-        "page": number,
+        "page": page.number,
         "state": page.state,
         "reason": page.reason,
         "outcomes": page.outcomes,
         "phones": page.size,
+        "priority": page.priority,
+        "delivery": page.delivery,
+        "note": page.note,
     }
+
+
+async def phone_results(call: Call, outcome: str, limit: int) -> tuple[list[PhoneResult], int]:
+    """How the page that the path names stands at its phones: what is amiss first; and how many there are.
+
+    Args:
+        call: names the page.
+        outcome: only these; `awaited`: not answered yet; empty: all.
+        limit: at most so many.
+    """
+    results = await call.desk.pages.results(known_page(call).number)
+    if outcome:
+        results = [each for each in results if (each.outcome or AWAITED) == outcome]
+    order = {"executed": 2, None: 1}
+    results.sort(key=lambda each: (order.get(each.outcome, 0), each.phone))
+    return results[:limit], len(results)
+
+
+async def history(call: Call, before: int | None, limit: int) -> list[PageRecord]:
+    """Pages, the newest first. Where the store cannot be read: none, and an alarm says so."""
+    try:
+        return await call.desk.pages.history(before=before, limit=limit)
+    except StoreError as error:
+        call.desk.alarms.sound(STORE_ALARM, f"the history cannot be read: {error}")
+        return []
+
+
+async def keep_recording(call: Call, name: str, wav: bytes) -> None:
+    """Keep a recording. Raises RequestError."""
+    try:
+        await trio.to_thread.run_sync(call.desk.recordings.keep, name, wav)
+    except (RecordingError, AudioError) as error:
+        raise RequestError([str(error)]) from None
+    call.note("recording.kept", name, bytes=len(wav))
+
+
+async def delete_recording(call: Call, name: str) -> None:
+    """Delete a recording. Raises RequestError."""
+    try:
+        await trio.to_thread.run_sync(call.desk.recordings.delete, name)
+    except RecordingError as error:
+        raise RequestError([str(error)], status=404) from None
+    call.note("recording.deleted", name)
+
+
+async def recordings(call: Call) -> list[str]:
+    """Names of the recordings that are kept."""
+    return await trio.to_thread.run_sync(call.desk.recordings.names)
 
 
 def role_of(text: object) -> Role:

@@ -17,9 +17,12 @@ from gateway.administration.documents import read_document, whole_number
 from gateway.administration.page_request import RequestError
 from gateway.administration.routes import Parameter, Route
 from gateway.administration.schemas import answer, document, listed
+from gateway.paging import PageRecord
+from gateway.paging.recordings import MAX_BYTES
 
 MAX_ENTRIES: Final = 1000
 MAX_DAYS: Final = 3650
+MAX_RESULTS: Final = 100_000
 IDEMPOTENCY_KEY: Final = Parameter(
     name="Idempotency-Key",
     place="header",
@@ -35,7 +38,7 @@ async def status(call: Call) -> Response:
         {
             "version": desk.version,
             "began_s": desk.began_s,
-            "counters": desk.service.status(),
+            "counters": desk.counters(),
             "alarms": [asdict(alarm) for alarm in desk.alarms.active()],
         }
     )
@@ -68,18 +71,67 @@ async def begin_page(call: Call) -> Response:
 
 
 async def show_pages(call: Call) -> Response:
-    """The pages that are kept."""
-    return json_answer({"pages": [actions.page_json(number, page) for number, page in call.desk.service.pages()]})
+    """The history of pages."""
+    before = whole_number(call.query.get("before"), "before", 0, 0, 10**15)
+    limit = whole_number(call.query.get("limit"), "limit", 50, 1, MAX_ENTRIES)
+    records = await actions.history(call, before or None, limit)
+    return json_answer({"pages": [record_json(record) for record in records]})
+
+
+def record_json(record: PageRecord) -> dict[str, object]:
+    """A page of the history."""
+    return {
+        "page": str(record.number),
+        "state": record.state,
+        "reason": record.reason,
+        "outcomes": dict(record.outcomes),
+        "phones": record.phones,
+        "priority": record.priority,
+        "delivery": record.delivery,
+        "note": record.note,
+        "audio": record.audio,
+        "requested_s": record.requested_s,
+        "requested_by": record.requested_by,
+        "ended_s": record.ended_s,
+    }
 
 
 async def show_page(call: Call) -> Response:
     """One page."""
-    return json_answer(actions.page_json(*actions.known_page(call)))
+    return json_answer(actions.page_json(actions.known_page(call)))
+
+
+async def show_page_phones(call: Call) -> Response:
+    """How a page stands at each phone."""
+    limit = whole_number(call.query.get("limit"), "limit", MAX_RESULTS, 1, MAX_RESULTS)
+    results, total = await actions.phone_results(call, call.query.get("outcome", ""), limit)
+    shown = [
+        {"phone": each.phone, "address": each.address, "outcome": each.outcome, "words": each.words, "stop": each.stop}
+        for each in results
+    ]
+    return json_answer({"phones": shown, "total": total})
 
 
 async def stop_page(call: Call) -> Response:
     """Stop a page."""
-    return json_answer(actions.page_json(*actions.stop_page(call)), 202)
+    return json_answer(actions.page_json(actions.stop_page(call)), 202)
+
+
+async def show_recordings(call: Call) -> Response:
+    """Names of the recordings."""
+    return json_answer({"recordings": await actions.recordings(call)})
+
+
+async def keep_recording(call: Call) -> Response:
+    """Keep a WAV file."""
+    await actions.keep_recording(call, call.path["name"], call.files[""])
+    return json_answer({"name": call.path["name"]}, 201)
+
+
+async def delete_recording(call: Call) -> Response:
+    """Delete a recording."""
+    await actions.delete_recording(call, call.path["name"])
+    return json_answer({"name": call.path["name"]})
 
 
 async def show_audit(call: Call) -> Response:
@@ -207,22 +259,53 @@ API_ROUTES: Final[tuple[Route, ...]] = (
         method="POST", path="/api/pages", handler=begin_page, role=OPERATOR, summary="Send a page", status=202,
         parameters=(IDEMPOTENCY_KEY,), body=schemas.PAGE_WISH, answer=answer(page=schemas.TEXT),
         refusals={
-            422: "the Idempotency-Key was used for another request",
-            429: "too many pages run already",
+            409: "the Idempotency-Key was used for another page",
+            429: "too many pages run and wait already",
             503: "the gateway is ending",
         },
     ),
     Route(
         method="GET", path="/api/pages", handler=show_pages, role=VIEWER, background=True,
-        summary="The pages that are kept, the newest first", answer=answer(pages=listed(schemas.PAGE)),
+        summary="The history of pages, the newest first, running ones included",
+        parameters=(
+            Parameter(name="before", description="only pages with a smaller number", schema=schemas.WHOLE),
+            Parameter(
+                name="limit", description="how many", schema={"type": "integer", "minimum": 1, "maximum": MAX_ENTRIES}
+            ),
+        ),
+        answer=answer(pages=listed(schemas.RECORD)),
     ),
     Route(
         method="GET", path="/api/pages/{number}", handler=show_page, role=VIEWER, background=True,
         summary="One page: outcomes so far while it runs", answer=schemas.PAGE, refusals={404: "no such page"},
     ),
     Route(
+        method="GET", path="/api/pages/{number}/phones", handler=show_page_phones, role=VIEWER, background=True,
+        summary="How a page stands or ended at each phone, in words; what is amiss first",
+        parameters=(
+            Parameter(name="outcome", description="only these; `awaited`: not answered yet"),
+            Parameter(
+                name="limit", description="at most", schema={"type": "integer", "minimum": 1, "maximum": MAX_RESULTS}
+            ),
+        ),
+        answer=answer(phones=listed(schemas.RESULT), total=schemas.WHOLE), refusals={404: "no such page"},
+    ),
+    Route(
         method="POST", path="/api/pages/{number}/stop", handler=stop_page, role=OPERATOR, summary="Stop a page",
         status=202, answer=schemas.PAGE, refusals={404: "no such page"},
+    ),
+    Route(
+        method="GET", path="/api/recordings", handler=show_recordings, role=VIEWER, summary="Names of the recordings",
+        answer=answer(recordings=listed(schemas.TEXT)),
+    ),
+    Route(
+        method="POST", path="/api/recordings/{name}", handler=keep_recording, role=OPERATOR, takes_bytes=True,
+        summary="Keep a WAV file under a name, in place of what had it before", status=201,
+        answer=answer(name=schemas.TEXT), max_body=MAX_BYTES, refusals={413: "larger than 64 MiB"},
+    ),
+    Route(
+        method="DELETE", path="/api/recordings/{name}", handler=delete_recording, role=OPERATOR,
+        summary="Delete a recording", answer=answer(name=schemas.TEXT), refusals={404: "no such recording"},
     ),
     Route(
         method="GET", path="/api/audit", handler=show_audit, role=VIEWER,

@@ -2,67 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from gateway.accounts import Accounts, Principal, Role
-from gateway.administration.idempotency import Repeats
-from gateway.administration.page_request import PageRequest
 from gateway.alarms import Alarms
 from gateway.audit import AuditTrail
 from gateway.configuration import Configuration
 from gateway.inventory import Phonebook, Synchronisation
+from gateway.paging import Pages, Recordings
 from gateway.settings import SettingsStore
 from gateway.store import Database
 
 Json = dict[str, object]
 
 
-class PageStatus(Protocol):
-    """A page, as far as it is shown."""
-
-    @property
-    def state(self) -> str:
-        """starting, playing, stopping or ended."""
-
-    @property
-    def reason(self) -> str | None:
-        """Once it has ended: completed, interrupted or failed."""
-
-    @property
-    def outcomes(self) -> dict[str, int]:
-        """Outcome to count."""
-
-    @property
-    def size(self) -> int:
-        """Number of phones."""
-
-    def interrupt(self) -> None:
-        """End it now."""
-
-
-class PageService(Protocol):
-    """Pages."""
-
-    async def request_page(self, wish: PageRequest) -> str:
-        """Begin a page and return its number. Raises RequestError."""
-
-    def page(self, number: str) -> PageStatus | None:
-        """A page by number."""
-
-    def pages(self) -> Sequence[tuple[str, PageStatus]]:
-        """Those that are kept, the newest first."""
-
-    def status(self) -> dict[str, int]:
-        """Cumulative counters."""
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Desk:
     """Everything that handlers work with."""
 
-    service: PageService
+    pages: Pages
+    recordings: Recordings
+    counters: Callable[[], dict[str, int]]
+    """What is counted anyway, for whoever looks."""
     phonebook: Phonebook
     synchronisation: Synchronisation
     accounts: Accounts
@@ -78,7 +40,6 @@ class Desk:
     """This gateway's own, to be entered in CallManager."""
     certificate: str | None
     """SHA-256 fingerprint of the certificate in use; None: plain HTTP."""
-    repeats: Repeats = field(default_factory=Repeats)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -68,7 +68,9 @@ def _warn_of_its_end(certificate: Path, alarms: Alarms) -> None:
 def make_desk(gateway: Gateway, *, version: str, authentication_url: str, certificate: str | None) -> Desk:
     """What the pages and the JSON interface stand on."""
     return Desk(
-        service=gateway,
+        pages=gateway.pages,
+        recordings=gateway.recordings,
+        counters=gateway.status,
         phonebook=gateway.phonebook,
         synchronisation=gateway.synchronisation,
         accounts=gateway.accounts,

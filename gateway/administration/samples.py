@@ -10,12 +10,12 @@ from gateway.metrics import Family, process_families, single
 GAUGES = frozenset({"streams"})
 """Of the service's counters those that fall as well."""
 
-STATES = ("starting", "playing", "stopping", "ended")
+STATES = ("waiting", "starting", "playing", "stopping")
 
 
 def families(desk: Desk) -> list[Family]:
     """All of them."""
-    counters = desk.service.status()
+    counters = desk.counters()
     found = [
         Family(name="info", kind="gauge", text="The release.", samples=[({"version": desk.version}, 1.0)]),
         single("start_time_seconds", "gauge", "When the gateway started, since 1970.", desk.began_s),
@@ -24,13 +24,12 @@ def families(desk: Desk) -> list[Family]:
         gauge = name in GAUGES
         text = name.replace("_", " ").capitalize() + ("." if gauge else " since the start.")
         found.append(single(name if gauge else f"{name}_total", "gauge" if gauge else "counter", text, float(value)))
-    pages = desk.service.pages()
-    states = Counter(page.state for _, page in pages)
+    states = Counter(page.state for page in desk.pages.running())
     found += [
         Family(
             name="pages",
             kind="gauge",
-            text="Pages that are kept, by state.",
+            text="Pages that run or wait, by state.",
             samples=[
                 ({"state": state}, float(states[state])) for state in ("starting", "playing", "stopping", "ended")
             ],

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from gateway.accounts import Role
-from gateway.push import Start
+from gateway.administration.page_request import MAX_NAMES, MAX_REPEAT, MAX_START_DEADLINE_S
+from gateway.media import TONES
+from gateway.push import Busy, Delivery, Priority, Start
 
 Schema = Mapping[str, object]
 
@@ -51,18 +53,45 @@ PHONE: Final[Schema] = {
     "properties": {"phone": TEXT, "address": TEXT},
     "required": ["phone", "address"],
 }
-PAGE: Final = answer(page=TEXT, state=TEXT, reason=nullable(TEXT), outcomes=COUNTS, phones=WHOLE)
+_PAGE: Final[Mapping[str, Schema]] = {
+    "page": TEXT,
+    "state": TEXT,
+    "reason": nullable(TEXT),
+    "outcomes": COUNTS,
+    "phones": WHOLE,
+    "priority": TEXT,
+    "delivery": TEXT,
+    "note": nullable(TEXT),
+}
+PAGE: Final = answer(**_PAGE)
+RECORD: Final = answer(**_PAGE, audio=TEXT, requested_s=NUMBER, requested_by=nullable(TEXT), ended_s=nullable(NUMBER))
+RESULT: Final = answer(phone=TEXT, address=TEXT, outcome=nullable(TEXT), words=TEXT, stop=nullable(TEXT))
+
+
+def _choice(kind: Iterable[object], **more: object) -> Schema:
+    return {"type": "string", "enum": [str(each) for each in kind], **more}
+
+
 PAGE_WISH: Final = document(
-    {"audio": {"type": "string", "description": "absolute path of a WAV file on the gateway's machine"}},
+    {},
     {
+        "audio": {"type": "string", "description": "absolute path of a WAV file on the gateway's machine"},
+        "recording": {"type": "string", "description": "name of a recording that the gateway keeps, instead of audio"},
         "phones": {
             "description": '"all", or device names',
             "anyOf": [{"const": "all"}, listed(TEXT, minItems=1, uniqueItems=True)],
         },
-        "delivery": {"const": "unicast"},
-        "start": {"type": "string", "enum": [str(start) for start in Start]},
+        "zones": listed(TEXT, maxItems=MAX_NAMES),
+        "lists": listed(TEXT, maxItems=MAX_NAMES),
+        "delivery": _choice(Delivery),
+        "priority": _choice(Priority),
+        "busy": _choice(Busy, description="what becomes of a phone that receives something else"),
+        "start": _choice(Start),
         "start_fraction": {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
-        "start_deadline_s": {"type": "number", "minimum": 0, "maximum": 60},
+        "start_deadline_s": {"type": "number", "minimum": 0, "maximum": MAX_START_DEADLINE_S},
+        "tone": {"type": "string", "description": f"none, {', '.join(TONES)}, or the path of a WAV file"},
+        "repeat": {"type": "integer", "minimum": 1, "maximum": MAX_REPEAT},
+        "idempotency_key": {"type": "string", "description": "as the header Idempotency-Key, which goes before it"},
     },
 )
 SETTING_VALUES: Final[Mapping[str, Schema]] = {

@@ -88,7 +88,7 @@ class AuditTrail:
                 await trio.sleep(RETRY_S)
 
     async def _flush(self) -> bool:
-        """Write what waits; whether nothing waits any more."""
+        """Write what waits now; whether the store took it. What is noted meanwhile wakes the next round."""
         batch = list(self._queue)
         if not batch:
             return True
@@ -104,7 +104,7 @@ class AuditTrail:
         self._alarms.clear(ALARM)
         self._written.set()
         self._written = trio.Event()
-        return not self._queue
+        return True
 
     async def finish(self) -> None:
         """Write the last entries when the gateway ends."""

@@ -91,13 +91,18 @@ class Database:
         database.quarantined = quarantined
         return database
 
-    async def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    async def write(self, work: Callable[[sqlite3.Connection], T], *, abandon: bool = False) -> T:
         """Run `work` in one transaction; on disk when this returns. What `work` raises undoes it and is raised.
+
+        Args:
+            work: gets the connection.
+            abandon: a caller that is cancelled leaves the thread to itself, and with it whether this is written. Else
+                it waits, also for a disk that hangs.
 
         Raises:
             StoreError: the database cannot be written.
         """
-        return await trio.to_thread.run_sync(self.write_now, work, limiter=self._writing)
+        return await trio.to_thread.run_sync(self.write_now, work, limiter=self._writing, abandon_on_cancel=abandon)
 
     async def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run `work`, which only reads.

@@ -33,6 +33,7 @@ ENTRIES: Final = 100
 KINDS: Final = (
     ("page.", "Pages"),
     ("alert.", "Alerts"),
+    ("recording.", "Recordings"),
     ("settings.", "Settings"),
     ("inventory.", "Inventory"),
     ("zone.", "Zones and lists"),
@@ -92,7 +93,7 @@ async def show_system(call: Call) -> Response:
 
 def _system(call: Call, *, error: str = "", status: int = 200) -> Response:
     desk, configuration = call.desk, call.desk.configuration
-    counts = desk.service.status()
+    counts = desk.counters()
     facts = [
         ("Version", desk.version),
         ("Running since", f"{utc(desk.began_s)} UTC"),

@@ -41,9 +41,35 @@
     document.getElementById("answered").textContent = shown(rows.reduce((sum, row) => sum + row[1], 0));
   };
 
+  let before = "";
+  const showResults = async () => {
+    const answer = await fetch(live.dataset.results, { headers: { Accept: "application/json" } });
+    if (!answer.ok) return;
+    const text = await answer.text();
+    if (text === before) return;
+    before = text;
+    const found = JSON.parse(text);
+    document.getElementById("results").replaceChildren(...found.phones.map((phone) => {
+      const row = document.createElement("tr");
+      for (const [content, style] of [
+        [phone.phone, "code"],
+        [phone.address, "code"],
+        [phone.words, phone.outcome === "executed" ? "good" : phone.outcome ? "bad" : "waiting"],
+      ]) {
+        const cell = document.createElement("td");
+        cell.className = style;
+        cell.textContent = content;
+        row.append(cell);
+      }
+      return row;
+    }));
+    document.getElementById("total").textContent =
+      found.total > found.phones.length ? `${shown(found.phones.length)} of ${shown(found.total)} shown` : "";
+  };
+
   const follow = async () => {
     for (;;) {
-      await wait(500);
+      await wait(Number(live.dataset.phones) > 2000 ? 2000 : 500);
       let page;
       try {
         const answer = await fetch(live.dataset.source, { headers: { Accept: "application/json" } });
@@ -56,6 +82,10 @@
         continue;
       }
       showOutcomes(page.outcomes, page.phones);
+      try { await showResults(); } catch { continue; }
+      const note = document.getElementById("note");
+      note.hidden = !page.note;
+      note.textContent = page.note || "";
       const state = document.getElementById("state");
       const text = page.reason || page.state;
       if (state.textContent !== text) state.textContent = text;

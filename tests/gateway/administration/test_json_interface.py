@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import wave
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -206,33 +208,96 @@ async def test_health_and_metrics(tmp_path: Path, open_tool: OpenTool) -> None:
         assert (await tool.send("GET", "/api/status", spoofed)).status == 401
 
 
-async def test_p17_the_same_request_twice_is_one_page(
-    tmp_path: Path, open_tool: OpenTool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def announcement(folder: Path, seconds: float = 0.2) -> Path:
+    path = folder / "a.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(8000)
+        file.writeframes(b"\x10\x20" * int(8000 * seconds))
+    return path
+
+
+async def until_ended(tool: Any, number: str) -> dict[str, object]:  # noqa: ANN401  see OpenTool
+    while True:
+        _, page = await tool.api("GET", f"/api/pages/{number}")
+        if page["state"] == "ended":
+            found: dict[str, object] = page
+            return found
+        await trio.sleep(0.05)
+
+
+async def test_p17_the_same_request_twice_is_one_page(tmp_path: Path, open_tool: OpenTool) -> None:
     async with open_tool(tmp_path) as tool:
-        begun = []
-
-        async def request_page(wish: Any) -> str:  # noqa: ANN401  see OpenTool
-            begun.append(wish)
-            await trio.sleep(0.05)
-            return str(len(begun))
-
-        monkeypatch.setattr(tool.gateway, "request_page", request_page)
-        wish = {"audio": "/a.wav"}
+        wish = {"audio": str(announcement(tmp_path))}
         answers = []
 
-        async def send(**headers: str) -> None:
-            answers.append(await tool.api("POST", "/api/pages", wish, **headers))
+        async def send() -> None:
+            answers.append(await tool.api("POST", "/api/pages", wish, **{"Idempotency-Key": "k1"}))
 
         async with trio.open_nursery() as nursery:
             for _ in range(4):
-                nursery.start_soon(lambda: send(**{"Idempotency-Key": "k1"}))
+                nursery.start_soon(send)
         assert answers == [(202, {"page": "1"})] * 4
-        other = await tool.api("POST", "/api/pages", {"audio": "/b.wav"}, **{"Idempotency-Key": "k1"})
-        assert other[0] == 422
+        other = await tool.api("POST", "/api/pages", {**wish, "repeat": 2}, **{"Idempotency-Key": "k1"})
+        assert other[0] == 409
+        assert (await tool.api("POST", "/api/pages", {**wish, "idempotency_key": "k1"}))[1] == {"page": "1"}
         assert (await tool.api("POST", "/api/pages", wish, **{"Idempotency-Key": "k2"}))[1] == {"page": "2"}
         assert (await tool.api("POST", "/api/pages", wish))[1] == {"page": "3"}
-        assert len(begun) == 3
+        assert (await tool.api("POST", "/api/pages", wish, **{"Idempotency-Key": "x" * 256}))[0] == 400
+        # Another caller's key is another key.
+        _, made = await tool.api("POST", "/api/tokens", {"name": "other", "role": "operator"})
+        mine = await tool.api("POST", "/api/pages", wish, token=made["token"], **{"Idempotency-Key": "k1"})
+        assert mine == (202, {"page": "4"})
+
+
+async def test_a_page_from_its_sending_to_its_history(tmp_path: Path, open_tool: OpenTool) -> None:
+    async with open_tool(tmp_path) as tool:
+        wav = announcement(tmp_path).read_bytes()
+        auth = {"Authorization": "Bearer a-token"}
+        assert (await tool.send("POST", "/api/recordings/Fire", auth, b"no wav")).status == 400
+        assert (await tool.send("POST", "/api/recordings/..%2Fevil", auth, wav)).status == 404
+        assert (await tool.send("POST", "/api/recordings/Fire", auth, wav)).status == 201
+        assert (await tool.api("GET", "/api/recordings"))[1] == {"recordings": ["Fire"]}
+        await tool.api("POST", "/api/zones", {"name": "East"})
+        await tool.api("POST", "/api/inventory/zone", {"phones": PHONES[:2], "zone": "East"})
+        status, sent = await tool.api("POST", "/api/pages", {"recording": "Fire", "zones": ["East"]})
+        assert (status, sent) == (202, {"page": "1"})
+        page = await until_ended(tool, "1")
+        assert (page["phones"], page["reason"], page["delivery"]) == (2, "failed", "unicast")
+        _, found = await tool.api("GET", "/api/pages/1/phones")
+        assert [each["phone"] for each in found["phones"]] == PHONES[:2]
+        assert all("could not be reached" in each["words"] for each in found["phones"])
+        assert (await tool.api("GET", "/api/pages/1/phones?outcome=executed"))[1] == {"phones": [], "total": 0}
+        assert (await tool.api("GET", "/api/pages/1/phones?limit=0"))[0] == 400
+        _, history = await tool.api("GET", "/api/pages")
+        (record,) = history["pages"]
+        assert (record["page"], record["audio"], record["requested_by"]) == (
+            "1",
+            "Fire",
+            "token of the configuration file",
+        )
+        for path in ("/api/pages/9", "/api/pages/9/phones", "/api/pages/x"):
+            assert (await tool.api("GET", path))[0] == 404
+        assert (await tool.api("POST", "/api/pages/9/stop"))[0] == 404
+        assert (await tool.api("DELETE", "/api/recordings/Fire"))[0] == 200
+        assert (await tool.api("DELETE", "/api/recordings/Fire"))[0] == 404
+        await tool.desk.audit.written()
+        _, audit = await tool.api("GET", "/api/audit?action=page.")
+        assert audit["entries"][0]["detail"]["zones"] == ["East"]
+
+
+async def test_a_page_is_stopped(tmp_path: Path, open_tool: OpenTool) -> None:
+    async with open_tool(tmp_path) as tool:
+        with trio.socket.socket(trio.socket.AF_INET, trio.socket.SOCK_STREAM) as silent:
+            await silent.bind(("127.20.0.1", 0))
+            silent.listen(5)  # a phone that takes the connection and says nothing
+            tool.gateway.pusher._settings = replace(tool.gateway.pusher._settings, port=silent.getsockname()[1])
+            wish = {"audio": str(announcement(tmp_path)), "phones": PHONES[:1]}
+            assert (await tool.api("POST", "/api/pages", wish))[1] == {"page": "1"}
+            assert (await tool.api("POST", "/api/pages/1/stop"))[0] == 202
+            silent.close()
+            assert (await until_ended(tool, "1"))["reason"] == "interrupted"
 
 
 async def test_a_store_that_takes_nothing(tmp_path: Path, open_tool: OpenTool, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,6 +22,8 @@ from typing import Any
 
 import pytest
 
+Select = pytest.importorskip("selenium.webdriver.support.select").Select
+
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 
 GATEWAY = "127.20.128.12"
@@ -172,8 +174,21 @@ def test_from_an_empty_machine_to_a_page(folder: Path, browser: Any, hands: Any)
         hands.press("Keep it, and ask it now")
         assert f"{PHONES} listed" in hands.text()
 
+        # A zone with all of them.
+        browser.get(f"{base}/zones")
+        fill(browser, zone="East wing")
+        hands.press("Add zone")
+        browser.get(f"{base}/inventory")
+        for box in browser.find_elements("css selector", "tbody input[type=checkbox]"):
+            box.click()
+        Select(browser.find_element("id", "into")).select_by_visible_text("East wing")
+        hands.press("Put into this zone")
+        assert f"{PHONES} phones are in East wing now" in hands.text()
+
         browser.get(f"{base}/send")
         watch_a_page(folder, browser, hands)
+        browser.get(f"{base}/pages")
+        assert "Announcement" in hands.text()
 
         browser.get(f"{base}/audit?verify=1")
         assert "is whole" in hands.text()
@@ -197,6 +212,8 @@ def test_from_an_empty_machine_to_a_page(folder: Path, browser: Any, hands: Any)
         assert f"{PHONES}" in hands.text()  # the same session
         browser.get(f"{base}/inventory")
         assert f"{PHONES} phones" in hands.text()
+        browser.get(f"{base}/pages/1")
+        assert browser.find_element("id", "results").text.count("It listened to the page.") == PHONES
         browser.get(f"{base}/operation/voice-office/ip-phone")
         assert browser.find_element("id", "multicast_last").get_attribute("value") == "239.0.1.128"
         assert "A password is set" in hands.text()
@@ -206,11 +223,14 @@ def test_from_an_empty_machine_to_a_page(folder: Path, browser: Any, hands: Any)
 
 
 def watch_a_page(folder: Path, browser: Any, hands: Any) -> None:  # noqa: ANN401
-    fill(browser, audio=str(folder / "a.wav"))
+    browser.find_element("id", "file").send_keys(str(folder / "a.wav"))
+    hands.check("These zones and lists")
+    browser.find_element("css selector", "input[name=zones]").click()
     hands.press("Send page")
     assert re.search(r"/pages/\d+$", browser.current_url)
     browser.execute_script("window.same = true")
     wait_until(lambda: browser.find_element("id", "answered").text == str(PHONES))
     wait_until(lambda: browser.find_element("id", "state").text == "completed")
     assert browser.execute_script("return window.same") is True  # the numbers moved without another page
+    assert browser.find_element("id", "results").text.count("It listened to the page.") == PHONES
     assert f"executed {PHONES}" in hands.text().replace("\n", " ")

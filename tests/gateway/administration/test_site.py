@@ -301,13 +301,13 @@ async def test_p4_the_page_goes_out_when_the_store_is_gone(
 
         sent = []
 
-        async def request_page(wish: object) -> str:
+        async def begin(wish: object, _by: str) -> str:
             sent.append(wish)
             return "1"
 
         monkeypatch.setattr(tool.desk.database, "write", full)
         monkeypatch.setattr(tool.desk.database, "read", full)
-        monkeypatch.setattr(tool.gateway, "request_page", request_page)
+        monkeypatch.setattr(tool.desk.pages, "_begin", begin)
         answer = await browser.post(IP_PHONE, **SETTINGS)
         assert answer.status == 503
         assert tool.desk.settings.current.push_user == ""

@@ -98,6 +98,26 @@ async def test_entries_are_written_in_order_and_read_the_newest_first() -> None:
         assert await unit.verify() == (7, None)
 
 
+async def test_what_is_noted_during_a_write_does_not_wait_for_a_retry(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Database.open(None) as database:
+        unit = AuditTrail(database, KEY, Alarms())
+        real = database.write
+
+        async def write(work: object) -> object:
+            if len(unit._queue) == 1:
+                unit.note("otto", "10.0.0.1", "page.stopped", "1")
+            return await real(work)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(database, "write", write)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(unit.run)
+            unit.note("ada", "10.0.0.1", "page.sent", "1")
+            with trio.fail_after(1):
+                while len(await unit.entries(before=None, limit=9)) < 2:
+                    await trio.sleep(0.01)
+            nursery.cancel_scope.cancel()
+
+
 async def test_what_was_noted_is_on_one_line_and_short() -> None:
     with Database.open(None) as database:
         unit = AuditTrail(database, KEY, Alarms())
