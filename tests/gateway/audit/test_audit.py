@@ -131,7 +131,7 @@ async def test_what_was_noted_is_on_one_line_and_short() -> None:
 async def test_p4_a_store_that_takes_nothing_is_an_alarm_and_the_entries_wait(
     monkeypatch: pytest.MonkeyPatch, autojump_clock: trio.testing.MockClock
 ) -> None:
-    monkeypatch.setattr(module, "MAX_WAITING", 3)
+    monkeypatch.setattr(module, "MAX_WAITING", 3)  # the store of this test is no thread: virtual time is safe
     with Database.open(None) as database:
         alarms = Alarms()
         unit = AuditTrail(database, KEY, alarms)
