@@ -17,11 +17,12 @@ from gateway.accounts.roles import Role
 from gateway.client import Client, RefusedError
 from gateway.configuration import Configuration, ConfigurationError, load_configuration
 from gateway.log import FORMATS, begin_log
-from gateway.media import PacerError
+from gateway.media import TONES, PacerError
 from gateway.product import Gateway
+from gateway.push import Busy, Delivery, Priority
 from gateway.server import ServerOptions, StartError, release, serve
 
-OK, FAILED, INVALID, NOT_STARTED, INTERRUPTED = 0, 1, 4, 5, 130
+OK, FAILED, USAGE, INVALID, NOT_STARTED, INTERRUPTED = 0, 1, 2, 4, 5, 130
 """docs/reference/exit-codes.md."""
 POLL_S = 0.2
 
@@ -61,8 +62,18 @@ def _parser() -> argparse.ArgumentParser:
     server.add_argument("--stop-with-stdin", action="store_true", help="stop when standard input ends")
     server.add_argument("--log-format", choices=FORMATS, default="console", help="lines on standard error")
     page = _running(commands.add_parser("page", help="have a running gateway page, and wait for the end"))
-    page.add_argument("audio", type=Path, metavar="AUDIO", help="a WAV file on the gateway's machine")
-    page.add_argument("--phones", nargs="+", metavar="NAME", help="device names; all of the list if absent")
+    page.add_argument("audio", type=Path, nargs="?", metavar="AUDIO", help="a WAV file on the gateway's machine")
+    page.add_argument("--recording", metavar="NAME", help="a recording that the gateway keeps, instead of AUDIO")
+    page.add_argument(
+        "--phones", nargs="+", metavar="NAME", help="device names; all of the inventory if nobody is named"
+    )
+    page.add_argument("--zones", nargs="+", metavar="NAME")
+    page.add_argument("--lists", nargs="+", metavar="NAME", help="distribution lists")
+    page.add_argument("--priority", choices=tuple(map(str, Priority)))
+    page.add_argument("--busy", choices=tuple(map(str, Busy)), help="phones that receive something else")
+    page.add_argument("--delivery", choices=tuple(map(str, Delivery)))
+    page.add_argument("--tone", metavar="TONE", help=f"before it: {', '.join(TONES)}, or a WAV file")
+    page.add_argument("--repeat", type=int, metavar="N", help="how often it is played")
     page.add_argument("--start", choices=("together", "each"), default="together")
     page.add_argument("--start-fraction", type=float, default=1.0)
     page.add_argument("--start-deadline-s", type=float, default=2.0)
@@ -161,13 +172,18 @@ def _ask(configuration: Configuration, arguments: argparse.Namespace) -> int:
 
 
 def _page(client: Client, arguments: argparse.Namespace) -> int:
-    wish = {
-        "audio": str(arguments.audio.absolute()),
-        "phones": arguments.phones or "all",
+    if (arguments.audio is None) == (arguments.recording is None):
+        return _fail(USAGE, "pushlab gateway page: give AUDIO or --recording")
+    wish: dict[str, object] = {
         "start": arguments.start,
         "start_fraction": arguments.start_fraction,
         "start_deadline_s": arguments.start_deadline_s,
     }
+    if arguments.audio is not None:
+        wish["audio"] = str(arguments.audio.absolute())
+    for name in ("recording", "phones", "zones", "lists", "priority", "busy", "delivery", "tone", "repeat"):
+        if getattr(arguments, name) is not None:
+            wish[name] = getattr(arguments, name)
     # The key makes asking again harmless: whether the first request was heard or only its answer was lost.
     headers = {"Idempotency-Key": secrets.token_urlsafe(16)}
     answer = client.ask("POST", "/api/pages", wish, headers)

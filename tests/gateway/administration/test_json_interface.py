@@ -16,6 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.accounts import Role
 from gateway.administration.openapi import openapi_document
+from gateway.administration.reference import reference
 from gateway.administration.table import ROUTES
 
 OpenTool = Callable[..., AbstractAsyncContextManager[Any]]
@@ -318,3 +319,8 @@ async def test_a_store_that_takes_nothing(tmp_path: Path, open_tool: OpenTool, m
         wish = {"audio": str(tmp_path / "nowhere.wav")}
         with trio.fail_after(5):
             assert "nowhere.wav" in (await tool.api("POST", "/api/pages", wish))[1]["error"]
+
+
+def test_the_reference_page_is_that_of_the_table() -> None:
+    page = Path(__file__).parents[3] / "docs" / "reference" / "rest-api.md"
+    assert page.read_text(encoding="utf-8") == reference(), "python -m gateway.administration.reference"
