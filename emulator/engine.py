@@ -13,10 +13,12 @@ ends the server.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
 import logging
 import os
 import socket
+import struct
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -37,6 +39,8 @@ _PAUSE_S: Final = 0.1
 _LINGER_S: Final = 1.0
 _LINGER_BYTES: Final = 1 << 20
 """What is still read and thrown away after an error answer: closing with unread bytes would destroy the answer."""
+_SO_ATTACH_FILTER: Final = 26
+_BPF_RETURN: Final = 0x06
 _EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
@@ -145,6 +149,21 @@ def listen(
         if sock is not None:
             sock.close()
         raise BindError(address, port, error) from error
+    return sock
+
+
+def deaf(address: str, port: int, *, interface: str | None = None) -> socket.socket:
+    """A listener that never sees a connection: what would begin one is dropped unanswered, as if nothing were there.
+
+    It takes its address away from a listener on every address, which shares the port (`reuse_port`).
+
+    Raises:
+        BindError: the address or one more socket cannot be had.
+    """
+    sock = listen(address, port, backlog=1, reuse_port=True, interface=interface)
+    # One instruction of a socket filter (include/uapi/linux/filter.h): return 0, of no packet anything.
+    code = ctypes.create_string_buffer(struct.pack("@HBBI", _BPF_RETURN, 0, 0, 0))
+    sock.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("@HP", 1, ctypes.addressof(code)))
     return sock
 
 

@@ -27,11 +27,14 @@ ANSWERING: Final[Mapping[str, str]] = {
     "two-answers": "answers twice",
 }
 DOING: Final[Mapping[str, str]] = {
+    "wrong-credentials-cached": "refuses from memory, whatever the credentials: asks nobody",
     "without-asking": "executes without asking whether the push is genuine",
+    "answers-first": "says that it executed, then asks, then executes",
     "asks-twice": "asks twice, and heeds the second answer",
     "asks-late": "asks 3 s after the push came",
     "reboots": "starts again after it has asked, before it executes",
-    "refuses": "refuses every connection",
+    "refuses": "resets every connection as soon as it stands",
+    "silent": "does not answer connections at all",
 }
 NAMES: Final = {**ANSWERING, **DOING}
 LATE_S: Final = 3.0
@@ -94,29 +97,29 @@ async def play_out(name: str, sock: socket.socket, *, data: bytes, seed: str) ->
             await trio.sleep_forever()
         case "slow-drip":
             for index in range(len(data)):
-                await _send(sock, data[index : index + 1])
+                await send(sock, data[index : index + 1])
                 await trio.sleep(_DRIP_S)
         case "reset-before":
             _reset(sock)
         case "reset-within":
-            await _send(sock, data[: head // 2])
+            await send(sock, data[: head // 2])
             _reset(sock)
         case "reset-after":
-            await _send(sock, data[:head])
+            await send(sock, data[:head])
             _reset(sock)
         case "garbage":
             # Never by chance the beginning of an answer.
-            await _send(sock, b"\x00" + random.Random(seed).randbytes(511))
+            await send(sock, b"\x00" + random.Random(seed).randbytes(511))
         case "truncated":
-            await _send(sock, data[: head + (len(data) - head) // 2])
+            await send(sock, data[: head + (len(data) - head) // 2])
         case "giant-body":
-            await _send(sock, _with_length(data[:head], _GIANT))
+            await send(sock, _with_length(data[:head], _GIANT))
             for _ in range(_PIECES):
-                await _send(sock, _PIECE)
+                await send(sock, _PIECE)
         case "wrong-length":
-            await _send(sock, _with_length(data[:head], max(0, len(data) - head - 7)) + data[head:])
+            await send(sock, _with_length(data[:head], max(0, len(data) - head - 7)) + data[head:])
         case "two-answers":
-            await _send(sock, data + data)
+            await send(sock, data + data)
         case _:
             raise AssertionError(name)
 
@@ -131,7 +134,8 @@ def _reset(sock: socket.socket) -> None:
     raise ConnectionResetError
 
 
-async def _send(sock: socket.socket, data: bytes) -> None:
+async def send(sock: socket.socket, data: bytes) -> None:
+    """Write all of it."""
     rest = memoryview(data)
     while rest:
         try:

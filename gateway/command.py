@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None, gateway_class: type[Gateway] = Gatew
         match arguments.command:
             case "serve":
                 return _serve(configuration, arguments, gateway_class)
-            case "page" | "inventory":
+            case "page" | "alert" | "inventory":
                 return _ask(configuration, arguments)
             case _:
                 return _look_after(configuration, arguments)
@@ -77,6 +77,21 @@ def _parser() -> argparse.ArgumentParser:
     page.add_argument("--start", choices=("together", "each"), default="together")
     page.add_argument("--start-fraction", type=float, default=1.0)
     page.add_argument("--start-deadline-s", type=float, default=2.0)
+    alert = _running(
+        commands.add_parser("alert", help="have a running gateway show a text on phones, and say what became of it")
+    )
+    alert.add_argument("text", metavar="TEXT", help="up to 256 characters")
+    alert.add_argument("--title", metavar="TEXT", help="up to 32 characters (Alert)")
+    alert.add_argument("--prompt", metavar="TEXT", help="line above the keys, up to 32 characters")
+    alert.add_argument("--priority", choices=("emergency", "normal", "background"), default="normal")
+    alert.add_argument("--keys", nargs="+", metavar="NAME", help="keys to answer with, at most two (Acknowledge)")
+    alert.add_argument("--expires-s", type=float, metavar="SECONDS", help="when it is over by itself (3600)")
+    for name, what in (("phones", "device names"), ("zones", "zones"), ("lists", "distribution lists")):
+        alert.add_argument(f"--{name}", nargs="+", metavar="NAME", help=f"{what}; all phones if none of the three")
+    alert.add_argument("--key", metavar="KEY", help="idempotency key: sent again with it, it is not sent again")
+    alert.add_argument(
+        "--wait-s", type=float, default=15.0, metavar="SECONDS", help="how long to wait until phones show it (15)"
+    )
     inventory = _running(commands.add_parser("inventory", help="print a running gateway's phones"))
     inventory.add_argument("--read", action="store_true", help="ask all phones first")
     _console_commands(commands)
@@ -164,11 +179,45 @@ def _look_after(configuration: Configuration, arguments: argparse.Namespace) -> 
 def _ask(configuration: Configuration, arguments: argparse.Namespace) -> int:
     client = Client.of(configuration, arguments.config, arguments.token_file)
     try:
-        return _page(client, arguments) if arguments.command == "page" else _inventory(client, arguments)
+        return {"page": _page, "alert": _alert, "inventory": _inventory}[arguments.command](client, arguments)
     except RefusedError as error:
         return _fail(INVALID if error.status == 400 else FAILED, *error.errors)
     except (OSError, http.client.HTTPException) as error:
         return _fail(NOT_STARTED, f"no answer from the gateway at {configuration.administration}: {error}")
+
+
+def _alert(client: Client, arguments: argparse.Namespace) -> int:
+    """Send an alert and wait until no phone is awaited any more, or the time is over."""
+    given = {
+        "title": arguments.title,
+        "prompt": arguments.prompt,
+        "softkeys": arguments.keys,
+        "expires_s": arguments.expires_s,
+        "phones": arguments.phones or ([] if arguments.zones or arguments.lists else "all"),
+        "zones": arguments.zones,
+        "lists": arguments.lists,
+    }
+    wish = {"text": arguments.text, "priority": arguments.priority, **{k: v for k, v in given.items() if v is not None}}
+    key = arguments.key or secrets.token_urlsafe(16)
+    answer = client.ask("POST", "/api/alerts", wish, {"Idempotency-Key": key})
+    path = f"/api/alerts/{answer['alert']}"
+    until = time.monotonic() + arguments.wait_s
+    while True:
+        answer = client.ask("GET", path)
+        outcomes = answer.get("outcomes")
+        counts = outcomes if isinstance(outcomes, dict) else {}
+        awaited = answer.get("sending") or counts.keys() & {"waiting", "pushed"}
+        if not awaited or time.monotonic() >= until:
+            break
+        time.sleep(POLL_S)
+    _print_counts(f"alert {answer.get('alert')}: {answer.get('state')}", counts)
+    return OK if counts.keys() & {"displayed", "acknowledged", "listed"} else FAILED
+
+
+def _print_counts(head: str, counts: dict[str, int]) -> None:
+    rows = [*sorted(counts.items(), key=lambda row: -row[1]), ("phones", sum(counts.values()))]
+    width = max(len(name) for name, _ in rows)
+    print("\n".join([head, *(f"  {name:<{width}}  {count:>6}" for name, count in rows)]))  # noqa: T201  the result
 
 
 def _page(client: Client, arguments: argparse.Namespace) -> int:

@@ -81,6 +81,7 @@ class PhonePort:
         observe: Told of every answer.
         slow: From a decision, and the address that asked, to the seconds that the answer is held back; None: the
             connection is closed without one.
+        others: Answers a request that is no question, or does not know it (None); told the address that asks.
         networks: Where phones are, asked for each request. Requests from elsewhere are answered 403 and not looked
             at. Empty: anywhere.
     """
@@ -92,12 +93,14 @@ class PhonePort:
         respond: Callable[[Request], Decision],
         observe: Observer,
         slow: Callable[[Decision, str], float | None] = lambda _decision, _source: 0.0,
+        others: Callable[[Request, str], Decision | None] | None = None,
         networks: Callable[[], Sequence[Network]] = tuple,
     ) -> None:
         self._listener = listener
         self._respond = respond
         self._observe = observe
         self._slow = slow
+        self._others = others
         self._slowed = 0
         self._networks = networks
         self._waiting: dict[socket.socket, trio.CancelScope] = {}
@@ -229,7 +232,10 @@ class PhonePort:
         if networks and not _is_inside(networks, peer[0]):
             return rejection(403)
         try:
-            return self._respond(request)
+            decision = self._respond(request)
+            if decision.answer == "rejected" and self._others is not None:
+                return self._others(request, peer[0]) or decision
+            return decision
         except Exception as error:  # noqa: BLE001  a defect of ours must not end the port
             _log.error("no answer was found: %s", type(error).__name__)
             return rejection(500)
@@ -269,9 +275,21 @@ class PhonePort:
             self._waiting.pop(oldest).cancel()
 
 
+def local_address(peer: str) -> str:
+    """The address of this machine that connections to ``peer`` have; nothing is sent.
+
+    Raises:
+        OSError: There is no route.
+    """
+    with socket.socket(socket.AF_INET6 if ":" in peer else socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect((peer, 9))
+        address: str = probe.getsockname()[0]
+        return address
+
+
 def _is_inside(networks: Sequence[Network], host: str) -> bool:
     address = ip_address(host.partition("%")[0])
     return any(address in network for network in networks)
 
 
-__all__ = ["BACKLOG", "Network", "Observer", "PhonePort", "open_listener", "status_response"]
+__all__ = ["BACKLOG", "Network", "Observer", "PhonePort", "local_address", "open_listener", "status_response"]

@@ -15,6 +15,7 @@ import trio
 from gateway.accounts import Accounts
 from gateway.administration.page_request import PageRequest, RequestError
 from gateway.alarms import Alarms
+from gateway.alerts import AlertPusher, AlertPushSettings, Alerts, OwnSlots
 from gateway.audit import AUDIT_KEY, AuditTrail
 from gateway.authentication import Authenticator, Decision, Failures, Flights, Request, answer_request
 from gateway.authentication.decision import UNAUTHORIZED
@@ -35,7 +36,7 @@ from gateway.inventory.synchronisation import Synchronisation
 from gateway.media import Audio, LastingPacer, Pacer, StreamStarted, StreamStopped
 from gateway.paging import Journal, Pages, Recordings
 from gateway.paging.pages import AnyPage, Parts
-from gateway.phone_port import PhonePort
+from gateway.phone_port import PhonePort, local_address
 from gateway.push import Limits, Page, PagePlan, Pusher, Slots
 from gateway.push.client import PushSettings
 from gateway.records import Records, Value
@@ -149,6 +150,16 @@ class Gateway:
         if configuration.phones_csv is not None:
             listed = [Listed(device_name=phone.device_name, address=phone.address) for phone in phones]
             self.phonebook.take_at_start(Listing(source=f"file {configuration.phones_csv.name}", phones=listed))
+        self._phone_port = (configuration.phone_port.host, configuration.phone_port.port)
+        self.alerts = Alerts(
+            database,
+            book=self.phonebook,
+            pusher=self.make_alert_pusher(),
+            slots=OwnSlots(configuration.concurrency),
+            base=self._phone_port_url,
+            records=records,
+            alarms=self.alarms,
+        )
         self._pacer: LastingPacer | None = None
         folder = configuration.store_folder
         self.recordings = Recordings(None if folder is None else folder / "recordings")
@@ -213,6 +224,19 @@ class Gateway:
             )
         )
 
+    def make_alert_pusher(self) -> AlertPusher:
+        """Who sends phones to their alerts."""
+        return AlertPusher(
+            settings=AlertPushSettings(
+                credentials=self._credentials,
+                source=self.configuration.source,
+                port=self.configuration.phones_port,
+                limits=self._limits(),
+            ),
+            records=self.records,
+            flights=self.flights,
+        )
+
     def make_plan(self, wish: PageRequest, phones: Sequence[Phone], audio: Audio) -> PagePlan:
         """What a page is to do."""
         return PagePlan(
@@ -228,9 +252,11 @@ class Gateway:
 
     def make_phone_port(self, listener: socket.socket) -> PhonePort:
         """Who answers phones."""
+        self._phone_port = listener.getsockname()[:2]
         return PhonePort(
             listener=listener,
             respond=self.respond,
+            others=self._answer_about_alerts,
             observe=self._observe_answer,
             slow=self._slow,
             networks=lambda: self.settings.current.phone_networks,
@@ -242,6 +268,20 @@ class Gateway:
             self._forget_former()
         decision = answer_request(request, self.authenticator)
         return self._expected(decision) if decision.answer == "authorized" else decision
+
+    def _answer_about_alerts(self, request: Request, source: str) -> Decision | None:
+        answer = self.alerts.answer(request, source)
+        if answer is None:
+            return None
+        return Decision(answer="served", own_user=False, device_name=answer.device_name, response=answer.response)
+
+    def _phone_port_url(self, phone: str) -> str:
+        """The phone port, as a phone at this address reaches it."""
+        host, port = self._phone_port
+        if ip_address(host).is_unspecified:
+            host = self.configuration.source or local_address(phone)
+        where = f"[{host}]" if ":" in host else host
+        return f"http://{where}" if port == 80 else f"http://{where}:{port}"
 
     def _credentials(self) -> Credentials:
         settings = self.settings.current
@@ -304,6 +344,11 @@ class Gateway:
                 f"the database could not be read and was put aside as {self.database.quarantined.name}: "
                 "restore a backup, or enter settings and phones again",
             )
+        if self.database.refusing is not None:
+            self.alarms.sound(
+                "store-refused",
+                f"nothing can be kept ({self.database.refusing}): pages go out; settings and phones cannot be changed",
+            )
         if self.settings.unreadable:
             self.alarms.sound(
                 "secrets-unreadable",
@@ -328,13 +373,15 @@ class Gateway:
 
         async with LastingPacer.open(open_pacer, on_change=self._observe_pacer) as pacer:
             self._pacer = pacer
-            async with trio.open_nursery() as nursery:
-                await nursery.start(self.pages.run, pacer)
+            async with trio.open_nursery() as alerting, trio.open_nursery() as paging:
+                await paging.start(self.pages.run, pacer)
+                alerting.start_soon(self.alerts.run)
                 try:
                     yield
                 finally:
+                    self.alerts.close()  # ends by itself, with what is to be kept on disk
                     self.pages.begin_finish()
-                    nursery.cancel_scope.cancel()
+                    paging.cancel_scope.cancel()
         lateness: dict[str, Value] = dict(pacer.lateness)
         self.records.write("schedule.lateness", t_ns=None, schedule="pacer", **lateness)
         self.records.write("part.ended", part="pacer", cpu_s=pacer.cpu_s, rss_bytes=pacer.rss_bytes)
@@ -351,6 +398,7 @@ class Gateway:
 
     async def finish(self) -> None:
         """Take no more pages, interrupt those that run, wait until their phones are stopped."""
+        self.alerts.close()
         await self.pages.finish()
 
     # pages, as the JSON interface asks for them
@@ -405,6 +453,8 @@ class Gateway:
     # facts
 
     def _observe_answer(self, decision: Decision, *, connection: str, answer_ms: float) -> None:
+        if decision.answer == "served":
+            return  # no question: what it told is in the records of alerts
         self.authentications += 1
         self.redirected += decision.answer == "redirected"
         self.records.write(

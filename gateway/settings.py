@@ -76,7 +76,7 @@ class SettingsStore:
         self.unreadable: list[str] = []
         """Secrets that the key does not fit: they have to be entered again, and the gateway starts without them."""
         self._observers: list[Observer] = []
-        stored = database.write_now(lambda connection: dict(connection.execute("SELECT name, value FROM setting")))
+        stored = database.read_now(lambda connection: dict(connection.execute("SELECT name, value FROM setting")))
         known = {each.name for each in fields(Settings)}
         values = {name: self._decoded(name, text) for name, text in stored.items() if name in known}
         self.current = Settings(**{**values, **dict(fixed)})  # type: ignore[arg-type] # names and values are checked

@@ -16,10 +16,12 @@ import trio
 from emulator import engine, server
 from emulator.callmanager.alarm import Alarm
 from emulator.callmanager.certificate import CertificateError, ensure_certificate, server_context
-from emulator.callmanager.cluster import Cluster
+from emulator.callmanager.cluster import Cluster, nobody_to_reset
 from emulator.callmanager.configuration import LISTEN_DEFAULT, Configuration, load, split_address
 from emulator.callmanager.enterprise import Enterprise
+from emulator.callmanager.provisioning import Provisioning, tftp_door
 from emulator.callmanager.registry import Registry
+from emulator.callmanager.reset import PhonesControl
 from emulator.callmanager.secured import serve as serve_secured
 from emulator.callmanager.service import Service, address_text, connection_limits
 from emulator.callmanager.users import Users
@@ -65,19 +67,23 @@ class _Part:
             from emulator.callmanager import ldap  # noqa: PLC0415 - needs the extra `directory`
 
             self._directory = ldap.Directory(configuration.directory)
+        control = configuration.phones_control
         self._cluster = Cluster(
             users=users,
             registry=Registry(configuration.devices),
             enterprise=Enterprise(configuration.enterprise),
             administrator=configuration.administrator,
             directory=self._directory,
+            reset=nobody_to_reset if control is None else PhonesControl(*split_address(control)),
         )
+        self._trusted = b""
         self._context: ssl.SSLContext | None = None
         if configuration.secured_listen is not None:
             address = split_address(configuration.secured_listen)[0]
             certificate, key = configuration.secured_certificate, configuration.secured_key
             ensure_certificate(certificate, key, address=address)
             self._context = server_context(certificate, key)
+            self._trusted = certificate.read_bytes()
 
     async def run(self, records: Records, task_status: trio.TaskStatus[Mapping[str, str]]) -> None:
         configuration = self._configuration
@@ -92,6 +98,12 @@ class _Part:
             secured = None
             if configuration.secured_listen is not None:
                 secured = doors.enter_context(engine.listen(*split_address(configuration.secured_listen)))
+            files: list[tuple[str, socket.socket]] = []
+            if configuration.configuration_listen is not None:
+                place = split_address(configuration.configuration_listen)
+                files.append(("configuration", doors.enter_context(engine.listen(*place))))
+            if configuration.tftp_listen is not None:
+                files.append(("tftp", doors.enter_context(tftp_door(*split_address(configuration.tftp_listen)))))
             alarm = doors.enter_context(Alarm())
             self._service = Service(
                 configuration,
@@ -111,6 +123,7 @@ class _Part:
                         await nursery.start(partial(serve_secured, secured, self._context, handle, limits=limits))
                         address = address_text(secured.getsockname()[:2])
                         urls["authentication_secured"] = f"https://{address}/ccmcip/authenticate.jsp"
+                    urls |= await self._provide(nursery, records, files)
                     task_status.started(urls)
             finally:
                 self._service.write_summary()
@@ -137,6 +150,22 @@ class _Part:
             await nursery.start(serve, app, door)
         limits = connection_limits(self._configuration)
         await nursery.start(partial(engine.serve, [listener], service.handle, limits=limits))
+        return urls
+
+    async def _provide(
+        self, nursery: trio.Nursery, records: Records, doors: list[tuple[str, socket.socket]]
+    ) -> dict[str, str]:
+        """Start serving phones' configuration at these doors; their URLs."""
+        told = split_address(self._configuration.listen)[0]
+        provisioning = Provisioning(self._cluster, records, callmanager=told, trusted=self._trusted)
+        urls = {}
+        for name, door in doors:
+            serve, scheme = {
+                "configuration": (provisioning.serve_http, "http"),
+                "tftp": (provisioning.serve_tftp, "tftp"),
+            }[name]
+            await nursery.start(serve, door)
+            urls[name] = f"{scheme}://{address_text(door.getsockname()[:2])}"
         return urls
 
     def status(self) -> Mapping[str, int]:

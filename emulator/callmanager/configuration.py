@@ -71,6 +71,10 @@ class Configuration:
     """Limits of DeviceListX, RisPort70 and AXL."""
     phones_control: str | None = None
     """`address:port` of the fleet's control API, which is told to reset phones."""
+    configuration_listen: str | None = None
+    """Where phones fetch their configuration by HTTP; in life port 6970."""
+    tftp_listen: str | None = None
+    """Where they do by TFTP, IPv4; in life port 69."""
 
 
 def split_address(text: str) -> tuple[str, int]:
@@ -133,6 +137,8 @@ class _Reader:
             "users_csv": self._text,
             "enterprise": self._table,
             "phones_control": self._control,
+            "configuration_listen": self._address,
+            "tftp_listen": self._address,
             "finding": self._table,
         }
         values = self._read("", table, known)

@@ -12,7 +12,8 @@ from typing import Final
 
 from emulator import misbehaviour, server
 from emulator.callmanager.certificate import CertificateError, ensure_certificate, server_context
-from emulator.fleet import catalogue, roster
+from emulator.fleet import catalogue, faults, roster
+from emulator.fleet.boot import HTTP_PORT, TFTP_PORT, Source
 from emulator.fleet.fleet import Fleet, Settings
 from emulator.phone.authentication import Server, read_url
 from emulator.phone.phone import RTP_PORT, Phone
@@ -69,6 +70,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--interface", metavar="IF", help="serve what comes in by this network interface only")
     parser.add_argument("--auth-url", default="", metavar="URL", help="who is asked about a push (default: nobody)")
     parser.add_argument("--authentication-timeout-s", type=_timeout, default=10.0, metavar="S", help="(10, assumed)")
+    parser.add_argument(
+        "--callmanager", metavar="URL", help=f"fetch configuration files there: http://ADDRESS[:{HTTP_PORT}]"
+    )
+    parser.add_argument("--tftp-port", type=_port, default=TFTP_PORT, metavar="P", help=f"of it, by TFTP ({TFTP_PORT})")
+    parser.add_argument("--boot", choices=("instant", "fetch"), help="instant: ask nobody (fetch with --callmanager)")
+    parser.add_argument("--trust", type=Path, metavar="FILE", help="certificates for https URLs (CallManager's list)")
     parser.add_argument("--record", type=Path, metavar="DIR", help="write what phones hear there, as WAV")
     parser.add_argument("--control", type=_place, metavar="ADDR:PORT", help="control API, on no phone's address")
     parser.add_argument("--reset-s", type=_away, default=1.0, metavar="S", help="how long a reset phone is away (1)")
@@ -79,8 +86,34 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME=SHARE",
         help=f"share of phones (0 to 1) that misbehave, may be repeated: {', '.join(misbehaviour.NAMES)}",
     )
+    parser.add_argument(
+        "--impairment",
+        action="append",
+        default=[],
+        metavar="WHAT@SHARE",
+        help="share of phones whose RTP packets suffer at the door, may be repeated: "
+        "loss=0.01,duplicate=0.005,reorder=0.01,jitter_ms=20@0.5",
+    )
+    parser.add_argument(
+        "--faults", type=Path, metavar="FILE", help="instead of both: CSV of device_name,fault,parameters"
+    )
     server.add_arguments(parser)
     return parser
+
+
+def _source(arguments: argparse.Namespace) -> Source | None:
+    """Where phones fetch from; None with `--boot instant`."""
+    fetch = arguments.callmanager is not None if arguments.boot is None else arguments.boot == "fetch"
+    if not fetch:
+        return None
+    if arguments.callmanager is None:
+        raise ConfigurationError(["--boot fetch: --callmanager URL is needed"])
+    if arguments.auth_url:
+        raise ConfigurationError(["--auth-url: phones that fetch take it from CallManager (or --boot instant)"])
+    try:
+        return Source.of(arguments.callmanager, arguments.tftp_port)
+    except ValueError as error:
+        raise ConfigurationError([f"--callmanager {arguments.callmanager}: {error}"]) from None
 
 
 def _phones(arguments: argparse.Namespace) -> list[Phone]:
@@ -90,7 +123,7 @@ def _phones(arguments: argparse.Namespace) -> list[Phone]:
     if arguments.auth_url:
         asked = read_url(arguments.auth_url)
         if asked is None:
-            problems.append("--auth-url: expected http:// and an IPv4 address")
+            problems.append("--auth-url: expected http:// or https:// and an IPv4 address")
     try:
         if arguments.csv is not None:
             phones = roster.read(arguments.csv, catalogue=models, server=asked)
@@ -110,6 +143,14 @@ def _phones(arguments: argparse.Namespace) -> list[Phone]:
     if problems:
         raise ConfigurationError(problems)
     return phones
+
+
+def _faults(arguments: argparse.Namespace, phones: list[Phone]) -> faults.Faults:
+    if arguments.faults is None:
+        return faults.by_share(phones, arguments.misbehaviour, arguments.impairment, seed=arguments.seed)
+    if arguments.misbehaviour or arguments.impairment:
+        raise ConfigurationError(["--faults: not together with --misbehaviour or --impairment"])
+    return faults.read(arguments.faults, phones)
 
 
 def _https(arguments: argparse.Namespace) -> tuple[int, ssl.SSLContext] | None:
@@ -135,16 +176,14 @@ def main(argv: Sequence[str]) -> int:
     except SystemExit as end:
         return int(end.code or 0)
     try:
+        source = _source(arguments)
         phones = _phones(arguments)
-        misbehaviours = misbehaviour.read_shares(arguments.misbehaviour)
+        faulty = _faults(arguments, phones)
     except ConfigurationError as error:
         print(error, file=sys.stderr)  # noqa: T201 - the log
         return error.exit_code
-    except misbehaviour.MisbehaviourError as error:
-        print(f"--misbehaviour: {error}", file=sys.stderr)  # noqa: T201 - the log
-        return ConfigurationError.exit_code
     trusting = sum(phone.server is None for phone in phones)
-    if trusting:
+    if trusting and source is None:
         print(  # noqa: T201 - the log
             f"{trusting} phones have no authentication URL: they accept every push without asking", file=sys.stderr
         )
@@ -161,9 +200,11 @@ def main(argv: Sequence[str]) -> int:
         authentication_timeout_s=arguments.authentication_timeout_s,
         record=arguments.record,
         control=arguments.control,
-        misbehaviours=misbehaviours,
+        faults=faulty,
         seed=arguments.seed,
         reset_s=arguments.reset_s,
+        callmanager=source,
+        trust=arguments.trust,
     )
     try:
         fleet = Fleet(phones, settings)

@@ -24,7 +24,7 @@ async def fetch(phone: Phone, url: str) -> Screen:
     Content-Type is not looked at (ours; XSI-6 wants text/xml).
     """
     server = read_url(url.replace("#DEVICENAME#", phone.device_name))
-    if server is None:
+    if server is None or server.secured:
         return HTTP_UNREACHABLE
     reader = AnswerReader()
     with trio.move_on_after(FETCH_S), socket.socket(socket.AF_INET, socket.SOCK_STREAM) as sock:

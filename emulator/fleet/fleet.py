@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import resource
 import socket
 import ssl
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,22 +19,34 @@ from typing import Any, Final
 import trio
 
 from emulator import misbehaviour
-from emulator.engine import Answer, Limits, Request, claim, listen, serve
+from emulator.engine import Answer, BindError, Limits, Request, claim, deaf, listen, serve
+from emulator.fleet.boot import Boot, Source
+from emulator.fleet.faults import Faults
 from emulator.fleet.fetch import fetch
+from emulator.fleet.impairment import Door
 from emulator.fleet.notify import notify
 from emulator.fleet.question import Client
 from emulator.fleet.reception import address_text
 from emulator.fleet.recorder import Recorder
 from emulator.fleet.streams import Streams
+from emulator.fleet.trust import Trust
 from emulator.fleet.view import view
 from emulator.phone import answer, pages
+from emulator.phone.answer import SUCCESS, Item
+from emulator.phone.authentication import Server, read_url, unusable
+from emulator.phone.configuration import PhoneConfiguration
 from emulator.phone.execute import Credentials, Push, read_credentials, read_push
 from emulator.phone.media import Medium
 from emulator.phone.phone import RTP_PORT, Change, Event, Executed, Phone, Reply, Transmission
 from emulator.phone.stream import Period, Stream
 from emulator.phone.streaming import stream_media
+from emulator.phone.uri import Fetch, read_uri
 from emulator.records import Records
 
+_SHOWN_TEXT: Final = 256
+"""Characters of a shown text that are recorded: an alert's."""
+NAMES_KEPT: Final = 4
+"""Of each phone's pushes: a port comes back within a page, if at all."""
 _ANSWER_S: Final = 20.0
 """What a request may take beside its authentication."""
 
@@ -50,11 +65,15 @@ class Settings:
     """Folder for what phones heard, as WAV; None keeps no audio."""
     control: tuple[str, int] | None = None
     """Address and port of the control API; not an address of a phone."""
-    misbehaviours: Mapping[str, float] = field(default_factory=dict)
-    """Share of the phones per name in emulator/misbehaviour.py; `seed` chooses which."""
+    faults: Faults = field(default_factory=Faults)
     seed: int = 1
+    """Of what faulty phones do; which ones are faulty is decided already."""
     reset_s: float = 1.0
     """How long a phone that is reset is away (assumed; real ones take a minute)."""
+    callmanager: Source | None = None
+    """Where phones fetch their configuration when they start; None: they have it already."""
+    trust: Path | None = None
+    """Certificates that phones trust, PEM; None: those that CallManager names."""
 
 
 class Fleet:
@@ -74,10 +93,20 @@ class Fleet:
         self._fetching: dict[str, trio.CancelScope] = {}
         self._playing: dict[str, trio.CancelScope] = {}
         self._away: set[str] = set()
-        self._misbehaving = misbehaviour.choose(list(self._phones), settings.misbehaviours, settings.seed)
+        self._names: dict[str, tuple[str, ...]] = {}
+        self._misbehaving = settings.faults.misbehaving
+        self._doors = {
+            address: Door(impairment, seed=settings.seed, phone=self._phones[address].device_name)
+            for address, impairment in settings.faults.impaired.items()
+        }
         self._recorder = Recorder(settings.record) if settings.record is not None else None
         self._new_period: Callable[..., Period] = Period if self._recorder is None else self._recorder.period
         self._records: Records
+        self._trust = Trust() if settings.trust is None else Trust.read(settings.trust)
+        self._boot: Boot | None = None
+        self._servers: dict[str, Server | None] = {"": None}
+        self._silent: dict[tuple[str, int], socket.socket] = {}
+        self._ports: list[int] = []
         self._dropped = self._packets = 0
 
     def status(self) -> Mapping[str, int]:
@@ -101,21 +130,28 @@ class Fleet:
         """
         settings = self._settings
         self._records = records
-        self._client = Client(records, timeout_s=settings.authentication_timeout_s, clock=self._clock)
+        self._client = Client(
+            records, timeout_s=settings.authentication_timeout_s, clock=self._clock, trust=self._trust
+        )
         with claim("phones", "0.0.0.0", settings.port):
             self._streams = Streams(settings.rtp_port, interface=settings.interface)
             try:
                 listener = listen("0.0.0.0", settings.port, reuse_port=True, interface=settings.interface)
                 port = listener.getsockname()[1]
+                self._open_port(port)
                 limits = Limits(
                     body_bytes=131072,  # 40 kB of XML, each byte written %xx
                     total_s=settings.authentication_timeout_s + _ANSWER_S,
                 )
                 async with trio.open_nursery() as nursery:
                     self._nursery = nursery
-                    for address, name in self._misbehaving.items():
-                        device_name = self._phones[address].device_name
-                        records.write("phone.misbehaves", phone=device_name, misbehaviour=name)
+                    for address, name, parameters in settings.faults:
+                        records.write(
+                            "phone.misbehaves",
+                            phone=self._phones[address].device_name,
+                            misbehaviour=name,
+                            parameters=parameters or None,
+                        )
                     nursery.start_soon(self._streams.run)
                     await nursery.start(self._serve, listener, limits)
                     first = next(iter(self._phones.values()))
@@ -127,10 +163,40 @@ class Fleet:
                         urls["phones_secured"] = await nursery.start(self._serve_https, *settings.https, limits)
                     if settings.control is not None:
                         urls["control"] = await nursery.start(self._serve_control, settings.control)
+                    if settings.callmanager is not None:
+                        await self._start_all(nursery, settings.callmanager)
                     task_status.started(urls)
             finally:
                 self._end()
                 self._streams.close()
+                for silent in self._silent.values():
+                    silent.close()
+
+    def _open_port(self, port: int) -> None:
+        """From now on there is a web server at this port; BindError as in `_set_silence`."""
+        self._ports.append(port)
+        for phone in self._phones.values():
+            self._set_silence(phone)
+
+    def _set_silence(self, phone: Phone) -> None:
+        """A phone whose web server is not there answers no connection: it has a listener of its own that hears nothing.
+
+        Raises:
+            BindError: one more socket cannot be had.
+        """
+        address = phone.address
+        wanted = not phone.web_access or self._misbehaving.get(address) == "silent"
+        if not wanted and not self._silent:
+            return  # a fleet without such phones pays nothing more for them
+        for port in self._ports:
+            place = (address, port)
+            if not wanted and place in self._silent:
+                self._silent.pop(place).close()
+            elif wanted and place not in self._silent:
+                soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+                if hard == resource.RLIM_INFINITY or soft < hard:
+                    resource.setrlimit(resource.RLIMIT_NOFILE, (soft + 1, hard))
+                self._silent[place] = deaf(*place, interface=self._settings.interface)
 
     async def _serve(self, listener: socket.socket, limits: Limits, *, task_status: trio.TaskStatus[None]) -> None:
         await serve([listener], self.handle, limits=limits, admit=self._admit, task_status=task_status)
@@ -143,6 +209,7 @@ class Fleet:
 
         with claim("phones", "0.0.0.0", port):
             listener = listen("0.0.0.0", port, reuse_port=True, interface=self._settings.interface)
+            self._open_port(listener.getsockname()[1])
             first = next((phone for phone in self.phones if phone.model.https), self.phones[0])
             task_status.started(f"https://{first.address}:{listener.getsockname()[1]}")
             await serve_secured(listener, context, self.handle, limits=limits, admit=self._admit_secured)
@@ -155,6 +222,29 @@ class Fleet:
         from emulator.fleet.control import serve_control  # noqa: PLC0415
 
         await serve_control(self, *address, task_status=task_status)
+
+    async def _start_all(self, nursery: trio.Nursery, callmanager: Source) -> None:
+        """Nobody is there before it has its configuration; return when each has tried."""
+        self._away.update(self._phones)
+        boot = self._boot = Boot(
+            callmanager, self._trust, self._records, self._started, seed=self._settings.seed, clock=self._clock
+        )
+        await nursery.start(boot.run, list(self._phones.values()))
+
+    def _started(self, phone: Phone, configuration: PhoneConfiguration | None) -> None:
+        """The phone has started, with this configuration or with the one that it had."""
+        if configuration is not None:
+            phone.server = self._server_of(configuration.authentication_url_in_force)
+            phone.services_url = sys.intern(configuration.services_url_in_force)  # one text for thousands of phones
+            phone.web_access = configuration.web_access
+            with contextlib.suppress(BindError):  # out of descriptors: then its connections are reset (`_admit`)
+                self._set_silence(phone)
+        self._away.discard(phone.address)
+
+    def _server_of(self, url: str) -> Server | None:
+        if url not in self._servers:
+            self._servers[url] = read_url(url) or unusable(url)
+        return self._servers[url]
 
     def _admit(self, _peer: tuple[str, int], local: tuple[str, int]) -> bool:
         phone = self._phones.get(local[0])
@@ -202,10 +292,19 @@ class Fleet:
             self._date = (now, formatdate(now, usegmt=True))
         return self._date[1]
 
+    def _named(self, phone: Phone, request: Request) -> str:
+        """The push's name, which is that of its connection; a port that is used again makes another push of it."""
+        name = _identity(request)
+        lately = self._names.get(phone.address, ())
+        self._names[phone.address] = (*lately[1 - NAMES_KEPT :], name)
+        uses = lately.count(name) + 1
+        return name if uses == 1 else f"{name}#{uses}"
+
     async def _execute(self, phone: Phone, request: Request, *, close: bool) -> Answer:
         self._pushes += 1
-        identity = _identity(request)
+        identity = self._named(phone, request)
         push = read_push(request.body, object_bytes=phone.model.object_bytes)
+        manner = self._misbehaving.get(phone.address)
         self._records.write(
             "push.received",
             phone=phone.device_name,
@@ -215,10 +314,12 @@ class Fleet:
         )
         result: Executed | None = None
         finished = False
+        credentials = read_credentials(request.headers.get(b"authorization"))
+        if manner == "answers-first":
+            return self._answer_first(phone, push, credentials, identity)
         try:
-            credentials = read_credentials(request.headers.get(b"authorization"))
             authorised, by = await self._authorise(phone, credentials, identity)
-            if self._misbehaving.get(phone.address) == "reboots":
+            if manner == "reboots":
                 self.happen(phone, "reset")
                 finished = True
                 return self._reboot(phone, identity)
@@ -229,9 +330,9 @@ class Fleet:
             finished = True
         finally:
             if not finished:  # the server ends, or the total deadline has come
-                self._answered(phone, identity, "none", None, None)
+                self._answered(phone, identity, "none")
         model, date = phone.model, self._http_date()
-        said: tuple[str, int, int | None]
+        said: tuple[str, int | None, int | None]
         if result is None:
             media = push.media is not None and model.media_api
             data = answer.unauthorized(model, date, close=close, challenge=media)
@@ -246,11 +347,12 @@ class Fleet:
             data = answer.response(model, result.items, date, close=close)
             said = ("response", 200, None)
 
-        def on_sent(there: bool) -> None:  # noqa: FBT001 - the engine's callback
-            self._answered(phone, identity, *(said if there else ("none", None, None)))
+        spoilt = manner if manner in misbehaviour.ANSWERING else None
 
-        manner = self._misbehaving.get(phone.address)
-        if manner is not None and manner in misbehaviour.ANSWERING:
+        def on_sent(there: bool) -> None:  # noqa: FBT001 - the engine's callback
+            self._answered(phone, identity, *(said if there else ("none", None, None)), spoilt=spoilt)
+
+        if manner is not None and spoilt:
             write = partial(misbehaviour.play_out, manner, data=data, seed=f"{self._settings.seed} {phone.address}")
             return Answer(data, True, on_sent, write)
         return Answer(data, close, on_sent)
@@ -259,12 +361,33 @@ class Fleet:
         return Answer(
             b"\r\n\r\n",
             True,
-            lambda _: self._answered(phone, identity, "none", None, None),
+            lambda _: self._answered(phone, identity, "none"),
             partial(misbehaviour.play_out, "reset-before", data=b"\r\n\r\n", seed=""),
         )
 
+    def _answer_first(self, phone: Phone, push: Push, credentials: Credentials | None, identity: str) -> Answer:
+        """Say that all went well, and only then see whether it may."""
+        items = [Item(url, *SUCCESS) for url in push.urls]
+        data = answer.response(phone.model, items, self._http_date(), close=True)
+
+        async def write(sock: socket.socket) -> None:
+            await misbehaviour.send(sock, data)
+            self._answered(phone, identity, "response", 200)
+            authorised, by = await self._authorise(phone, credentials, identity)
+            if authorised:
+                self._carry_out(phone, push, identity, by)
+
+        return Answer(data, True, lambda _: None, write)
+
     def _answered(
-        self, phone: Phone, identity: str, kind: str, http_status: int | None, number: int | None
+        self,
+        phone: Phone,
+        identity: str,
+        kind: str,
+        http_status: int | None = None,
+        number: int | None = None,
+        *,
+        spoilt: str | None = None,
     ) -> None:
         self._records.write(
             "push.answered",
@@ -273,12 +396,13 @@ class Fleet:
             answer=kind,
             http_status=http_status,
             error_number=number,
+            spoilt=spoilt,
         )
 
-    async def _authorise(
-        self, phone: Phone, credentials: Credentials | None, identity: str
-    ) -> tuple[bool, str | None]:
+    async def _authorise(self, phone: Phone, credentials: Credentials | None, identity: str) -> tuple[bool, str | None]:
         manner = self._misbehaving.get(phone.address)
+        if manner == "wrong-credentials-cached":
+            return False, None
         if phone.server is None or manner == "without-asking":
             return True, None
         if credentials is None:
@@ -328,7 +452,7 @@ class Fleet:
             self._stopped(phone, period, change.reason, identity)
         else:
             self._listening += 1
-            self._streams.listen(phone.address, period)
+            self._streams.listen(phone.address, period, self._doors.get(phone.address))
             self._records.write(
                 "stream.listening",
                 t_ns=period.since_ns,
@@ -372,7 +496,12 @@ class Fleet:
         screen = phone.screen
         assert screen is not None
         self._records.write(
-            "screen.shown", phone=phone.device_name, push=identity, object=screen.kind, title=screen.title or None
+            "screen.shown",
+            phone=phone.device_name,
+            push=identity,
+            object=screen.kind,
+            title=screen.title or None,
+            text=screen.fields.get("Text", "")[:_SHOWN_TEXT] or None,
         )
 
     def _sent(self, phone: Phone, transmission: Transmission, reason: str) -> None:
@@ -416,18 +545,55 @@ class Fleet:
             self._follow(phone, change, None)
         return True
 
+    def press(self, phone: Phone, name: str) -> bool:
+        """Press a soft key of the object that a phone shows: `SoftKey:Exit` leaves it, an http URL is fetched."""
+        if phone.screen is None or self.away(phone):
+            return False
+        urls = [fields.get("URL", "") for _, fields in phone.screen.items if fields.get("Name") == name]
+        url = urls[0] if urls else ""
+        if url == "SoftKey:Exit":
+            phone.show(None)
+        elif isinstance(read_uri(url), Fetch):
+            self._nursery.start_soon(self._fetch, phone, url, None)
+        else:
+            return False
+        self._records.write("softkey.pressed", phone=phone.device_name, name=name)
+        return True
+
     async def _start_again(self, phone: Phone) -> None:
         await trio.sleep(self._settings.reset_s)
-        self._away.discard(phone.address)
+        if self._boot is None:
+            self._away.discard(phone.address)
+        else:
+            self._boot.begin(phone)
 
     def _stopped(self, phone: Phone, period: Period, reason: str, identity: str | None) -> None:
         self._listening -= 1
         self._streams.stop(phone.address, period)
+        door = self._doors.get(phone.address)
+        if door is not None:
+            self._injected(phone, period, door)
         if self._recorder is not None:
             self._recorder.keep(phone.device_name, period)
         for stream in period.streams.values():
             self._records.write("stream.heard", phone=phone.device_name, push=period.push, **_heard(stream))
         self._records.write("stream.stopped", phone=phone.device_name, push=identity, reason=reason)
+
+    def _injected(self, phone: Phone, period: Period, door: Door) -> None:
+        for (source, source_port, ssrc), injected in door.close().items():
+            self._records.write(
+                "stream.impaired",
+                phone=phone.device_name,
+                push=period.push,
+                source=f"{address_text(source)}:{source_port}",
+                ssrc=ssrc,
+                packets=injected.packets,
+                lost=injected.lost,
+                duplicated=injected.duplicated,
+                reordered=injected.reordered,
+                delay_mean_ms=round(injected.delay_ns / 1e6 / max(1, injected.packets - injected.lost), 3),
+                delay_max_ms=round(injected.most_delay_ns / 1e6, 3),
+            )
 
     def _end(self) -> None:
         self._streams.drain()

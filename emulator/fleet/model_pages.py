@@ -36,6 +36,7 @@ _MEANINGS: Final = {
     "question_method": "method of the authentication question",
     "question_version": "HTTP version of the question",
     "question_head": "fields of the question, in order and case",
+    "configuration": "configuration file fetched first by",
     "redirect": "a redirect as answer to the question",
     "answer_fields": "fields that an answer to the question may have",
     "title": "name on the HTML pages",

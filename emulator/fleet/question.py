@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import errno
+import os
 import socket
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal
 
 import trio
 
+from emulator.fleet.trust import Trust
 from emulator.phone.authentication import AnswerReader, Server, question, question_again, redirected
 from emulator.phone.execute import Credentials
 from emulator.phone.phone import Phone
 from emulator.records import Records
 
-Outcome = Literal["authorized", "refused", "redirected", "timed_out", "unreachable", "garbled"]
+Outcome = Literal["authorized", "refused", "redirected", "timed_out", "unreachable", "garbled", "untrusted"]
 
 _IP_BIND_ADDRESS_NO_PORT: Final = 24
 """Choose the port at connect: the same port then serves other servers, and thousands of phones do not run out."""
 _RECEIVE_BYTES: Final = 16384
+
+
+class UntrustedError(Exception):
+    """The server's certificate is none that the phone trusts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +40,19 @@ class Asked:
 class Client:
     """Asks, follows one redirect, and keeps the diary of both."""
 
-    def __init__(self, records: Records, *, timeout_s: float, clock: Callable[[], int]) -> None:
+    def __init__(
+        self, records: Records, *, timeout_s: float, clock: Callable[[], int], trust: Trust | None = None
+    ) -> None:
         self._records = records
+        self._trust = trust or Trust()
         self._timeout_s = timeout_s
         self._clock = clock
         self.questions = 0
 
     async def ask(self, phone: Phone, server: Server, credentials: Credentials, push: str) -> Asked:
         """Ask whether a push with these credentials is genuine. One total timeout for all of it."""
+        if not server.usable:
+            return Asked(False, None)
         deadline = trio.current_time() + self._timeout_s
         data = question(phone.model, server, credentials, phone.device_name)
         hop = 0
@@ -70,8 +82,13 @@ class Client:
                 try:
                     connection = connect(sock, phone.address, server)
                     self._asked(phone, server, push, hop, connection)
-                    await exchange(sock, data, reader)
+                    if server.secured:
+                        await exchange_secured(sock, data, reader, self._trust.context, server.address)
+                    else:
+                        await exchange(sock, data, reader)
                     outcome = reader.verdict(hop, follow=phone.model.redirect != "refuse")
+                except UntrustedError:
+                    outcome = "untrusted"
                 except OSError:
                     # Reset before the head of an answer came: to the phone the server is not there.
                     outcome = "garbled" if reader.status is not None else "unreachable"
@@ -140,3 +157,37 @@ async def exchange(sock: socket.socket, data: bytes, reader: AnswerReader) -> No
             continue
         if reader.feed(received):
             return
+
+
+async def exchange_secured(
+    sock: socket.socket, data: bytes, reader: AnswerReader, context: ssl.SSLContext, address: str
+) -> None:
+    """The same by TLS. What speaks no TLS gives a garbled answer.
+
+    Raises:
+        UntrustedError: the certificate is not trusted.
+        OSError: the server is not there, or resets.
+    """
+    await trio.lowlevel.wait_writable(sock)
+    error = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    if error:
+        raise OSError(error, os.strerror(error))
+    stream = trio.SSLStream(
+        trio.SocketStream(trio.socket.from_stdlib_socket(sock)),
+        context,
+        server_hostname=address,
+        https_compatible=True,  # servers close without TLS's farewell, as they do in life
+    )
+    try:
+        await stream.do_handshake()
+        await stream.send_all(data)
+        while not reader.feed(bytes(await stream.receive_some(_RECEIVE_BYTES))):
+            pass
+    except trio.BrokenResourceError as broken:
+        cause = broken.__cause__
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            raise UntrustedError from None
+        if isinstance(cause, ssl.SSLError):
+            reader.garbled = True
+            return
+        raise ConnectionResetError(errno.ECONNRESET, "reset") from None

@@ -15,12 +15,11 @@ import struct
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 import trio
 
 from emulator.engine import BindError
-from emulator.phone.stream import Period
 
 _BATCH: Final = 256
 _BATCHES_A_PASS: Final = 4
@@ -85,6 +84,28 @@ class Unlistened:
     last_t_ns: int
 
 
+class Listener(Protocol):
+    """Who hears what comes to a phone: its listening period, or a bad door before that."""
+
+    since_ns: int
+
+    def hear(
+        self,
+        t_ns: int,
+        source: int,
+        source_port: int,
+        size: int,
+        first: int,
+        second: int,
+        sequence: int,
+        timestamp: int,
+        ssrc: int,
+        payload: bytes,
+        /,
+    ) -> None:
+        """Take one datagram (`emulator.phone.stream.Period.hear`)."""
+
+
 class Reception:
     """The socket, and who listens."""
 
@@ -96,8 +117,8 @@ class Reception:
         """
         self.packets = 0
         self.unlistened: dict[tuple[bytes, int], Unlistened] = {}
-        self._periods: dict[bytes, Period] = {}
-        self._groups: dict[bytes, dict[Period, None]] = {}
+        self._periods: dict[bytes, Listener] = {}
+        self._groups: dict[bytes, dict[Listener, None]] = {}
         self._socket = _open(address, port, interface)
         self.port: int = self._socket.getsockname()[1]
         self.descriptor: int = self._socket.fileno()
@@ -133,11 +154,11 @@ class Reception:
         """Packets that the kernel threw away because the receive buffer was full, so far."""
         return int(struct.unpack_from("@9I", self._socket.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, 36))[8])
 
-    def listen(self, address: str, period: Period) -> None:
+    def listen(self, address: str, period: Listener) -> None:
         """From now on packets to this phone belong to the period."""
         self._periods[socket.inet_aton(address)] = period
 
-    def stop(self, address: str, period: Period) -> None:
+    def stop(self, address: str, period: Listener) -> None:
         """The period ends: what the kernel had received before is heard first."""
         key = socket.inet_aton(address)
         if self._periods.get(key) is not period:
@@ -145,11 +166,11 @@ class Reception:
         self._drain(_BATCHES_BEFORE_A_STOP)
         del self._periods[key]
 
-    def join(self, group: str, period: Period) -> None:
+    def join(self, group: str, period: Listener) -> None:
         """From now on packets to this group belong to the period, among others."""
         self._groups.setdefault(socket.inet_aton(group), {})[period] = None
 
-    def leave(self, group: str, period: Period) -> bool:
+    def leave(self, group: str, period: Listener) -> bool:
         """The period ends as with `stop`; False if it had not joined."""
         key = socket.inet_aton(group)
         periods = self._groups.get(key)
@@ -241,7 +262,7 @@ class Reception:
 
 
 def _deliver(
-    group: Iterable[Period],
+    group: Iterable[Listener],
     t_ns: int,
     source: int,
     source_port: int,
@@ -277,5 +298,3 @@ def _open(address: str, port: int, interface: str | None) -> socket.socket:
 def address_text(number: int) -> str:
     """An IPv4 address from its number."""
     return socket.inet_ntoa(number.to_bytes(4, "big"))
-
-

@@ -198,5 +198,5 @@ class _Reader:
         if url not in self._servers:
             self._servers[url] = read_url(url)
             if self._servers[url] is None:
-                self._problem("authentication_url: expected http:// and an IPv4 address")
+                self._problem("authentication_url: expected http:// or https:// and an IPv4 address")
         return self._servers[url]

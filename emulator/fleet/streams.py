@@ -18,7 +18,8 @@ from typing import Final
 import trio
 
 from emulator.engine import BindError
-from emulator.fleet.reception import Reception, Unlistened
+from emulator.fleet.impairment import Door
+from emulator.fleet.reception import Listener, Reception, Unlistened
 from emulator.phone.phone import Transmission
 from emulator.phone.stream import PAYLOAD_BYTES, Period
 
@@ -65,6 +66,7 @@ class Streams:
         self._ports: dict[int, _Port] = {}
         self._groups: dict[str, _Group] = {}
         self._sending: dict[int, trio.CancelScope] = {}
+        self._doors: dict[Period, Door] = {}
         self._nursery: trio.Nursery
         self._packets_before = self._dropped_before = 0
 
@@ -109,8 +111,8 @@ class Streams:
     def _receptions(self) -> list[Reception]:
         return [self._usual, *[port.reception for port in self._ports.values()]]
 
-    def listen(self, address: str, period: Period) -> None:
-        """From now on what comes to this phone, or to its group, belongs to the period.
+    def listen(self, address: str, period: Period, door: Door | None = None) -> None:
+        """From now on what comes to this phone, or to its group, belongs to the period; by way of the door, if any.
 
         Where the port or the group cannot be had nothing is heard, and the log says why.
         """
@@ -122,10 +124,14 @@ class Streams:
                 return
             port.periods.add(period)
             reception = port.reception
+        listener: Listener = period
+        if door is not None:
+            door.open(period.since_ns, period.hear)
+            listener = self._doors[period] = door
         if not period.multicast:
-            reception.listen(address, period)
+            reception.listen(address, listener)
         elif self._join(period.source, address):
-            reception.join(period.source, period)
+            reception.join(period.source, listener)
 
     def stop(self, address: str, period: Period) -> None:
         """The period ends: what the kernel had received before is heard first."""
@@ -146,9 +152,10 @@ class Streams:
             port.reception.close()
 
     def _leave_or_stop(self, reception: Reception, address: str, period: Period) -> None:
+        listener: Listener = self._doors.pop(period, period)
         if not period.multicast:
-            reception.stop(address, period)
-        elif reception.leave(period.source, period):
+            reception.stop(address, listener)
+        elif reception.leave(period.source, listener):
             group = self._groups[period.source]
             group.listeners -= 1
             if not group.listeners:

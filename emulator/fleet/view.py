@@ -6,7 +6,6 @@ import time
 from typing import Final
 
 from emulator.fleet.reception import address_text
-from emulator.phone.authentication import Server
 from emulator.phone.pages import Hearing, View
 from emulator.phone.phone import Phone
 from emulator.phone.screen import Screen
@@ -30,7 +29,8 @@ def view(phone: Phone, now_ns: int) -> View:
         mac=phone.mac,
         dn=phone.directory_number,
         address=phone.address,
-        authentication_url=_url(phone.server),
+        authentication_url=phone.server.url if phone.server is not None else "",
+        services_url=phone.services_url,
         time=time.strftime("%H:%M:%S", time.gmtime(now)),
         date=time.strftime("%m/%d/%y", time.gmtime(now)),
         log=(f"{phone.device_name}.cnf.xml",),
@@ -49,12 +49,6 @@ def _shown(screen: Screen | None, hearing: Hearing | None) -> tuple[str, ...]:
     lines += [f"{number}. {name}" for number, name in enumerate(names, 1)]
     lines.append(screen.fields.get("Prompt", ""))
     return tuple(line for line in lines if line)
-
-
-def _url(server: Server | None) -> str:
-    if server is None:
-        return ""
-    return f"http://{server.address if server.port == 80 else server.name}{server.target}"
 
 
 def _hearing(phone: Phone, now: float, now_ns: int) -> Hearing | None:

@@ -18,7 +18,7 @@ ANSWER_BYTES: Final = 65536
 HOPS: Final = 1
 """Redirects that are followed. That phones follow one is what the modelled gateway relies on; the bound is assumed."""
 _REDIRECTS: Final = frozenset({301, 302, 303, 307})
-_URL: Final = re.compile(r"http://([0-9]{1,3}(?:\.[0-9]{1,3}){3})(?::([0-9]{1,5}))?(/[!-~]*)?", re.IGNORECASE)
+_URL: Final = re.compile(r"http(s?)://([0-9]{1,3}(?:\.[0-9]{1,3}){3})(?::([0-9]{1,5}))?(/[!-~]*)?", re.IGNORECASE)
 _URL_CHARACTERS: Final = 2048
 """A configured URL has at most 255 (UCM-DOC sepmac-cnf-xml); a redirect carries the parameters as well."""
 
@@ -33,27 +33,52 @@ class Server:
     port: int
     target: str = field(repr=False)
     """Path and query; after a redirect it holds the parameters."""
+    secured: bool = False
+    """By TLS."""
 
     @property
     def name(self) -> str:
         """`address:port`, as in the records."""
         return f"{self.address}:{self.port}"
 
+    @property
+    def host(self) -> str:
+        """As in `Host` and in a URL: the port stands there where it is not the scheme's own."""
+        return self.address if self.port == (443 if self.secured else 80) else self.name
+
+    @property
+    def url(self) -> str:
+        """As it was configured."""
+        if not self.port:
+            return self.target
+        return f"{'https' if self.secured else 'http'}://{self.host}{self.target}"
+
+    @property
+    def usable(self) -> bool:
+        """Whether it can be asked at all."""
+        return self.port != 0
+
+
+def unusable(url: str) -> Server:
+    """What stands for a URL that is configured and cannot be asked: every push is refused with error 4 (XSI-6)."""
+    return Server("", 0, url)
+
 
 def read_url(url: str) -> Server | None:
     """The server of an authentication URL; None where it is none that can be asked.
 
-    Only http and IPv4 addresses: names are not resolved here (UNIFIEDFX and UPLINX advise addresses anyway).
+    Only http, https and IPv4 addresses: names are not resolved here (UNIFIEDFX and UPLINX advise addresses anyway).
     """
     match = _URL.fullmatch(url.partition("#")[0])
     if match is None or len(url) > _URL_CHARACTERS:
         return None
-    address, port, target = match.group(1), int(match.group(2) or 80), match.group(3) or "/"
+    secured, address, target = bool(match.group(1)), match.group(2), match.group(4) or "/"
+    port = int(match.group(3) or (443 if secured else 80))
     try:
         IPv4Address(address)  # also refuses 010.0.0.1, which the system would read as octal
     except AddressValueError:
         return None
-    return Server(address, port, target) if 0 < port < 65536 else None
+    return Server(address, port, target, secured) if 0 < port < 65536 else None
 
 
 def redirected(server: Server, location: bytes, *, keep_query: bool = True) -> Server | None:
@@ -62,14 +87,14 @@ def redirected(server: Server, location: bytes, *, keep_query: bool = True) -> S
     Some phones drop its query.
     """
     try:
-        url = urljoin(f"http://{server.name}{server.target}", location.decode("latin-1"))
+        url = urljoin(server.url, location.decode("latin-1"))
     except ValueError:  # half a bracket, say
         return None
     return read_url(url if keep_query else url.partition("?")[0])
 
 
 def _head(model: Model, server: Server, more: tuple[str, ...] = ()) -> str:
-    host = server.address if server.port == 80 else server.name
+    host = server.host
     return "\r\n".join([line.replace("{host}", host) for line in model.question_head] + list(more))
 
 
@@ -105,12 +130,14 @@ class AnswerReader:
     """Reads one HTTP answer, byte by byte if it must be."""
 
     __slots__ = (
-        "_body", "_bytes", "_fields", "_framed", "_parser", "_strange", "complete", "garbled", "location", "status",
+        "_body", "_bytes", "_fields", "_framed", "_most_bytes", "_parser", "_strange", "complete", "garbled",
+        "location", "status",
     )  # fmt: skip
 
-    def __init__(self, fields: frozenset[str] = frozenset()) -> None:
+    def __init__(self, fields: frozenset[str] = frozenset(), most_bytes: int = ANSWER_BYTES) -> None:
         """Begin; an answer with a header field that is not among `fields` is not understood (69xx). Empty: any is."""
         self._fields = fields
+        self._most_bytes = most_bytes
         self._strange = False
         self._parser = httptools.HttpResponseParser(self)
         self._body = b""
@@ -160,7 +187,7 @@ class AnswerReader:
                 self._parser.feed_data(data)
             except httptools.HttpParserError:
                 self.garbled = not self.complete
-            if self._bytes > ANSWER_BYTES:
+            if self._bytes > self._most_bytes:
                 self.garbled = True
         return self.complete or self.garbled
 

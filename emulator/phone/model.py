@@ -14,7 +14,7 @@ from typing import Any, Final, Literal, cast
 SURENESS: Final = ("documented", "seen", "reported", "inferred", "assumed")
 PLACEHOLDERS: Final = frozenset({
     "mac", "name", "dn", "serial", "model", "load", "boot", "version", "hardware", "udi_name", "udi_version",
-    "address", "authentication_url", "time", "date", "number",
+    "address", "authentication_url", "services_url", "time", "date", "number",
     "remote", "local", "status", "start", "packets", "octets", "codec", "lost", "jitter", "max_jitter",
 })  # fmt: skip
 """What a page's text may hold in braces: filled in from the phone and from the stream it hears."""
@@ -100,6 +100,8 @@ class Model:
     question_method: Literal["GET", "POST"]
     question_version: Literal["1.0", "1.1"]
     question_head: tuple[str, ...]
+    configuration: Literal["http", "tftp"]
+    """By which way it fetches its configuration file first."""
     redirect: Literal["follow", "refuse", "drop-query"]
     answer_fields: frozenset[str]
     """Names, in lower case, of the fields that an authentication answer may have; empty: any."""
@@ -248,6 +250,7 @@ _FACTS: Final[Mapping[str, Callable[[Any], object]]] = {
     "question_method": _one_of("GET", "POST"),
     "question_version": _one_of("1.0", "1.1"),
     "question_head": _lines,
+    "configuration": _one_of("http", "tftp"),
     "redirect": _one_of("follow", "refuse", "drop-query"),
     "answer_fields": _names,
     "title": _line,

@@ -43,6 +43,7 @@ class View:
     address: str
     authentication_url: str = field(repr=False)
     """The URL in force; it may hold parameters that are secret. Empty: none."""
+    services_url: str = field(default="", repr=False)
     time: str
     date: str
     log: tuple[str, ...] = ()
@@ -173,6 +174,7 @@ def _values(model: Model, view: View, hearing: Hearing | None) -> dict[str, obje
         "udi_version": firmware.udi_version,
         "address": view.address,
         "authentication_url": view.authentication_url,
+        "services_url": view.services_url,
         "time": view.time,
         "date": view.date,
         "number": 1,

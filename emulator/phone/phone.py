@@ -151,7 +151,8 @@ class Phone:
     """State of one phone. Ten thousand of these exist at once: slots, and nothing that an idle phone does not need."""
 
     __slots__ = (
-        "address", "device_name", "directory_number", "extra", "mac", "model", "period", "server", "web_access",
+        "address", "device_name", "directory_number", "extra", "mac", "model", "period", "server", "services_url",
+        "web_access",
     )  # fmt: skip
 
     def __init__(
@@ -172,6 +173,8 @@ class Phone:
         self.address = address
         self.server = server
         """Who is asked about a push; None accepts all (UCM-DOC: an empty authenticationURL)."""
+        self.services_url = ""
+        """In force; kept and shown, and not opened."""
         self.web_access = web_access
         self.period: Period | None = None
         self.extra: Extra | None = None

@@ -121,7 +121,7 @@ class Accounts:
         self._changes = 0
         self.failures = 0
         """Logins that were refused."""
-        self._take(database.write_now(_read_all))
+        self._take(database.read_now(_read_all))
 
     # who asks
 

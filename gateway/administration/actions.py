@@ -75,13 +75,18 @@ async def send_page(call: Call, document: object) -> str:
     key = call.key if call.key is not None else wish.idempotency_key
     if key is not None:
         # Callers do not know each other's keys.
-        wish = replace(wish, idempotency_key=_own_key(call.who.name, key))
+        wish = replace(wish, idempotency_key=own_key(call.who.name, key))
     number = await call.desk.pages.request(wish, requested_by=call.who.name)
     call.note("page.sent", number, **_page_facts(wish))
     return number
 
 
-def _own_key(who: str, key: str) -> str:
+def own_key(who: str, key: str) -> str:
+    """A caller's idempotency key as it is kept: nobody knows another's.
+
+    Raises:
+        RequestError: it is none.
+    """
     if not (0 < len(key) <= MAX_KEY and key.isascii() and key.isprintable()):
         raise RequestError([f"Idempotency-Key must be 1 to {MAX_KEY} printable characters"])
     return sha256(f"{who}\0{key}".encode()).hexdigest()

@@ -11,6 +11,7 @@ from quart import Response
 from gateway.accounts import Role
 from gateway.administration import actions, schemas
 from gateway.administration.answers import json_answer
+from gateway.administration.api_alerts import ALERT_ROUTES
 from gateway.administration.api_phones import PHONE_ROUTES
 from gateway.administration.desk import Call
 from gateway.administration.documents import read_document, whole_number
@@ -23,12 +24,6 @@ from gateway.paging.recordings import MAX_BYTES
 MAX_ENTRIES: Final = 1000
 MAX_DAYS: Final = 3650
 MAX_RESULTS: Final = 100_000
-IDEMPOTENCY_KEY: Final = Parameter(
-    name="Idempotency-Key",
-    place="header",
-    description="Any text of your own, at most 255 characters: the same request with the same key within a day is "
-    "done once, and answered the same.",
-)
 
 
 async def status(call: Call) -> Response:
@@ -242,6 +237,7 @@ async def openapi(call: Call) -> Response:
 VIEWER, OPERATOR, ADMINISTRATOR = Role
 API_ROUTES: Final[tuple[Route, ...]] = (
     *PHONE_ROUTES,
+    *ALERT_ROUTES,
     Route(
         method="GET", path="/api/status", handler=status, role=VIEWER, summary="Version, counters and alarms",
         answer=schemas.STATUS,
@@ -257,7 +253,7 @@ API_ROUTES: Final[tuple[Route, ...]] = (
     ),
     Route(
         method="POST", path="/api/pages", handler=begin_page, role=OPERATOR, summary="Send a page", status=202,
-        parameters=(IDEMPOTENCY_KEY,), body=schemas.PAGE_WISH, answer=answer(page=schemas.TEXT),
+        parameters=(schemas.IDEMPOTENCY_KEY,), body=schemas.PAGE_WISH, answer=answer(page=schemas.TEXT),
         refusals={
             409: "the Idempotency-Key was used for another page",
             429: "too many pages run and wait already",

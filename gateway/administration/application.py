@@ -24,6 +24,7 @@ from gateway.administration.desk import Call, Desk
 from gateway.administration.page_request import RequestError
 from gateway.administration.routes import Route
 from gateway.administration.session_cookie import COOKIE
+from gateway.alerts import AlertError
 from gateway.inventory import SelectionError, SourceError, ZoneError
 from gateway.settings import SettingsError
 from gateway.store import StoreError
@@ -135,6 +136,10 @@ def create_application(desk: Desk, routes: tuple[Route, ...] | None = None) -> Q
     async def explain_request(error: RequestError) -> Response:
         return refusal(error.status, error.errors)
 
+    @application.errorhandler(AlertError)
+    async def explain_alert(error: AlertError) -> Response:
+        return refusal(error.status, error.errors)
+
     @application.errorhandler(SettingsError)
     async def explain_setting(error: SettingsError) -> Response:
         return refusal(400, [f"{name}: {text}" for name, text in error.errors.items()])
@@ -160,8 +165,8 @@ def create_application(desk: Desk, routes: tuple[Route, ...] | None = None) -> Q
 
     @application.errorhandler(StoreError)
     async def explain_store(error: StoreError) -> Response:
-        desk.alarms.sound(STORE_ALARM, f"the store takes no changes: {error}")
-        return refusal(503, [f"this cannot be kept now, and nothing was changed: {error}. Pages still go out"])
+        desk.alarms.sound(STORE_ALARM, f"the store does not work: {error}")
+        return refusal(503, [f"the store does not work now: {error}. Nothing was changed. Pages still go out"])
 
     @application.errorhandler(HTTPException)
     async def explain(error: HTTPException) -> Response:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from gateway.accounts import Accounts, Principal, Role
 from gateway.alarms import Alarms
+from gateway.alerts import AlertService
 from gateway.audit import AuditTrail
 from gateway.configuration import Configuration
 from gateway.inventory import Phonebook, Synchronisation
@@ -23,6 +24,7 @@ class Desk:
 
     pages: Pages
     recordings: Recordings
+    alerts: AlertService
     counters: Callable[[], dict[str, int]]
     """What is counted anyway, for whoever looks."""
     phonebook: Phonebook

@@ -70,6 +70,7 @@ def make_desk(gateway: Gateway, *, version: str, authentication_url: str, certif
     return Desk(
         pages=gateway.pages,
         recordings=gateway.recordings,
+        alerts=gateway.alerts,
         counters=gateway.status,
         phonebook=gateway.phonebook,
         synchronisation=gateway.synchronisation,

@@ -7,6 +7,7 @@ from typing import Final
 
 from gateway.accounts import Role
 from gateway.administration.page_request import MAX_NAMES, MAX_REPEAT, MAX_START_DEADLINE_S
+from gateway.administration.routes import Parameter
 from gateway.media import TONES
 from gateway.push import Busy, Delivery, Priority, Start
 
@@ -45,6 +46,12 @@ def answer(**members: Schema) -> Schema:
     return {"type": "object", "properties": members, "required": list(members)}
 
 
+IDEMPOTENCY_KEY: Final = Parameter(
+    name="Idempotency-Key",
+    place="header",
+    description="Any text of your own, at most 255 characters: the same request with the same key within a day is "
+    "done once, and answered the same.",
+)
 PROBLEM: Final = answer(error=TEXT, errors=listed(TEXT))
 ALARM: Final = answer(name=TEXT, text=TEXT, since_s=NUMBER)
 STATUS: Final = answer(version=TEXT, began_s=NUMBER, counters=COUNTS, alarms=listed(ALARM))

@@ -6,6 +6,7 @@ from typing import Final
 
 from gateway.administration.api import API_ROUTES
 from gateway.administration.routes import Route
+from gateway.administration.site.alerts import ALERTS_ROUTES
 from gateway.administration.site.entry import ENTRY_ROUTES
 from gateway.administration.site.ip_phone import IP_PHONE_ROUTES
 from gateway.administration.site.oversight import OVERSIGHT_ROUTES
@@ -18,6 +19,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *API_ROUTES,
     *ENTRY_ROUTES,
     *PAGING_ROUTES,
+    *ALERTS_ROUTES,
     *PHONES_ROUTES,
     *ZONES_ROUTES,
     *IP_PHONE_ROUTES,

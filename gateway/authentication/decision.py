@@ -16,7 +16,8 @@ from typing import Literal
 
 from gateway.authentication.question import Question, parse_question
 
-Answer = Literal["authorized", "redirected", "refused", "rejected"]
+Answer = Literal["authorized", "redirected", "refused", "rejected", "served"]
+"""`served`: it was no question, and something else of this gateway answered it."""
 
 _RECORDABLE = re.compile(rb"[A-Za-z0-9._-]{1,32}")
 

@@ -108,7 +108,7 @@ class Phonebook:
         self._allowed = allowed
         self._clock = clock
         self._reading = trio.Lock()
-        self.entries: dict[str, Entry] = {entry.device_name: entry for entry in database.write_now(_load)}
+        self.entries: dict[str, Entry] = {entry.device_name: entry for entry in database.read_now(_load)}
 
     @property
     def phones(self) -> tuple[Phone, ...]:

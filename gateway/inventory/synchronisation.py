@@ -69,7 +69,7 @@ class Synchronisation:
         self._alarms = alarms
         self._clock = clock
         self._running: set[str] = set()
-        self.known: dict[str, Known] = {each.source.name: each for each in database.write_now(self._load)}
+        self.known: dict[str, Known] = {each.source.name: each for each in database.read_now(self._load)}
 
     async def put(self, values: Mapping[str, object]) -> Source:
         """Add a source, or put it in the place of the one of the same name; an empty password keeps the former one.

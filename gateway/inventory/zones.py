@@ -52,7 +52,7 @@ class ZoneStore:
     def __init__(self, database: Database) -> None:
         """Read the store."""
         self._database = database
-        self.known = database.write_now(_load)
+        self.known = database.read_now(_load)
 
     async def add_zone(self, name: str, description: str = "") -> None:
         """Add a zone.

@@ -8,15 +8,20 @@ says is true also after the power failed.
 A database that cannot be read is put aside, never deleted, and a new one begun: paging must be possible without it.
 Trouble while running is a `StoreError`; who can do without the store goes on, and says so by an alarm.
 
-Without a folder the database is in memory: the same code, and nothing survives.
+Without a folder the database is in memory: the same code, and nothing survives. A folder that can be read and not
+written (a full or read-only disk) is read into memory: the gateway starts with all it knew, and every write is refused.
 """
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import fcntl
 import logging
 import os
+import shutil
 import sqlite3
+import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -34,6 +39,7 @@ LOCK: Final = "gateway.lock"
 BUSY_MS: Final = 5000
 """How long SQLite waits for a lock: a backup by another process takes that long at most for a step."""
 FOLDER_MODE: Final = 0o700
+_UNWRITABLE: Final = frozenset({errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT})
 _log = logging.getLogger("gateway.store")
 
 
@@ -57,6 +63,8 @@ class Database:
         self._reading = self._writing if reader is writer else trio.CapacityLimiter(1)
         self.quarantined: Path | None = None
         """Where a database that could not be read was put at the start."""
+        self.refusing: str | None = None
+        """Why nothing can be written, where the folder could only be read at the start."""
 
     @classmethod
     def open(cls, folder: Path | None) -> Self:
@@ -77,6 +85,8 @@ class Database:
             folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
             lock = _take(folder / LOCK)
         except OSError as error:
+            if error.errno in _UNWRITABLE and (folder / FILE).is_file():
+                return cls._read_only(folder / FILE, f"{folder}: {error.strerror}")
             raise StoreError(f"{folder}: cannot be used: {error.strerror}") from None
         try:
             quarantined = _put_aside(folder / FILE)
@@ -89,6 +99,22 @@ class Database:
                 raise StoreError(f"{folder / FILE}: {error}") from None
             raise
         database.quarantined = quarantined
+        return database
+
+    @classmethod
+    def _read_only(cls, path: Path, reason: str) -> Self:
+        """A copy in memory of a database that cannot be opened for writing; it refuses to be written."""
+        connection = _connect(":memory:")
+        try:
+            _copy(path, connection)
+            migrate(connection)
+        except sqlite3.Error as error:
+            connection.close()
+            raise StoreError(f"{path}: {error}") from None
+        connection.execute("PRAGMA query_only = ON")
+        database = cls(connection, connection, None)
+        database.refusing = reason
+        _log.error("%s: nothing can be kept; the gateway goes on with what was stored", reason)
         return database
 
     async def write(self, work: Callable[[sqlite3.Connection], T], *, abandon: bool = False) -> T:
@@ -138,6 +164,13 @@ class Database:
             raise StoreError(str(error)) from error
         return result
 
+    def read_now(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """As `read`, in the calling thread: at the start."""
+        try:
+            return work(self._reader)
+        except sqlite3.Error as error:
+            raise StoreError(str(error)) from error
+
     def close(self) -> None:
         """Close; the write-ahead log is merged into the database."""
         for connection in {id(self._reader): self._reader, id(self._writer): self._writer}.values():
@@ -180,6 +213,21 @@ def _connect(name: str) -> sqlite3.Connection:
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA trusted_schema = OFF")
     return connection
+
+
+def _copy(path: Path, target: sqlite3.Connection) -> None:
+    """Copy a database that must not be touched, with what is still in its log where there is room to read that."""
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            for suffix in ("", "-wal"):
+                part = path.with_name(path.name + suffix)
+                if part.exists():
+                    shutil.copyfile(part, Path(folder) / part.name)
+            source = sqlite3.connect(Path(folder) / path.name)
+        except OSError:
+            source = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
+        with contextlib.closing(source):
+            source.backup(target)
 
 
 def _take(path: Path) -> int:

@@ -35,24 +35,24 @@ listen = "{addresses.gateway}:{addresses.authentication_port}"
 
 [administration]
 listen = "{addresses.gateway}:{addresses.gateway_administration_port}"
-token_file = {_text(token)}
+token_file = {text(token)}
 tls = "off"
 
 [push_user]
-name = {_text(gateway.user)}
-password_file = {_text(push_password)}
+name = {text(gateway.user)}
+password_file = {text(push_password)}
 
 [authentication]
 callmanager_url = "{addresses.callmanager_authentication_url}"
 own_user_mismatch = "{gateway.own_user_mismatch}"
-accepted_password_file = {_text(accepted_password)}
+accepted_password_file = {text(accepted_password)}
 
 [push]
 source = "{addresses.gateway}"
 concurrency = {gateway.concurrency}
 
 [phones]
-csv = {_text(roster)}
+csv = {text(roster)}
 port = {addresses.phone_port}
 networks = ["{addresses.phones_network}"]
 
@@ -68,6 +68,8 @@ def callmanager_toml(
     devices: Sequence[str],
     control: str,
     passwords: Mapping[str, Secret],
+    provisioning: str = "",
+    directory: str = "",
 ) -> str:
     """CallManager's configuration file.
 
@@ -77,8 +79,11 @@ def callmanager_toml(
         devices: device names of the fleet, in roster order.
         control: device name of the control phone.
         passwords: by user name, `CONTROL_USER` among them.
+        provisioning: further keys, a table at their end.
+        directory: its table `[directory]`; empty: all passwords are CallManager's own. The control's is in any case.
     """
     manager = scenario.callmanager
+    policy = manager.credential_policy
     head = f"""\
 listen = "{addresses.callmanager}:{addresses.authentication_port}"
 seed = {scenario.seed}
@@ -87,12 +92,22 @@ service_ms = {{ p50 = {manager.service_ms.p50}, p99 = {manager.service_ms.p99} }
 queue = {manager.queue}
 credential_cache_s = {manager.credential_cache_s}
 """
+    locking = f"""\
+[credential_policy]
+failures = {policy.failures}
+lock_minutes = {policy.lock_minutes}
+reset_minutes = {policy.reset_minutes}
+"""
     control_user = User(name=CONTROL_USER, cti=True, devices=(control,))
-    users = [_user(user, passwords[user.name].path, devices) for user in (*scenario.callmanager.users, control_user)]
-    return "\n".join([head, *users])
+    users = [
+        _user(user, None if directory else passwords[user.name].path, devices) for user in scenario.callmanager.users
+    ]
+    users.append(_user(control_user, passwords[CONTROL_USER].path, devices))
+    return "\n".join([head + provisioning, locking, *([directory] if directory else []), *users])
 
 
-def _user(user: User, password: Path, devices: Sequence[str]) -> str:
+def _user(user: User, password: Path | None, devices: Sequence[str]) -> str:
+    """One `[[user]]`; without a password he is the directory's."""
     match user.devices:
         case str() as word:
             associated: str | list[str] = word
@@ -100,10 +115,11 @@ def _user(user: User, password: Path, devices: Sequence[str]) -> str:
             associated = list(devices[: share_of(len(devices), share)])
         case names:
             associated = list(names)
+    account = "directory = true" if password is None else f"password_file = {text(password)}"
     return f"""\
 [[user]]
-name = {_text(user.name)}
-password_file = {_text(password)}
+name = {text(user.name)}
+{account}
 cti = {"true" if user.cti else "false"}
 devices = {json.dumps(associated)}
 """
@@ -149,6 +165,6 @@ def _power_of_two(size: int) -> int:
     return int(2 ** (size.bit_length() - 1))
 
 
-def _text(value: object) -> str:
+def text(value: object) -> str:
     """A TOML basic string; JSON's escapes are TOML's."""
     return json.dumps(str(value), ensure_ascii=False)

@@ -25,7 +25,7 @@ from harness.net.netns import NetNamespace
 T = TypeVar("T")
 
 GroundName = Literal["netns", "loopback"]
-HostName = Literal["harness", "gateway", "callmanager", "phones"]
+HostName = Literal["harness", "gateway", "callmanager", "phones", "directory"]
 
 IP_BIND_ADDRESS_NO_PORT: Final = 24
 """include/uapi/linux/in.h: choose the port at connect, by the whole connection, so that ports do not run out."""
@@ -44,6 +44,10 @@ class Addresses:
         phone_port: where phones' web servers listen.
         authentication_port: where both authentication servers listen.
         gateway_administration_port, callmanager_administration_port: JSON interfaces.
+        configuration_port, tftp_port: where CallManager gives phones their configuration.
+        phones_control_port: the fleet's control API, on the address `phones`.
+        directory: the host of a directory server, there only where a scenario has one.
+        ldap_port, ldaps_port: its ports, a Samba domain controller's excepted.
     """
 
     phones_network: str
@@ -54,11 +58,17 @@ class Addresses:
     callmanager: str
     phones: str
     harness: str
+    directory: str
     canary_source: str
     phone_port: int
     authentication_port: int
     gateway_administration_port: int
     callmanager_administration_port: int
+    configuration_port: int
+    tftp_port: int
+    phones_control_port: int
+    ldap_port: int
+    ldaps_port: int
     rtp_port: int = 32674
 
     @property
@@ -81,11 +91,17 @@ NETNS: Final = Addresses(
     callmanager="10.20.128.20",
     phones="10.20.128.30",
     harness="10.20.128.40",
+    directory="10.20.128.50",
     canary_source="10.20.128.250",
     phone_port=80,
     authentication_port=80,
     gateway_administration_port=8443,
     callmanager_administration_port=8080,
+    configuration_port=6970,
+    tftp_port=69,
+    phones_control_port=18090,
+    ldap_port=389,
+    ldaps_port=636,
 )
 LOOPBACK: Final = Addresses(
     phones_network="127.20.0.0/17",
@@ -96,12 +112,19 @@ LOOPBACK: Final = Addresses(
     callmanager="127.20.128.20",
     phones="127.20.128.30",
     harness="127.20.128.40",
+    directory="127.20.128.50",
     canary_source="127.20.128.250",
     phone_port=18080,
     # Not the phones' port: their wildcard listener has that one on every address.
     authentication_port=18081,
     gateway_administration_port=18443,
     callmanager_administration_port=18082,
+    # In life 6970 and 69, which needs root.
+    configuration_port=18970,
+    tftp_port=18069,
+    phones_control_port=18090,
+    ldap_port=18389,
+    ldaps_port=18636,
 )
 
 
@@ -255,8 +278,12 @@ def choose(requested: Literal["auto", "netns", "loopback"]) -> Choice:
 
 
 @contextmanager
-def stand(name: GroundName) -> Iterator[Ground]:
+def stand(name: GroundName, *, directory: bool = False) -> Iterator[Ground]:
     """Build the ground and take it down again; netns needs the rights that `namespace.enter_lab` gives.
+
+    Args:
+        name: which.
+        directory: whether there is a host for a directory server.
 
     Raises:
         BedError: the lab cannot be built.
@@ -265,7 +292,7 @@ def stand(name: GroundName) -> Iterator[Ground]:
         yield Ground(name=name, addresses=LOOPBACK, lab=None)
         return
     try:
-        lab = Lab(lab_plan(NETNS))
+        lab = Lab(lab_plan(NETNS, directory=directory))
     except (OSError, NetlinkError) as error:
         raise BedError(f"the lab cannot be built: {error}; use --ground loopback") from None
     try:
@@ -274,7 +301,7 @@ def stand(name: GroundName) -> Iterator[Ground]:
         lab.close()
 
 
-def lab_plan(addresses: Addresses) -> LabPlan:
+def lab_plan(addresses: Addresses, *, directory: bool = False) -> LabPlan:
     """The lab of docs/design/parts.md."""
     return LabPlan(
         hosts=[
@@ -282,6 +309,7 @@ def lab_plan(addresses: Addresses) -> LabPlan:
             HostPlan(name="gateway", address=addresses.gateway),
             HostPlan(name="callmanager", address=addresses.callmanager),
             HostPlan(name="phones", address=addresses.phones),
+            *([HostPlan(name="directory", address=addresses.directory)] if directory else []),
         ],
         link="10.20.128.0/24",
         behind=addresses.phones_network,

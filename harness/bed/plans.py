@@ -7,30 +7,40 @@ from pathlib import Path
 from typing import Final
 
 from harness import run_folder
-from harness.bed.configuration import callmanager_toml, capture_json, gateway_toml
-from harness.bed.ground import HostName
+from harness.bed import faults
+from harness.bed.configuration import callmanager_toml, capture_json, gateway_toml, text
+from harness.bed.directory import placing
+from harness.bed.ground import Addresses, HostName
 from harness.bed.processes import PartPlan
 from harness.bed.roster import Roster
 from harness.bed.secrets import PrivateFolder
 from harness.bed.setup import RunSecrets, Setup
+from harness.scenario.faults import Carrier
 
 STATUS_S: Final = 0.25
 """How often parts tell their counters: as often as an eye follows."""
 TAPPED: Final[tuple[HostName, ...]] = ("phones", "gateway", "callmanager")
 GATEWAY_CONFIGURATION: Final = "gateway.toml"
 GATEWAY_ROSTER: Final = "phones.csv"
+FAULTS: Final = "faults.csv"
 
 Placed = tuple[HostName, PartPlan]
 
 
 def plans(
-    setup: Setup, roster: Roster, private: PrivateFolder, secrets: RunSecrets, events: Mapping[str, Path]
+    setup: Setup,
+    roster: Roster,
+    struck: Sequence[faults.Struck],
+    private: PrivateFolder,
+    secrets: RunSecrets,
+    events: Mapping[str, Path],
 ) -> list[Placed]:
     """Write all configuration files and say what to start.
 
     Args:
         setup: the run.
         roster: its phones; must be written to the run folder already.
+        struck: its faults.
         private: where files go that hold secrets or name some.
         secrets: the run's passwords.
         events: part → its records file.
@@ -53,16 +63,36 @@ def plans(
         descriptors = [number for number in (ground.host(name).descriptor for name in TAPPED) if number is not None]
         config = private.write("capture.json", json.dumps(capture_json(scenario, ground, folder.path)))
         found.append(("harness", plan("capture", "capture", "--config", str(config), pass_fds=descriptors)))
+    directory = ""
+    if scenario.callmanager.directory.is_server:
+        assert secrets.directory_manager is not None
+        server = placing.plan(
+            scenario.callmanager,
+            addresses,
+            private=private,
+            passwords=secrets.users,
+            manager_password=secrets.directory_manager,
+            log_path=folder.file(f"{placing.PART}.log"),
+        )
+        found.append(("directory", server))
+        directory = placing.callmanager_toml(
+            scenario.callmanager,
+            addresses,
+            certificate=private.path / placing.CERTIFICATE,
+            password=secrets.directory_manager.path,
+        )
     manager = callmanager_toml(
         scenario,
         addresses,
         devices=[phone.device_name for phone in roster.phones],
         control=roster.control.device_name if roster.control else "",
         passwords=secrets.users,
+        provisioning=provisioning_toml(setup, secrets) if setup.fetching else "",
+        directory=directory,
     )
     config = private.write("callmanager.toml", manager)
     found.append(("callmanager", plan("callmanager", "callmanager", "--config", str(config))))
-    found.append(("phones", plan("phones", "phones", *_fleet(setup))))
+    found.append(("phones", plan("phones", "phones", *_fleet(setup, struck, private))))
     gateway_roster = private.path / GATEWAY_ROSTER
     roster.write_gateway(gateway_roster)
     gateway = gateway_toml(
@@ -82,14 +112,41 @@ def plans(
 _MANNERS: Final = ("--status-s", str(STATUS_S), "--stop-with-stdin")
 
 
-def _fleet(setup: Setup) -> list[str]:
+def _fleet(setup: Setup, struck: Sequence[faults.Struck], private: PrivateFolder) -> list[str]:
     scenario, addresses = setup.scenario, setup.ground.addresses
+    controlled = setup.fetching or any(alert.acknowledge for alert in scenario.alerts)
+    own_faults = any(one.kind.carrier is Carrier.PHONES for one in struck)
+    told = ("--faults", str(private.write(FAULTS, faults.fleet_file(struck)))) if own_faults else ()
     return [
         *("--csv", str(setup.folder.file(run_folder.ROSTER))),
         *("--port", str(addresses.phone_port)),
         *("--rtp-port", str(addresses.rtp_port)),
-        *("--auth-url", setup.authentication_url),
+        *(_fetching(addresses) if setup.fetching else ("--auth-url", setup.authentication_url)),
         *("--authentication-timeout-s", str(scenario.fleet.authentication_timeout_s)),
         *("--seed", str(scenario.seed)),
+        *(("--control", f"{addresses.phones}:{addresses.phones_control_port}") if controlled else ()),
+        *told,
         *(() if setup.ground.hermetic else ("--interface", "lo")),
     ]
+
+
+def _fetching(addresses: Addresses) -> tuple[str, ...]:
+    return (
+        *("--callmanager", f"http://{addresses.callmanager}:{addresses.configuration_port}"),
+        *("--tftp-port", str(addresses.tftp_port)),
+    )
+
+
+def provisioning_toml(setup: Setup, secrets: RunSecrets) -> str:
+    """The keys of CallManager's configuration by which phones boot from it and are reset by it."""
+    addresses = setup.ground.addresses
+    return f"""\
+administration = "{addresses.callmanager}:{addresses.callmanager_administration_port}"
+administration_token_file = {text(secrets.callmanager_token.path)}
+configuration_listen = "{addresses.callmanager}:{addresses.configuration_port}"
+tftp_listen = "{addresses.callmanager}:{addresses.tftp_port}"
+phones_control = "http://{addresses.phones}:{addresses.phones_control_port}"
+devices_csv = {text(setup.folder.file(run_folder.ROSTER).absolute())}
+[enterprise]
+url_authentication = {text(setup.authentication_url_at_boot)}
+"""

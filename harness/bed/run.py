@@ -8,7 +8,7 @@ the manifest is written.
 import math
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -17,9 +17,11 @@ from typing import Final
 import trio
 
 from harness import run_folder
-from harness.bed import foreign, paging
+from harness.bed import booting, faults, foreign, paging
+from harness.bed.directory import placing
 from harness.bed.gateway_client import GatewayClient
 from harness.bed.ground import Host
+from harness.bed.json_interface import JsonInterface
 from harness.bed.plans import plans
 from harness.bed.processes import Part, PartEndedError, PartPlan
 from harness.bed.roster import Roster, build_roster
@@ -38,7 +40,7 @@ WRITERS: Final = {
     "harness": "harness",
 }
 """Who writes records, and the witness that each speaks for."""
-STOP_ORDER: Final = ("gateway", "phones", "callmanager", "capture")
+STOP_ORDER: Final = ("gateway", "phones", "callmanager", "directory", "capture")
 SETTLE_S: Final = 0.3
 """Between the last push and the last canaries: what is in flight lands."""
 DEATH_S: Final = 1.0
@@ -75,12 +77,14 @@ async def run(setup: Setup) -> list[str]:
         # The control asks CallManager itself: it must not depend on the gateway that is under test.
         url = setup.ground.addresses.callmanager_authentication_url
         roster = replace(roster, control=replace(roster.control, authentication_url=url))
+    struck = faults.draw(scenario, roster)
+    roster = faults.settle(roster, struck)
     roster.write(folder.file(run_folder.ROSTER))
     with private_folder() as private:
         events = {part: private.path / f"{part}.jsonl" for part in WRITERS}
         try:
             with EventWriter(events["harness"]) as writer:
-                return await _stages(setup, roster, private, writer, events)
+                return await _stages(setup, roster, struck, private, writer, events)
         finally:
             setup.display.stage("collecting evidence")
             merge_records(events.values(), folder.file(run_folder.EVENTS), WRITERS)
@@ -88,7 +92,12 @@ async def run(setup: Setup) -> list[str]:
 
 
 async def _stages(
-    setup: Setup, roster: Roster, private: PrivateFolder, writer: EventWriter, events: Mapping[str, Path]
+    setup: Setup,
+    roster: Roster,
+    struck: Sequence[faults.Struck],
+    private: PrivateFolder,
+    writer: EventWriter,
+    events: Mapping[str, Path],
 ) -> list[str]:
     ground, stage = setup.ground, setup.display.stage
     secrets = RunSecrets.make(setup.scenario, private)
@@ -98,7 +107,8 @@ async def _stages(
     standing = trio.CancelScope()
 
     def on_death(part: Part, message: str) -> None:
-        if not stands:
+        if not stands or part.name == placing.PART:
+            # A directory is no witness and not under test: without it nothing fair can be said.
             raise PartEndedError(message)
         deaths.append(message)
         if part.name == "gateway":
@@ -110,14 +120,22 @@ async def _stages(
     async with trio.open_nursery() as nursery:
         parts: dict[str, Part] = {}
         try:
-            async with trio.open_nursery() as starting:
-                for host, plan in plans(setup, roster, private, secrets, events):
-                    mortal = replace(plan, on_death=on_death)
-                    starting.start_soon(_start, nursery, ground.host(host), mortal, parts)
+            placed = plans(setup, roster, struck, private, secrets, events)
+            # Phones that boot from CallManager find it there.
+            last = {"phones"} if setup.fetching else set()
+            for wave in (
+                [one for one in placed if one[1].name not in last],
+                [one for one in placed if one[1].name in last],
+            ):
+                async with trio.open_nursery() as starting:
+                    for host, plan in wave:
+                        mortal = replace(plan, on_death=on_death)
+                        starting.start_soon(_start, nursery, ground.host(host), mortal, parts)
             stands = True
-            paging.apply_faults(setup, roster, writer)
+            faults.apply(ground, roster, struck, writer)
             with standing:
                 try:
+                    await booting.boot(setup, roster, struck, secrets, writer)
                     await _play(setup, roster, private, secrets, writer, events)
                 except Exception:
                     # A part that died shows as a lost connection first: then what is to be told is its death.
@@ -171,12 +189,14 @@ async def _start(nursery: trio.Nursery, host: Host, plan: PartPlan, parts: dict[
 
 def _client(setup: Setup, secrets: RunSecrets) -> GatewayClient:
     addresses = setup.ground.addresses
-    return GatewayClient(
+    interface = JsonInterface(
         host=setup.ground.host("harness"),
+        part="gateway",
         address=addresses.gateway,
         port=addresses.gateway_administration_port,
         token=secrets.token.value,
     )
+    return GatewayClient(interface=interface)
 
 
 def _versions() -> dict[str, str]:

@@ -11,6 +11,7 @@ from typing import Final
 
 import trio
 
+from harness.bed.directory.software import require
 from harness.bed.errors import BedError, RosterError
 from harness.bed.ground import Ground, choose, stand
 from harness.bed.run import expected_packets, run
@@ -77,7 +78,9 @@ def _one(scenario: Scenario, ground_name: str, *, out: Path, quiet: bool, in_ter
     """Run one scenario on a ground of its own; its exit code."""
     try:
         check_room(out, expected_packets(scenario))
-        with stand(ground_name) as ground:  # type: ignore[arg-type] # from choose
+        directory = scenario.callmanager.directory
+        require(directory.kind)
+        with stand(ground_name, directory=directory.is_server) as ground:  # type: ignore[arg-type] # from choose
             folder = RunFolder.create(out, scenario.name, scenario.seed, datetime.now(UTC))
             return _run_and_judge(scenario, ground, folder, quiet=quiet, in_terminal=in_terminal)
     except (BedError, RosterError) as error:
@@ -111,12 +114,20 @@ def _run_and_judge(scenario: Scenario, ground: Ground, folder: RunFolder, *, qui
 
 @contextmanager
 def _terminated_as_interrupted() -> Iterator[None]:
-    """Let SIGTERM end a run as Ctrl-C does: parts stopped in order, evidence kept. trio knows when that is safe."""
+    """Let SIGTERM end a run as Ctrl-C does: parts stopped in order, evidence kept. trio knows when that is safe.
+
+    A shell without job control lets what it puts into the background ignore SIGINT: SIGTERM would do nothing then.
+    """
+    ignored = signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+    if ignored:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+        if ignored:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _one_of(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -9,7 +9,7 @@ from harness.bed.configuration import CONTROL_USER
 from harness.bed.ground import Ground
 from harness.bed.secrets import PrivateFolder, Secret
 from harness.run_folder import RunFolder
-from harness.scenario.model import Scenario
+from harness.scenario.model import SAME, Scenario
 
 _ANY_PROTOCOL: Final = 0
 
@@ -43,12 +43,25 @@ class Setup:
     @property
     def authentication_url(self) -> str:
         """The URL that the fleet asks."""
+        return self._url(self.scenario.fleet.authentication_url)
+
+    @property
+    def authentication_url_at_boot(self) -> str:
+        """The URL that was configured when phones booted, before it was changed."""
+        wish = self.scenario.fleet.authentication_url_at_boot
+        return self.authentication_url if wish == SAME else self._url(wish)
+
+    @property
+    def fetching(self) -> bool:
+        """Whether phones fetch their configuration from CallManager."""
+        return self.scenario.fleet.boot == "fetch"
+
+    def _url(self, wish: str) -> str:
         addresses = self.ground.addresses
         named = {
             "gateway": addresses.gateway_authentication_url,
             "callmanager": addresses.callmanager_authentication_url,
         }
-        wish = self.scenario.fleet.authentication_url
         return named.get(wish, wish)
 
     def can_capture(self) -> bool:
@@ -75,6 +88,10 @@ class RunSecrets:
     """What the gateway's pushes carry: its user's password, or another one where the scenario says so."""
     token: Secret = field(repr=False)
     """Of the gateway's JSON interface."""
+    callmanager_token: Secret = field(repr=False)
+    """Of CallManager's."""
+    directory_manager: Secret | None = field(repr=False, default=None)
+    """Of the account that CallManager searches a directory server with; None where there is none."""
 
     @classmethod
     def make(cls, scenario: Scenario, private: PrivateFolder) -> "RunSecrets":
@@ -83,4 +100,13 @@ class RunSecrets:
         users = {name: private.secret(f"user-{index}.password") for index, name in enumerate(names)}
         wrong = scenario.gateway.push_password == "wrong"  # noqa: S105 - a word of the scenario, no password
         pushed = private.secret("pushed.password") if wrong else users[scenario.gateway.user]
-        return cls(users=users, pushed=pushed, token=private.secret("token"))
+        token, callmanager_token = private.secret("token"), private.secret("callmanager-token")
+        has_directory = scenario.callmanager.directory.is_server
+        searching = private.secret("directory-manager.password") if has_directory else None
+        return cls(
+            users=users,
+            pushed=pushed,
+            token=token,
+            callmanager_token=callmanager_token,
+            directory_manager=searching,
+        )

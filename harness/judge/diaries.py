@@ -4,6 +4,7 @@ A push is known to both by the same name. Which pushes are the page's own is wha
 wrote records, every push that starts or stops audio is, but for those of other applications and of the control.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -13,9 +14,12 @@ from harness.judge.evidence import Evidence
 from harness.observe.records import Record
 
 START: Final = "start"
+SHOW: Final = "show"
+"""The push of an alert: what a start is to a page."""
 STOP: Final = "stop"
 RTP_START: Final = "RTPRx"
 RTP_STOP: Final = "RTPRx:Stop"
+_FETCHES: Final = frozenset({"Fetch", "Fetch:Waiting", "Fetch:Dropped"})
 _AUTHORIZED: Final = "authorized"
 _ERROR_BUSY: Final = 1
 _ERROR_AUTHENTICATION: Final = 4
@@ -36,6 +40,12 @@ class PushDiary:
     starts: bool = False
     """It carries an RTPRx item that is no Stop."""
     stops: bool = False
+
+    @property
+    def answered_first(self) -> bool:
+        """Whether it told the gateway of success before it knew whether the push was genuine."""
+        told = self.reply is not None and self.reply.text("answer") == "response"
+        return told and self.reply is not None and bool(self.answered) and self.reply.t_ns < self.answered[-1].t_ns
 
     @property
     def truth(self) -> PhoneTruth:
@@ -67,13 +77,15 @@ class Attempt:
 
     sent: Record | None = None
     ended: Record | None = None
+    use: int = 1
+    """How often this phone has been pushed to under this name, with this one: systems give a port again."""
 
     @property
     def push(self) -> str:
-        """The push's name; empty where no connection was made."""
+        """The push's name as its phone calls it; empty where no connection was made."""
         for record in (self.sent, self.ended):
             if record is not None and record.push:
-                return record.push
+                return record.push if self.use == 1 else f"{record.push}#{self.use}"
         return ""
 
 
@@ -90,7 +102,12 @@ class PhoneStory:
     listening: list[Record] = field(default_factory=list)
     stopped: list[Record] = field(default_factory=list)
     heard: list[Record] = field(default_factory=list)
+    impaired: list[Record] = field(default_factory=list)
+    """What was injected at its door."""
     unlistened: list[Record] = field(default_factory=list)
+    shown: list[Record] = field(default_factory=list)
+    pressed: list[Record] = field(default_factory=list)
+    """Keys of what it showed."""
     stream_started: list[Record] = field(default_factory=list)
     stream_stopped: list[Record] = field(default_factory=list)
 
@@ -158,14 +175,20 @@ def stories(evidence: Evidence) -> Mapping[str, PhoneStory]:
 
     _attempts(evidence, story_of=found)
     _diaries(evidence, story_of=found)
-    for kind in ("stream.listening", "stream.stopped", "stream.heard", "rtp.unlistened"):
+    for kind in (
+        "stream.listening", "stream.stopped", "stream.heard", "stream.impaired", "rtp.unlistened", "screen.shown",
+        "softkey.pressed",
+    ):  # fmt: skip
         for record in evidence.of("phones", kind):
             own = story(record)
             {
                 "stream.listening": own.listening,
                 "stream.stopped": own.stopped,
                 "stream.heard": own.heard,
+                "stream.impaired": own.impaired,
                 "rtp.unlistened": own.unlistened,
+                "screen.shown": own.shown,
+                "softkey.pressed": own.pressed,
             }[kind].append(record)
     for record in evidence.of("gateway", "stream.started"):
         story(record).stream_started.append(record)
@@ -184,7 +207,7 @@ def _attempts(evidence: Evidence, story_of: dict[str, PhoneStory]) -> None:
         story = story_of.setdefault(record.phone, PhoneStory(name=record.phone))
         action = record.text("action")
         key = (record.phone, action, record.whole("attempt", 1))
-        attempts = story.start_attempts if action == START else story.stop_attempts
+        attempts = story.start_attempts if action in (START, SHOW) else story.stop_attempts
         if record.kind == "push.sent":
             attempt = Attempt(sent=record)
             attempts.append(attempt)
@@ -195,6 +218,23 @@ def _attempts(evidence: Evidence, story_of: dict[str, PhoneStory]) -> None:
                 attempts.append(Attempt(ended=record))
             else:
                 known.ended = record
+    for story in story_of.values():
+        _count_uses(story)
+
+
+def _count_uses(story: PhoneStory) -> None:
+    """Tell pushes apart that left from one port, in their order, as the phone does (docs/reference/events.md)."""
+    uses: Counter[str] = Counter()
+    for attempt in sorted(story.start_attempts + story.stop_attempts, key=_begun_ns):
+        name = attempt.push
+        if name:
+            uses[name] += 1
+            attempt.use = uses[name]
+
+
+def _begun_ns(attempt: Attempt) -> int:
+    record = attempt.sent or attempt.ended
+    return record.t_ns if record is not None else 0
 
 
 def _diaries(evidence: Evidence, story_of: dict[str, PhoneStory]) -> None:
@@ -202,12 +242,14 @@ def _diaries(evidence: Evidence, story_of: dict[str, PhoneStory]) -> None:
         story = story_of.setdefault(record.phone, PhoneStory(name=record.phone))
         return story.pushes.setdefault(record.push, PushDiary(name=record.push))
 
+    fetching = bool(evidence.scenario.alerts)  # an alert is fetched: what a start is to a page
     for record in evidence.of("phones", "push.received"):
         push = diary(record)
         push.received = record
         for item in record.texts("items"):
             push.stops |= item.startswith(RTP_STOP)
             push.starts |= item.startswith(RTP_START) and not item.startswith(RTP_STOP)
+            push.starts |= fetching and item.startswith("http:")
     for record in evidence.of("phones", "authentication.asked"):
         diary(record).asked.append(record)
     for record in evidence.of("phones", "authentication.answered"):
@@ -217,6 +259,7 @@ def _diaries(evidence: Evidence, story_of: dict[str, PhoneStory]) -> None:
         push.executed = record
         push.stops |= record.text("action") == RTP_STOP
         push.starts |= record.text("action") == RTP_START
+        push.starts |= fetching and record.text("action") in _FETCHES
     for record in evidence.of("phones", "push.answered"):
         diary(record).reply = record
 

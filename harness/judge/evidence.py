@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import numpy as np
 import numpy.typing as npt
@@ -126,6 +127,12 @@ class Evidence:
         return {key: [r for r in found if counts(r)] for key, found in self.records.by_kind.items()}
 
     @cached_property
+    def reasons(self) -> Mapping[str, str]:
+        """Why CallManager refused, in its own words (events.md): the phone's end of the connection → reason."""
+        log = self.of("callmanager", "authentication.answered")
+        return {record.text("connection"): reason for record in log if (reason := record.text("reason"))}
+
+    @cached_property
     def foreign_pushes(self) -> frozenset[str]:
         """Pushes of other applications and of the control: not the page's."""
         kinds = ("application.pushed", "control.pushed")
@@ -201,6 +208,14 @@ class Evidence:
         return 0 if self.wire.packets is None else self.wire.packets.uncertainty_ns
 
 
+def place_of(evidence: Evidence, url: str) -> str:
+    """The `address:port` of an authentication URL of the scenario: `gateway`, `callmanager`, or a URL."""
+    if url in ("gateway", "callmanager"):
+        return evidence.server_places.get(url, "")
+    parts = urlsplit(url)
+    return f"{parts.hostname}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
+
+
 def host(place: str) -> str:
     """The address of `address:port`."""
     return place.rpartition(":")[0] or place
@@ -246,9 +261,17 @@ def read_evidence(folder: Path) -> Evidence:
     )
 
 
+_SENDS: Final = (
+    ("harness", "page.requested"),
+    ("harness", "alert.requested"),
+    ("gateway", "page.started"),
+    ("gateway", "push.sent"),
+)
+
+
 def _zero(records: Records, control: Phone | None) -> int | None:
     """Send: when the harness asked for the page, else as a foreign gateway tells, else the first push at a phone."""
-    for witness, kind in (("harness", "page.requested"), ("gateway", "page.started"), ("gateway", "push.sent")):
+    for witness, kind in _SENDS:
         first = next(iter(records.of(witness, kind)), None)
         if first is not None:
             return first.t_ns

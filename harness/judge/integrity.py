@@ -12,6 +12,7 @@ from typing import Any, Final
 from harness.capture.reader import UDP
 from harness.judge.evidence import RTP_PORT, Evidence, host
 from harness.judge.verdict import Blindness, Check, Kind, Verdict
+from harness.scenario.faults import FAULTS, Carrier
 from harness.scenario.metrics import metric_of
 from harness.scenario.thresholds import Threshold
 
@@ -343,12 +344,23 @@ def _limit_check(limit: Threshold, verdict: Verdict, observed: float | None, wit
 def _fault(evidence: Evidence, kind: str) -> tuple[list[Blindness], Check]:
     """A fault that the scenario asks for must have been made."""
     applied = [r for r in evidence.records.of("harness", "fault.applied") if r.text("fault") == kind]
-    why = "; ".join(record.text("detail") for record in applied) if applied else "it was not applied"
+    why = "; ".join(dict.fromkeys(record.text("detail") for record in applied))
+    missing = "" if applied else "it was not applied"
+    if applied and FAULTS[kind].carrier is Carrier.PHONES:
+        missing = _untold(evidence, kind)
     return [], Check(
         name=f"fault {kind} is applied",
         kind=Kind.CONTROL,
-        verdict=Verdict.PASS if applied else Verdict.INCONCLUSIVE,
+        verdict=Verdict.INCONCLUSIVE if missing else Verdict.PASS,
         observed=len(applied),
         witnesses=(),
-        why=why,
+        why=missing or why,
     )
+
+
+def _untold(evidence: Evidence, kind: str) -> str:
+    """What is wrong where the phones that have a fault by their own word are not those that were to have it."""
+    told = {r.phone for r in evidence.of("phones", "phone.misbehaves") if r.text("misbehaviour") == kind}
+    meant = {phone for phone, fault in evidence.excused.items() if fault == kind}
+    wrong = sorted(told ^ meant)
+    return f"{len(told)} phones say that they have it, {len(meant)} were to; {wrong[0]} differs" if wrong else ""

@@ -10,7 +10,8 @@ from harness.judge import thresholds
 from harness.judge.diaries import stories
 from harness.judge.end_states import EndState
 from harness.judge.evidence import Evidence, EvidenceError, read_evidence
-from harness.judge.integrity import Integrity, integrity
+from harness.judge.faults import faults_seen
+from harness.judge.integrity import integrity
 from harness.judge.laws import LAWS, Case, decide
 from harness.judge.ledger import Row, cells, ledger
 from harness.judge.metrics import metrics_of
@@ -18,8 +19,6 @@ from harness.judge.verdict import Blindness, Check, Judgement, Kind, Verdict, me
 from harness.scenario import ScenarioError
 
 _READERS: Final = "readers-agree"
-NAMED_AS: Final = {"port-blocked": EndState.NO_AUDIO}
-"""Faults that strike phones, and the end state that their phones must have."""
 
 
 def judge(folder: Path) -> Judgement:
@@ -44,8 +43,7 @@ def judge(folder: Path) -> Judgement:
     checks = [decide(law, case, sight) for law in LAWS]
     checks += [thresholds.decide(t, metrics, sight, scenario.fleet.authentication_url) for t in scenario.thresholds]
     checks += sight.checks
-    kinds = sorted({fault.kind for fault in scenario.faults} & set(NAMED_AS))
-    checks += [_fault_seen(rows, evidence, kind, sight) for kind in kinds]
+    checks += faults_seen(evidence, rows, sight)
     checks += _readers(evidence)
     return _judgement(evidence, rows, metrics, tuple(checks), sight.blind)
 
@@ -88,24 +86,6 @@ def _unexpected(checks: tuple[Check, ...], expected: Verdict, named: tuple[str, 
         if check.verdict not in (wanted, Verdict.NONE) and not free:
             found.append(f"{check.name}: {check.verdict.text}, expected {wanted.text}")
     return tuple(found)
-
-
-def _fault_seen(rows: tuple[Row, ...], evidence: Evidence, kind: str, sight: Integrity) -> Check:
-    """The ledger names exactly the phones that the fault was made for: no more, no fewer."""
-    made = {phone for phone, fault in evidence.excused.items() if fault == kind}
-    named = {row.phone.name for row in rows if row.state is NAMED_AS[kind]}
-    wrong = sorted(made ^ named)
-    blind = sight.why_blind(("phones", "gateway"), ("rtp",))
-    verdict = Verdict.INCONCLUSIVE if blind else Verdict.FAIL if wrong else Verdict.PASS
-    phones = f"{', '.join(wrong[:3])}{' and others' if len(wrong) > 3 else ''}"  # 3: the ledger has all
-    return Check(
-        name=f"fault {kind} is seen",
-        kind=Kind.CONTROL,
-        verdict=verdict,
-        observed=len(named),
-        witnesses=("phones", "gateway"),
-        why=blind or (f"not named, or named without cause: {phones}" if wrong else f"exactly {len(made)} phones named"),
-    )
 
 
 def _readers(evidence: Evidence) -> list[Check]:

@@ -30,6 +30,7 @@ def metrics_of(evidence: Evidence, rows: Sequence[Row]) -> Figures:
         _pushes,
         _authentications,
         _callmanager,
+        _inventory,
         _rtp,
         _capture,
         _schedules,
@@ -67,6 +68,8 @@ def _pushes(_: Evidence, rows: Sequence[Row]) -> Figures:
     figures |= _rate(rows)
     listening = [row.listening_ms for row in rows if row.listening_ms is not None]
     figures |= distribution("page.listening_ms", listening)
+    displayed = [row.displayed_ms for row in rows if row.displayed_ms is not None]
+    figures |= distribution("alert.displayed_ms", displayed)
     if listening:
         figures["page.activation_spread_ms"] = round(max(listening) - min(listening), 6)
     return figures
@@ -114,7 +117,31 @@ def _callmanager(evidence: Evidence, _: Sequence[Row]) -> Figures:
     figures["callmanager.queue_max"] = max((record.whole("queue_on_arrival") for record in log), default=0)
     figures["callmanager.rejected"] = sum(record.text("answer") == "rejected" for record in log)
     figures["callmanager.busy_s"] = _busy_s(log, evidence.scenario.callmanager.workers)
+    asked = [record for record in log if record.number("directory_ms") is not None]
+    figures["callmanager.directory_asked"] = len(asked)
+    figures["callmanager.directory_failed"] = sum(record.text("reason") == "directory" for record in asked)
+    figures |= distribution("callmanager.directory_ms", (record.number("directory_ms") for record in asked))
     return figures | distribution("callmanager.answer_ms", (record.number("answer_ms") for record in log))
+
+
+def _inventory(evidence: Evidence, _: Sequence[Row]) -> Figures:
+    """What the gateway last read of each phone, held against the roster."""
+    last = {record.phone: record for record in evidence.of("gateway", "inventory.read")}
+    if not last:
+        return {}
+    read = {name: record for name, record in last.items() if record.text("outcome") == "read"}
+    right = sum(
+        name in evidence.roster
+        and record.text("directory_number") == evidence.roster[name].directory_number
+        and record.text("mac") == name[3:]  # a device is named after it
+        for name, record in read.items()
+    )
+    return {
+        "inventory.read": right,
+        "inventory.read_fraction": right / len(evidence.roster) if evidence.roster else 0.0,
+        "inventory.wrong": len(read) - right,
+        "inventory.unreachable": sum(record.text("outcome") == "unreachable" for record in last.values()),
+    }
 
 
 def _arrived(record: Record) -> int:

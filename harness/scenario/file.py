@@ -6,13 +6,18 @@ from pathlib import Path
 from typing import Any, Final
 
 from harness.scenario.audio import AudioError, audio_path, audio_seconds, scenarios_folder
+from harness.scenario.faults import FAULTS, IMPAIRMENT, NOT_RESET, PARAMETERS
 from harness.scenario.findings import Findings, checked
 from harness.scenario.keys import MAX_USERS
 from harness.scenario.lines import key_lines
 from harness.scenario.model import (
+    SAME,
+    Alert,
     Application,
     CallManager,
     Capture,
+    CredentialPolicy,
+    Directory,
     Expect,
     Fault,
     Fleet,
@@ -22,6 +27,7 @@ from harness.scenario.model import (
     ScenarioError,
     ServiceTime,
     User,
+    share_of,
 )
 from harness.scenario.overrides import Overrides, overlay
 
@@ -32,7 +38,7 @@ MAX_FILE_BYTES: Final = 2**20
 def bundled() -> list[tuple[str, Path, str]]:
     """The scenarios that travel with pushlab: name, file, purpose; sorted by name."""
     found = []
-    for path in sorted(scenarios_folder().glob("*.toml")):
+    for path in sorted(scenarios_folder().glob("*.toml"), key=lambda file: file.stem):
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
         found.append((str(raw.get("name", path.stem)), path, str(raw.get("purpose", ""))))
     return found
@@ -124,6 +130,7 @@ def _contradictions(values: Mapping[str, Any], findings: Findings) -> None:
     for index, name in enumerate(names):
         if name in names[:index]:
             findings.wrong(("callmanager", "user", str(index), "name"), f"user {name!r} is there already")
+    _directory(manager, findings)
     if gateway["user"] not in names:
         findings.wrong(("gateway", "user"), f"expected a user of [[callmanager.user]] ({', '.join(names)})")
     for index, application in enumerate(values["application"]):
@@ -138,11 +145,57 @@ def _contradictions(values: Mapping[str, Any], findings: Findings) -> None:
         findings.wrong(("gateway", "command"), 'expected a program and its arguments: command = ["/usr/bin/x"]')
     if gateway["kind"] == "own" and gateway["command"]:
         findings.wrong(("gateway", "command"), 'only for kind = "command"')
+    if values["fleet"]["boot"] != "fetch" and values["fleet"]["authentication_url_at_boot"] != SAME:
+        findings.wrong(("fleet", "authentication_url_at_boot"), 'only with boot = "fetch"')
     if len(values["page"]) > 1:
         findings.wrong(("page", "1"), "not available yet: several pages in one run")
+    if len(values["alert"]) > 1:
+        findings.wrong(("alert", "1"), "not available yet: several alerts in one run")
+    if values["alert"] and values["page"]:
+        findings.wrong(("alert", "0"), "not available yet: an alert beside a page in one run")
+    if values["alert"] and gateway["kind"] != "own":
+        findings.wrong(("alert", "0"), "not available yet: alerts of another gateway")
+    _faults(values, findings)
     expect = values["expect"]
     if expect["verdict"] == "pass" and expect["checks"]:
         findings.wrong(("expect", "checks"), 'with verdict = "pass" no check is named: all of them pass')
+
+
+def _directory(manager: Mapping[str, Any], findings: Findings) -> None:
+    kind, tls = manager["directory"]["kind"], manager["directory"]["tls"]
+    for index, user in enumerate(manager["user"]):
+        if kind == "builtin" and not user["in_directory"]:
+            where = ("callmanager", "user", str(index), "in_directory")
+            findings.wrong(where, "there is no directory server: [callmanager.directory] kind = slapd or samba")
+    if kind == "samba" and tls == "none":
+        where_tls = ("callmanager", "directory", "tls")
+        findings.wrong(where_tls, "a domain controller refuses passwords in clear: expected starttls or ldaps")
+
+
+def _faults(values: Mapping[str, Any], findings: Findings) -> None:
+    phones, struck = values["fleet"]["phones"], 0
+    for index, fault in enumerate(values["fault"]):
+        where = ("fault", str(index))
+        given = [name for name in PARAMETERS if fault[name]]
+        if fault["kind"] == IMPAIRMENT:
+            if not given:
+                findings.wrong(where, f"an impairment needs at least one of {', '.join(PARAMETERS)}")
+            elif sum(fault[name] for name in PARAMETERS[:3]) > 1 + 1e-9:  # 1e-9: written with a few digits
+                findings.wrong(where, "loss, duplicate and reorder are more than all packets together")
+        for name in given if fault["kind"] != IMPAIRMENT else ():
+            findings.wrong((*where, name), f"only for kind = {IMPAIRMENT!r}")
+        if fault["kind"] == "directory-blocked" and values["callmanager"]["directory"]["kind"] == "builtin":
+            findings.wrong((*where, "kind"), "there is no directory server: [callmanager.directory] kind")
+        if fault["kind"] == NOT_RESET and values["fleet"]["authentication_url_at_boot"] == SAME:
+            findings.wrong((*where, "kind"), "nothing is changed: set fleet.authentication_url_at_boot as well")
+        if FAULTS[fault["kind"]].strikes_phones:
+            struck += share_of(phones, fault["phones"])
+    if struck > phones:
+        findings.wrong(
+            ("fault",),
+            f"{struck} faulty phones in a fleet of {phones}: each phone has at most one fault, and each fault at least "
+            "one phone",
+        )
 
 
 def _audio(scenario: Scenario, findings: Findings) -> None:
@@ -156,7 +209,7 @@ def _audio(scenario: Scenario, findings: Findings) -> None:
 def _scenario(values: Mapping[str, Any], path: Path, origins: dict[str, str]) -> Scenario:
     fleet, manager, gateway = values["fleet"], values["callmanager"], values["gateway"]
     users = manager["user"] or [{"name": gateway["user"], "cti": True, "devices": "all"}]
-    pages = values["page"] or [_default_page(origins)]
+    pages = values["page"] or ([] if values["alert"] else [_default_page(origins)])
     return Scenario(
         name=values["name"],
         purpose=values["purpose"],
@@ -169,6 +222,7 @@ def _scenario(values: Mapping[str, Any], path: Path, origins: dict[str, str]) ->
             authentication_url=fleet["authentication_url"],
             authentication_timeout_s=fleet["authentication_timeout_s"],
             boot=fleet["boot"],
+            authentication_url_at_boot=fleet["authentication_url_at_boot"],
         ),
         callmanager=CallManager(
             kind=manager["kind"],
@@ -176,7 +230,8 @@ def _scenario(values: Mapping[str, Any], path: Path, origins: dict[str, str]) ->
             service_ms=ServiceTime(**manager["service_ms"]),
             queue=manager["queue"],
             credential_cache_s=manager["credential_cache_s"],
-            directory_kind=manager["directory"]["kind"],
+            credential_policy=CredentialPolicy(**manager["credential_policy"]),
+            directory=Directory(**manager["directory"]),
             users=tuple(User(**user) for user in users),
         ),
         gateway=Gateway(
@@ -189,6 +244,7 @@ def _scenario(values: Mapping[str, Any], path: Path, origins: dict[str, str]) ->
         ),
         applications=tuple(Application(**application) for application in values["application"]),
         pages=tuple(Page(**page, audio_path=audio_path(page["audio"], path.parent)) for page in pages),
+        alerts=tuple(Alert(**alert) for alert in values["alert"]),
         faults=tuple(Fault(**fault) for fault in values["fault"]),
         capture=Capture(**values["capture"]),
         integrity=values["integrity"],

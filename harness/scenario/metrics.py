@@ -25,6 +25,10 @@ END_STATES: Final = (
     "partial_audio",
     "delivered_late",
     "delivered",
+    "not_displayed",
+    "displayed_late",
+    "displayed",
+    "acknowledged",
 )
 """End states of the ledger, top down; a test holds them equal to the judge's."""
 
@@ -73,6 +77,7 @@ def _catalogue() -> tuple[Metric, ...]:
             "answered start pushes of a page over the time from its first sent to its last answered",
         ),
         _metric("page.listening_ms", "ms", "phones", "Send to the moment a phone listens", distribution=True),
+        _metric("alert.displayed_ms", "ms", "phones", "Send to the moment a phone shows the alert", distribution=True),
         _metric("page.activation_spread_ms", "ms", "phones", "first phone listening to last phone listening"),
         _metric("authentication.gateway", "requests", "gateway", f"requests answered by the gateway, {asked}"),
         _metric("authentication.redirected", "requests", "gateway", "of them redirected to CallManager"),
@@ -101,6 +106,26 @@ def _catalogue() -> tuple[Metric, ...]:
         _metric(
             "callmanager.answer_ms", "ms", "callmanager", "arrival to answer, as the client sees it", distribution=True
         ),
+        _metric("callmanager.directory_asked", "requests", "callmanager", "of them judged by a directory server"),
+        _metric(
+            "callmanager.directory_failed", "requests", "callmanager", "of these answered ERROR: it could not say"
+        ),
+        _metric(
+            "callmanager.directory_ms",
+            "ms",
+            "callmanager",
+            "how long the directory took, waiting for a connection to it included",
+            distribution=True,
+        ),
+        _metric(
+            "inventory.read",
+            "phones",
+            "gateway",
+            "phones whose directory number and MAC address the gateway read from their web servers, as they are",
+        ),
+        _metric("inventory.read_fraction", "share", "gateway", "inventory.read of the whole fleet"),
+        _metric("inventory.wrong", "phones", "gateway", "phones of which it read another number or MAC address"),
+        _metric("inventory.unreachable", "phones", "gateway", "phones whose web server it could not reach"),
         _metric("rtp.packets_expected", "packets", "gateway phones", "packets sent to each phone while it listened"),
         _metric("rtp.packets_on_wire", "packets", "wire", "audio packets that arrived at the phones' host"),
         _metric("rtp.packets_at_phones", "packets", "phones", "packets of the gateway that listening phones heard"),

@@ -8,6 +8,7 @@ from typing import Final
 from harness.scenario.thresholds import Threshold
 
 EXIT_INVALID: Final = 4
+SAME: Final = "same"
 
 
 class ScenarioError(Exception):
@@ -37,6 +38,9 @@ class Fleet:
     """`gateway`, `callmanager` or a URL."""
     authentication_timeout_s: float
     boot: str
+    """`instant`, or `fetch`: from CallManager."""
+    authentication_url_at_boot: str
+    """`SAME`, or as `authentication_url`: what phones booted with, before it was changed and they were reset."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +59,34 @@ class User:
     cti: bool
     devices: str | float | tuple[str, ...]
     """`all`, `none`, a share of the fleet, or device names."""
+    in_directory: bool = True
+    """Whether the directory server has him; of no meaning where there is none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CredentialPolicy:
+    """When CallManager locks an account whose password is its own."""
+
+    failures: int = 3
+    """Failed logons that lock; 0 locks never."""
+    lock_minutes: float = 30.0
+    reset_minutes: float = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Directory:
+    """Where passwords are, and how CallManager asks."""
+
+    kind: str = "builtin"
+    """`builtin`: CallManager's own users; `slapd` or `samba`: a server that the bed starts."""
+    tls: str = "starttls"
+    connections: int = 8
+    total_s: float = 5.0
+
+    @property
+    def is_server(self) -> bool:
+        """Whether there is a directory server at all."""
+        return self.kind != "builtin"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +98,8 @@ class CallManager:
     service_ms: ServiceTime
     queue: int
     credential_cache_s: float
-    directory_kind: str
+    credential_policy: CredentialPolicy
+    directory: Directory
     users: tuple[User, ...]
 
 
@@ -113,12 +146,31 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """One text alert to the whole fleet."""
+
+    at_s: float
+    text: str
+    title: str
+    priority: str
+    late_after_ms: float
+    """A phone that shows it later than this after Send is `displayed_late`."""
+    acknowledge: float
+    """Share of the fleet where a person presses Acknowledge once all phones are settled; drawn by the seed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
     """Something made wrong on purpose."""
 
     kind: str
+    """One of `faults.FAULTS`."""
     phones: float
-    """Share of the fleet, at least one phone."""
+    """Share of the fleet, at least one phone; of kinds that strike none it means nothing."""
+    loss: float = 0.0
+    duplicate: float = 0.0
+    reorder: float = 0.0
+    jitter_ms: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +208,8 @@ class Scenario:
     gateway: Gateway
     applications: tuple[Application, ...]
     pages: tuple[Page, ...]
+    """Empty where there is an alert."""
+    alerts: tuple[Alert, ...]
     faults: tuple[Fault, ...]
     capture: Capture
     integrity: tuple[Threshold, ...]
@@ -165,3 +219,8 @@ class Scenario:
     """Key path → `scenario`, `--set` and the like, `default`, or `assumed (a)`."""
     source: Path
     """The file it was read from."""
+
+    @property
+    def late_after_ms(self) -> float:
+        """Of the page or the alert."""
+        return self.alerts[0].late_after_ms if self.alerts else self.pages[0].late_after_ms

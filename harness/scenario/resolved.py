@@ -38,9 +38,10 @@ def write_resolved(
     manager = scenario.callmanager
     lines += _table(("fleet",), _plain(scenario.fleet), origins)
     service = {"p50": manager.service_ms.p50, "p99": manager.service_ms.p99}
-    capacity = _plain(manager, without=("service_ms", "directory_kind", "users"))
+    capacity = _plain(manager, without=("service_ms", "credential_policy", "directory", "users"))
     lines += _table(("callmanager",), {**capacity, "service_ms": service}, origins)
-    lines += _table(("callmanager", "directory"), {"kind": manager.directory_kind}, origins)
+    lines += _table(("callmanager", "credential_policy"), _plain(manager.credential_policy), origins)
+    lines += _table(("callmanager", "directory"), _plain(manager.directory), origins)
     lines += _repeated(("callmanager", "user"), [_plain(user) for user in manager.users], origins)
     lines += _table(("gateway",), _plain(scenario.gateway), origins)
     lines += _repeated(("application",), [_plain(a) for a in scenario.applications], origins)
@@ -49,6 +50,7 @@ def write_resolved(
         # A bundled recording keeps its name; a file is named so that it is found from the run folder.
         page["audio"] = original.audio if _is_bundled(original.audio) else str(original.audio_path.absolute())
     lines += _repeated(("page",), pages, origins)
+    lines += _repeated(("alert",), [_plain(alert) for alert in scenario.alerts], origins)
     lines += _repeated(("fault",), [_plain(fault) for fault in scenario.faults], origins)
     lines += _table(("capture",), _plain(scenario.capture), origins)
     for table, conditions in (("integrity", scenario.integrity), ("thresholds", scenario.thresholds)):

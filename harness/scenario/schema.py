@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from harness.scenario.faults import FAULTS
 from harness.scenario.keys import (
     MAX_CONCURRENCY,
     MAX_PHONES,
@@ -18,13 +19,12 @@ from harness.scenario.keys import (
     slug,
     some_of,
     text,
+    text_of,
     texts,
     url_or,
     whole,
 )
 
-FAULTS: Final = ("port-blocked", "canary-blocked", "control-blocked")
-"""Kinds of [[fault]] that can be run (docs/reference/faults.md)."""
 WITNESSES: Final = ("gateway", "phones", "callmanager", "wire")
 GROUNDS: Final = ("auto", "netns", "loopback", "lab")
 INTEGRITY: Final = {
@@ -69,9 +69,14 @@ _FLEET: Final = {
         meaning="how long a phone waits for that answer",
     ),
     "boot": Key(
-        accept=choice("instant", later={"fetch": "configuration files from CallManager"}),
+        accept=choice("instant", "fetch"),
         default="instant",
-        meaning="how phones come to their settings",
+        meaning="how phones come to their settings; fetch: configuration files from CallManager",
+    ),
+    "authentication_url_at_boot": Key(
+        accept=url_or("same", "gateway", "callmanager"),
+        default="same",
+        meaning="with boot = fetch: what was configured when phones booted; it is then changed, and phones are reset",
     ),
 }
 _CALLMANAGER: Final = {
@@ -94,19 +99,34 @@ _CALLMANAGER: Final = {
         meaning="how long a right answer is remembered; 0 is off, Unified CM may use up to 120",
     ),
 }
+_CREDENTIAL_POLICY: Final = {
+    "failures": Key(accept=whole(0, 1000), default=3, meaning="failed logons that lock an account; 0 locks never"),
+    "lock_minutes": Key(accept=number(0, 1_000_000), default=30.0, meaning="how long it is locked"),
+    "reset_minutes": Key(accept=number(0, 1_000_000), default=30.0, meaning="when a failure is forgotten"),
+}
 _DIRECTORY: Final = {
     "kind": Key(
-        accept=choice(
-            "builtin", later={"slapd": "a directory server in the bed", "samba": "a directory server in the bed"}
-        ),
+        accept=choice("builtin", "slapd", "samba"),
         default="builtin",
-        meaning="where users are looked up",
+        meaning="where passwords are: CallManager's own, or a directory server that the bed starts",
+    ),
+    "tls": Key(
+        accept=choice("starttls", "ldaps", "none"), default="starttls", meaning="how CallManager's connections are kept"
+    ),
+    "connections": Key(
+        accept=whole(1, 1000), default=8, assumed=True, meaning="of CallManager to the directory at a time"
+    ),
+    "total_s": Key(
+        accept=number(0.1, 60), default=5.0, assumed=True, meaning="how long one question to the directory may take"
     ),
 }
 _USER: Final = {
     "name": Key(accept=text, meaning="user name"),
     "cti": Key(accept=flag, default=True, meaning="Enable CTI Application Use"),
     "devices": Key(accept=devices, default="all", meaning="Device Association: all, none, a share, or a list"),
+    "in_directory": Key(
+        accept=flag, default=True, meaning="false: associated in CallManager, but nobody created him in the directory"
+    ),
 }
 _GATEWAY: Final = {
     "kind": Key(
@@ -155,9 +175,31 @@ _PAGE: Final = {
         meaning="a phone that listens later than this after Send is delivered_late",
     ),
 }
+_ALERT: Final = {
+    "at_s": Key(accept=number(0, MAX_SECONDS), default=0.0, meaning="when, seconds after the run's zero"),
+    "text": Key(accept=text_of(256), default="A test. Nothing has to be done.", meaning="what phones show"),
+    "title": Key(accept=text_of(32), default="Test alert", meaning="the line above it"),
+    "priority": Key(
+        accept=choice("emergency", "normal"), default="emergency", meaning="at once, or when the phone is idle"
+    ),
+    "late_after_ms": Key(
+        accept=number(0, MAX_SECONDS * 1000, above=True),
+        default=2000.0,
+        meaning="a phone that shows it later than this after Send is displayed_late",
+    ),
+    "acknowledge": Key(
+        accept=number(0, 1), default=0.0, meaning="share of the phones where somebody presses Acknowledge in the end"
+    ),
+}
 _FAULT: Final = {
     "kind": Key(accept=choice(*FAULTS), meaning="which fault (faults.md)"),
     "phones": Key(accept=number(0, 1, above=True), default=1.0, meaning="share of the fleet that has it"),
+    "loss": Key(accept=number(0, 1), default=0.0, meaning="of impairment: share of the RTP packets that are lost"),
+    "duplicate": Key(accept=number(0, 1), default=0.0, meaning="of impairment: share that comes twice"),
+    "reorder": Key(accept=number(0, 1), default=0.0, meaning="of impairment: share that comes behind the next one"),
+    "jitter_ms": Key(
+        accept=number(0, 1000), default=0.0, meaning="of impairment: each packet is up to this much later, evenly"
+    ),
 }
 _CAPTURE: Final = {
     "keep": Key(
@@ -181,12 +223,16 @@ SCHEMA: Final = Table(
         "fleet": Table(keys=_FLEET),
         "callmanager": Table(
             keys=_CALLMANAGER,
-            tables={"directory": Table(keys=_DIRECTORY), "user": Table(keys=_USER, repeated=True)},
+            tables={
+                "credential_policy": Table(keys=_CREDENTIAL_POLICY),
+                "directory": Table(keys=_DIRECTORY),
+                "user": Table(keys=_USER, repeated=True),
+            },
         ),
         "gateway": Table(keys=_GATEWAY),
         "application": Table(keys=_APPLICATION, repeated=True),
         "page": Table(keys=_PAGE, repeated=True),
-        "alert": Table(keys={}, repeated=True, later="text alerts"),
+        "alert": Table(keys=_ALERT, repeated=True),
         "load": Table(keys={}, later="load shapes; one page is sent"),
         "fault": Table(keys=_FAULT, repeated=True),
         "capture": Table(keys=_CAPTURE),

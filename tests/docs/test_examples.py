@@ -15,6 +15,7 @@ from typing import Final
 
 import pytest
 
+from harness.bed.directory.software import PACKAGES, is_root, missing
 from harness.net.namespace import available
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
@@ -64,6 +65,7 @@ def test_examples(document: Path, tmp_path: Path, skip_if_held_up: Callable[[Pat
         pytest.skip(f"namespaces: {found.why}; to allow them: {found.remedy}")
     if any(line.startswith("curl") for line in commands(document)) and shutil.which("curl") is None:
         pytest.skip("curl is not installed (Debian: apt-get install curl)")
+    _skip_without_directories(commands(document))
     environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     servers: list[subprocess.Popen[str]] = []
     try:
@@ -98,6 +100,14 @@ def test_examples(document: Path, tmp_path: Path, skip_if_held_up: Callable[[Pat
             assert ended.returncode in codes, f"{line}\n{ended.stdout}{ended.stderr}"
     finally:
         stop(servers)
+
+
+def _skip_without_directories(lines: list[str]) -> None:
+    text = "\n".join(lines)
+    if ("active-directory" in text or "kind=slapd" in text) and (packages := missing("slapd")):
+        pytest.skip(f"needs the Debian package {packages}")
+    if "kind=samba" in text and (missing("samba") or not is_root()):
+        pytest.skip(f"needs root and the Debian packages {PACKAGES['samba']}")
 
 
 def stop(servers: list[subprocess.Popen[str]]) -> None:

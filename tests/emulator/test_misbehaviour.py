@@ -1,5 +1,6 @@
 """Misbehaving phones: who, and what a client gets to see."""
 
+import json
 import socket
 import time
 from collections.abc import AsyncIterator
@@ -13,6 +14,7 @@ import trio
 from emulator import misbehaviour
 from emulator.engine import Answer, Request, listen, serve
 from emulator.fleet.catalogue import load
+from emulator.fleet.faults import Faults
 from emulator.fleet.fleet import Fleet, Settings
 from emulator.phone.authentication import Server
 from emulator.phone.phone import Phone
@@ -72,7 +74,9 @@ async def running(name: str, path: Path) -> AsyncIterator[Bed]:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.bind(("", 0))
         rtp_port = probe.getsockname()[1]
-    fleet = Fleet([phone], Settings(port=0, rtp_port=rtp_port, misbehaviours={name: 1.0}, reset_s=60))
+    fleet = Fleet(
+        [phone], Settings(port=0, rtp_port=rtp_port, faults=Faults(misbehaving={"127.20.0.1": name}), reset_s=60)
+    )
     records = Records(path / "events.jsonl", witness="phones", clock=time.monotonic_ns)
     async with trio.open_nursery() as nursery:
         await nursery.start(partial(serve, [listener], yes))
@@ -93,6 +97,41 @@ async def test_resets(name: str, tmp_path: Path) -> None:
     said = (tmp_path / "events.jsonl").read_text()
     assert f'"misbehaviour":"{name}"' in said
     assert ('"answer":"none"' in said) == (name != "refuses")
+
+
+async def test_a_silent_phone_answers_no_connection(tmp_path: Path) -> None:
+    async with running("silent", tmp_path) as bed:
+        with trio.move_on_after(0.3) as waiting:
+            await bed.push()
+        assert waiting.cancelled_caught
+        assert bed.asked == []
+
+
+async def test_a_cached_refusal_asks_nobody(tmp_path: Path) -> None:
+    async with running("wrong-credentials-cached", tmp_path) as bed:
+        assert b'<CiscoIPPhoneError Number="4"' in await bed.push()
+        assert bed.asked == []
+    assert "push.executed" not in (tmp_path / "events.jsonl").read_text()
+
+
+async def test_an_answer_before_the_question(tmp_path: Path) -> None:
+    async with running("answers-first", tmp_path) as bed:
+        assert b'Status="0"' in await bed.push()
+    kinds = [json.loads(line)["kind"] for line in (tmp_path / "events.jsonl").read_text().splitlines()]
+    assert [kind for kind in kinds if kind in ("push.answered", "authentication.asked", "push.executed")] == [
+        "push.answered",
+        "authentication.asked",
+        "push.executed",
+    ]
+
+
+async def test_the_diary_says_what_spoilt_an_answer(tmp_path: Path) -> None:
+    async with running("garbage", tmp_path) as bed:
+        await bed.push()
+    (answered,) = [
+        json.loads(line) for line in (tmp_path / "events.jsonl").read_text().splitlines() if "push.answered" in line
+    ]
+    assert (answered["answer"], answered["spoilt"]) == ("response", "garbage")
 
 
 async def test_spoilt_answers(tmp_path: Path) -> None:

@@ -82,12 +82,12 @@ class Pushlab:
         options = [word for setting in settings for word in ("--set", setting)]
         return self("run", scenario, "--phones", str(phones), *options, *words, before=before)
 
-    def run_and_kill(self, part: str) -> Ended:
-        """`burst-offload` with the bundled announcement; one of its parts is killed when it begins to play."""
+    def run_and_kill(self, part: str, *, scenario: str = "burst-offload") -> Ended:
+        """A scenario with the bundled announcement; one of its parts is killed when it begins to play."""
         mark = f"PUSHLAB_TEST_MARK={self.folder}"
         settings = [word for setting in UNHURRIED for word in ("--set", setting)]
         run = subprocess.Popen(
-            command("run", "burst-offload", "--phones", "10", *settings),
+            command("run", scenario, "--phones", "10", *settings),
             cwd=self.folder,
             env=os.environ | dict([mark.split("=", 1)]),
             stdout=subprocess.PIPE,
@@ -115,10 +115,11 @@ class Pushlab:
 
 def _process_of(mark: str, part: str) -> int:
     """The part's process among those whose environment carries the mark."""
+    words = "harness.bed.directory.server\0" if part == "directory" else f"harness.cli\0{part}\0"
     (found,) = (
         int(folder.name)
         for folder in Path("/proc").iterdir()
-        if folder.name.isdecimal() and _is(folder, mark, f"harness.cli\0{part}\0")
+        if folder.name.isdecimal() and _is(folder, mark, words)
     )
     return found
 

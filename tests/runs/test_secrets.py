@@ -14,6 +14,7 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
+from harness.bed.directory.software import missing
 from harness.bed.secrets import SPICE
 from harness.capture.reader import read
 
@@ -49,13 +50,23 @@ def processes(inside: str) -> Iterator[tuple[str, bytes]]:
             continue
         try:
             line = (folder / "cmdline").read_bytes()
-            if inside.encode() in line or b"harness.cli" in line or b"gateway.media" in line:
+            if inside.encode() in line or b"harness.cli" in line or b"gateway.media" in line or b"slapd" in line:
                 yield f"{folder.name} {line[:80]!r}", line + (folder / "environ").read_bytes()
         except OSError:
             continue
 
 
-def test_no_trace_of_the_password(pushlab: Pushlab) -> None:
+@pytest.mark.parametrize(
+    "scenario",
+    [
+        "credential-mismatch",
+        pytest.param(
+            "active-directory",
+            marks=pytest.mark.skipif(bool(missing("slapd")), reason=f"needs the Debian package {missing('slapd')}"),
+        ),
+    ],
+)
+def test_no_trace_of_the_password(pushlab: Pushlab, scenario: str) -> None:
     script = Path(__file__).with_name("known_password.py")
     leaks: list[str] = []
     seen: set[str] = set()
@@ -74,8 +85,8 @@ def test_no_trace_of_the_password(pushlab: Pushlab) -> None:
     try:
         ended = subprocess.run(
             [
-                *(sys.executable, str(script), "run", "credential-mismatch", "--phones", "20"),
-                *("--set", f"page.audio={pushlab.audio}", "--set", "application.at_s=0.3"),
+                *(sys.executable, str(script), "run", scenario, "--phones", "20"),
+                *("--set", f"page.audio={pushlab.audio}"),
             ],
             cwd=pushlab.folder,
             capture_output=True,

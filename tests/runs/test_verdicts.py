@@ -12,6 +12,7 @@ import pytest
 
 from harness.judge import judge
 from harness.judge import judging as judging_module
+from harness.scenario.faults import FAULTS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,11 +44,58 @@ class TestInTheLab:
         assert ended.metric("callmanager.authentications") == 50
         assert ended.metric("authentication.gateway") == 0
 
-    @pytest.mark.parametrize("scenario", ["credential-mismatch", "wrong-password", "port-blocked"])
+    @pytest.mark.parametrize(
+        "scenario",
+        [
+            "credential-mismatch",
+            "wrong-password",
+            "port-blocked",
+            "stale-authentication-url",
+            "stale-authentication-url-nobody-reset",
+        ],
+    )
     def test_bundled_scenarios_end_as_they_expect(self, pushlab: Pushlab, scenario: str) -> None:
         options = ("--set", "application.at_s=0.5") if scenario == "credential-mismatch" else ()
         ended = pushlab.run(scenario, *options, phones=40)
         assert ended.code == 0, ended.stdout + ended.stderr
+
+    @pytest.mark.parametrize(
+        "scenario",
+        [
+            "inventory",
+            "web-access-disabled",
+            pytest.param("web-access-disabled-strict", marks=pytest.mark.slow),
+            "lossy-network",
+            "lossy-network-strict",
+        ],
+    )
+    def test_scenarios_of_faulty_phones_end_as_they_expect(self, pushlab: Pushlab, scenario: str) -> None:
+        ended = pushlab.run(scenario, phones=40)
+        assert ended.code == 0, ended.stdout + ended.stderr
+
+    @pytest.mark.parametrize("scenario", ["alert", "alert-strict", "alert-acknowledged"])
+    def test_alerts_end_as_they_expect(self, pushlab: Pushlab, scenario: str) -> None:
+        ended = pushlab("run", scenario, "--phones", "40")
+        assert ended.code == 0, ended.stdout + ended.stderr
+
+    @pytest.mark.slow
+    def test_healthy_phones_get_their_page_beside_misbehaving_ones(self, pushlab: Pushlab) -> None:
+        ended = pushlab.run("misbehaving-phones", phones=40)
+        assert ended.code == 0, ended.stdout + ended.stderr
+        assert ended.verdict["outcomes"]["delivered"] == 32
+
+    @pytest.mark.slow
+    def test_every_kind_of_fault_at_once_is_seen_at_exactly_its_phones(self, pushlab: Pushlab) -> None:
+        kinds = [kind.name for kind in FAULTS.values() if kind.strikes_phones]
+        shown = ", ".join(
+            f'{{kind="{kind}",phones=0.03{",loss=0.05,duplicate=0.05,reorder=0.05" * (kind == "impairment")}}}'
+            for kind in kinds
+        )
+        ended = pushlab.run("burst-offload", "--set", f"fault=[{shown}]", phones=60)
+        # The page did not reach all, which is what burst-offload is about; nothing else is wrong.
+        allowed = {"phones.delivered_fraction == 1", "push.answer_ms.p99 < 2000", "rtp.lost_fraction == 0"}
+        assert ended.checks("fail") <= allowed, ended.stdout + ended.stderr
+        assert {f"fault {kind} is seen" for kind in kinds} <= ended.checks("pass")
 
     def test_blocked_phones_are_named(self, pushlab: Pushlab) -> None:
         ended = pushlab.run("port-blocked", phones=40)
@@ -56,6 +104,18 @@ class TestInTheLab:
         assert len(deaf) == 2
         for name in deaf:
             assert name in ended.stdout
+
+    def test_phones_that_were_not_reset_are_named_and_go_to_callmanager_alone(self, pushlab: Pushlab) -> None:
+        ended = pushlab.run("stale-authentication-url", phones=30)
+        assert ended.code == 0, ended.stdout + ended.stderr
+        assert ended.metric("callmanager.authentications") == 2 * 3
+        with (ended.folder / "ledger.csv").open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        stale = {row["phone"] for row in rows if row["authorised_by"] == "callmanager"}
+        assert len(stale) == 3
+        assert {row["phone"] for row in rows if row["why"] == "fault not-reset"} == stale
+        law = next(c for c in ended.verdict["checks"] if c["name"] == "authorised-by-the-right-server")
+        assert set(law["excused"]) == stale
 
     def test_a_missing_canary_is_inconclusive(self, pushlab: Pushlab) -> None:
         ended = pushlab.run("burst-offload", "--set", 'fault=[{kind="canary-blocked"}]')

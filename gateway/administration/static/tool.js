@@ -10,90 +10,105 @@
     });
   }
 
+  // A running page or an active alert: its numbers and its phones move.
   const live = document.getElementById("live");
   if (!live || live.dataset.state === "ended") return;
+  const SHOWN = 300;
+  const phones = Number(live.dataset.phones);
   const wait = (ms) => new Promise((done) => setTimeout(done, ms));
+  const byId = (id) => document.getElementById(id);
   const words = (name) => name.replaceAll("_", " ");
   const shown = (count) => count.toLocaleString("en");
+  const good = new Set(["executed", "displayed", "acknowledged", "listed"]);
+  const awaited = new Set(["waiting", "pushed"]);
+  const style = (name) => (good.has(name) ? "good" : !name || awaited.has(name) ? "waiting" : "bad");
 
-  const showOutcomes = (outcomes, phones) => {
-    const body = document.getElementById("outcomes");
+  const element = (tag, className, text) => {
+    const made = document.createElement(tag);
+    if (className) made.className = className;
+    if (text !== undefined) made.textContent = text;
+    return made;
+  };
+
+  const showOutcomes = (outcomes) => {
     const rows = Object.entries(outcomes).sort((a, b) => b[1] - a[1]);
-    body.replaceChildren(...rows.map(([name, count]) => {
-      const row = document.createElement("tr");
+    byId("outcomes").replaceChildren(...rows.map(([name, count]) => {
+      const row = element("tr");
       row.dataset.outcome = name;
-      const head = document.createElement("th");
+      const head = element("th", "", words(name));
       head.scope = "row";
-      head.textContent = words(name);
-      const number = document.createElement("td");
-      number.className = "number";
-      number.textContent = shown(count);
-      const bar = document.createElement("td");
-      bar.className = "bar";
-      const meter = document.createElement("meter");
+      const meter = element("meter", style(name));
       meter.max = phones || 1;
       meter.value = count;
-      meter.className = name === "executed" ? "good" : "bad";
+      const bar = element("td", "bar");
       bar.append(meter);
-      row.append(head, number, bar);
+      row.append(head, element("td", "number", shown(count)), bar);
       return row;
     }));
-    document.getElementById("answered").textContent = shown(rows.reduce((sum, row) => sum + row[1], 0));
+    const answered = byId("answered");
+    if (answered) answered.textContent = shown(rows.reduce((sum, row) => sum + row[1], 0));
   };
 
   let before = "";
-  const showResults = async () => {
-    const answer = await fetch(live.dataset.results, { headers: { Accept: "application/json" } });
-    if (!answer.ok) return;
-    const text = await answer.text();
+  const showPhones = (list, total) => {
+    const text = JSON.stringify(list);
     if (text === before) return;
     before = text;
-    const found = JSON.parse(text);
-    document.getElementById("results").replaceChildren(...found.phones.map((phone) => {
-      const row = document.createElement("tr");
-      for (const [content, style] of [
-        [phone.phone, "code"],
-        [phone.address, "code"],
-        [phone.words, phone.outcome === "executed" ? "good" : phone.outcome ? "bad" : "waiting"],
-      ]) {
-        const cell = document.createElement("td");
-        cell.className = style;
-        cell.textContent = content;
-        row.append(cell);
-      }
+    byId("results").replaceChildren(...list.map((phone) => {
+      const row = element("tr");
+      const outcome = phone.outcome === undefined ? phone.state : phone.outcome;
+      row.append(
+        element("td", "code", phone.phone),
+        element("td", "code", phone.address || phone.directory_number || "\u2013"),
+        element("td", style(outcome), phone.words),
+      );
       return row;
     }));
-    document.getElementById("total").textContent =
-      found.total > found.phones.length ? `${shown(found.phones.length)} of ${shown(found.total)} shown` : "";
+    byId("total").textContent = total > list.length ? `${shown(list.length)} of ${shown(total)} shown` : "";
+  };
+
+  const asked = async (path) => {
+    const answer = await fetch(path, { headers: { Accept: "application/json" } });
+    if (answer.status === 401) location.reload();
+    if (!answer.ok) throw new Error(String(answer.status));
+    return answer.json();
+  };
+
+  const order = { acknowledged: 2, displayed: 1 };
+  const round = async () => {
+    const found = await asked(live.dataset.source);
+    showOutcomes(found.outcomes);
+    if (live.dataset.results) {
+      const results = await asked(live.dataset.results);
+      showPhones(results.phones, results.total);
+    } else {
+      const sorted = found.phones.sort(
+        (a, b) => (order[a.state] || 0) - (order[b.state] || 0) || a.phone.localeCompare(b.phone),
+      );
+      showPhones(sorted.slice(0, SHOWN), sorted.length);
+    }
+    const note = byId("note");
+    if (note) {
+      note.hidden = !found.note;
+      note.textContent = found.note || "";
+    }
+    const over = ["ended", "expired", "withdrawn"].includes(found.state);
+    const state = byId("state");
+    const text = found.reason || found.state;
+    if (state.textContent !== text) state.textContent = text;
+    state.className = "state " + (over ? "ended" : "playing");
+    if (over && byId("stop")) byId("stop").hidden = true;
+    return over;
   };
 
   const follow = async () => {
     for (;;) {
-      await wait(Number(live.dataset.phones) > 2000 ? 2000 : 500);
-      let page;
+      await wait(phones > 2000 ? 2000 : 500);
       try {
-        const answer = await fetch(live.dataset.source, { headers: { Accept: "application/json" } });
-        if (answer.status === 401) { location.reload(); return; }
-        if (!answer.ok) continue;
-        page = await answer.json();
+        if (await round()) return;
       } catch {
-        document.getElementById("state").textContent = "no answer from the gateway";
+        byId("state").textContent = "no answer from the gateway";
         await wait(2000);
-        continue;
-      }
-      showOutcomes(page.outcomes, page.phones);
-      try { await showResults(); } catch { continue; }
-      const note = document.getElementById("note");
-      note.hidden = !page.note;
-      note.textContent = page.note || "";
-      const state = document.getElementById("state");
-      const text = page.reason || page.state;
-      if (state.textContent !== text) state.textContent = text;
-      state.className = "state " + page.state;
-      if (page.state === "ended") {
-        const stop = document.getElementById("stop");
-        if (stop) stop.hidden = true;
-        return;
       }
     }
   };

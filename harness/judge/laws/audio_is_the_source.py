@@ -148,6 +148,6 @@ LAW = Law(
     witnesses=("wire", "phones"),
     essential=("wire",),
     scopes=("rtp", AUDIO),
-    excused=frozenset({"port-blocked"}),
+    audio=True,
     find=find,
 )

@@ -1,9 +1,7 @@
 """The page's pushes are answered where the authentication URL points, other applications' by CallManager."""
 
-from urllib.parse import urlsplit
-
 from harness.judge.diaries import PushDiary
-from harness.judge.evidence import Evidence
+from harness.judge.evidence import Evidence, place_of
 from harness.judge.laws.law import Case, Finding, Law
 
 
@@ -14,7 +12,7 @@ def find(case: Case) -> Finding:
     if not evidence.servers:
         finding.undecided = "nobody described where the authentication servers are"
         return finding
-    first = _first_server(evidence)
+    first = place_of(evidence, evidence.scenario.fleet.authentication_url)
     callmanager = evidence.server_places.get("callmanager", "")
     mismatch = evidence.scenario.gateway.push_password == "wrong"  # noqa: S105 - a setting's word, no password
     relays = (
@@ -47,14 +45,6 @@ def _wrong(evidence: Evidence, push: PushDiary, allowed: set[str], first: str, *
         if (by is not None and server != by) or server not in allowed:
             found.append(f"authorised by {name(server)}, expected {name(by or first)}")
     return found[:1]
-
-
-def _first_server(evidence: Evidence) -> str:
-    url = evidence.scenario.fleet.authentication_url
-    if url in ("gateway", "callmanager"):
-        return evidence.server_places.get(url, "")
-    parts = urlsplit(url)
-    return f"{parts.hostname}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
 
 
 LAW = Law(

@@ -19,6 +19,8 @@ def find(case: Case) -> Finding:
     }
     for row in case.rows:
         for push in row.story.pushes.values():
+            if push.answered_first:
+                finding.add("answered a push before it was told whether it was genuine", row.phone.name)
             if push.executed is None:
                 continue
             finding.looked_at += 1

@@ -9,6 +9,7 @@ from harness.judge.evidence import Evidence
 from harness.judge.integrity import Integrity
 from harness.judge.ledger import Row
 from harness.judge.verdict import Check, Kind, Verdict
+from harness.scenario.faults import FAULTS
 
 EXAMPLES: Final = 3
 """Phones named in a check's `why`; the ledger has all."""
@@ -60,9 +61,14 @@ class Law:
     """Without one of these by the scenario's own word, the law is not asked."""
     scopes: tuple[str, ...] = ()
     """Scopes of blindness that matter to it: clauses of the capture, `times`, `audio`."""
-    excused: frozenset[str] = frozenset()
-    """Kinds of fault that break it by nature."""
+    audio: bool = False
+    """It is about a page's audio: a run with an alert is not asked."""
     find: Callable[[Case], Finding]
+
+    @property
+    def excused(self) -> frozenset[str]:
+        """Kinds of fault that break it by nature."""
+        return frozenset(kind.name for kind in FAULTS.values() if self.name in kind.breaks)
 
 
 def decide(law: Law, case: Case, integrity: Integrity) -> Check:
@@ -70,12 +76,14 @@ def decide(law: Law, case: Case, integrity: Integrity) -> Check:
     absent = [witness for witness in law.essential if witness not in case.present]
     if absent:
         return _check(law, Verdict.NONE, f"not asked: the scenario has no witness {' or '.join(absent)}")
+    if law.audio and case.evidence.scenario.alerts:
+        return _check(law, Verdict.NONE, "not asked: no page in this scenario")
     try:
         finding = law.find(case)
     except Exception as error:  # noqa: BLE001 - whatever a law raises, the verdict is error, never pass
         return _check(law, Verdict.ERROR, f"the law broke: {type(error).__name__}: {error}")
-    faults = case.evidence.excused
-    excused = sorted({v.phone for v in finding.violations if faults.get(v.phone) in law.excused})
+    faults, excuses = case.evidence.excused, law.excused
+    excused = sorted({v.phone for v in finding.violations if faults.get(v.phone) in excuses})
     violations = [v for v in finding.violations if v.phone not in excused]
     blind = integrity.why_blind(law.witnesses, law.scopes)
     observed = len(violations)

@@ -4,10 +4,15 @@ from collections import Counter
 
 from harness.judge.evidence import host
 from harness.judge.laws.law import Case, Finding, Law
+from harness.scenario.faults import IMPAIRMENT
 
 
 def find(case: Case) -> Finding:
-    """A phone that counted other than the wire, per source; heard and unlistened packets together."""
+    """A phone that counted other than the wire, per source; heard and unlistened packets together.
+
+    Where the scenario impairs a phone's door, which stands behind the tap, the packets that the door says it took away
+    or doubled are put back: the phone must have counted exactly the rest.
+    """
     finding = Finding()
     evidence = case.evidence
     if evidence.wire.packets is None:
@@ -24,6 +29,9 @@ def find(case: Case) -> Finding:
             source = host(record.text("source"))
             if source not in evidence.outsiders:
                 phone[source] += record.whole("packets")
+        if evidence.excused.get(row.phone.name) == IMPAIRMENT:
+            for door in row.story.impaired:
+                phone[host(door.text("source"))] += door.whole("lost") - door.whole("duplicated")
         for source in sorted(wire.keys() | phone.keys()):
             if wire[source] != phone[source]:
                 finding.add(
@@ -34,10 +42,9 @@ def find(case: Case) -> Finding:
 
 LAW = Law(
     name="wire-agrees-with-phones",
-    sentence="Each phone counted exactly the packets that the wire saw.",
+    sentence="Each phone counted exactly the packets that the wire saw, less what was injected at its door.",
     witnesses=("wire", "phones"),
     essential=("wire", "phones"),
     scopes=("rtp",),
-    excused=frozenset({"port-blocked"}),
     find=find,
 )

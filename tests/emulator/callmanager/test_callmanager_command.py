@@ -255,3 +255,37 @@ async def test_a_client_that_left_is_seen_on_a_real_socket(tmp_path: Path):
     records.close()
     [record] = records_of(tmp_path / "events.jsonl")
     assert record["answer"] == "abandoned"
+
+
+@pytest.mark.real
+def test_phones_get_their_configuration_at_the_doors_that_the_ready_line_names(tmp_path: Path):
+    (tmp_path / "devices.csv").write_text("device_name\nSEP001BD4000001\n")
+    extra = """configuration_listen = "127.0.0.1:0"
+tftp_listen = "127.0.0.1:0"
+secured_listen = "127.0.0.1:0"
+devices_csv = "devices.csv"
+[enterprise]
+url_authentication = "http://10.0.0.1/a"
+"""
+    with running("--config", configuration(tmp_path, extra)) as (process, urls):
+        file = asked(urls["configuration"], "GET /SEP001BD4000001.cnf.xml HTTP/1.0\r\n\r\n")
+        assert b"<authenticationURL>http://10.0.0.1/a</authenticationURL>" in file
+        listed = asked(urls["configuration"], "GET /trust-list.pem HTTP/1.0\r\n\r\n")
+        assert listed.endswith((tmp_path / "callmanager-certificate.pem").read_bytes())
+        assert b"PRIVATE" not in listed
+        host, _, port = urls["tftp"].removeprefix("tftp://").rpartition(":")
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.settimeout(10)
+            sock.sendto(b"\0\1SEP001BD4000001.cnf.xml\0octet\0", (host, int(port)))
+            assert sock.recv(600)[:5] == b"\0\3\0\1<"
+        process.send_signal(signal.SIGTERM)
+        code, _, err = ended(process)
+    assert (code, err) == (0, "")
+
+
+def test_a_door_of_tftp_that_is_taken_is_named(tmp_path: Path, capfd: pytest.CaptureFixture[str]):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        place = f"127.0.0.1:{taken.getsockname()[1]}"
+        assert main(["--config", str(configuration(tmp_path, f'tftp_listen = "{place}"'))]) == 5
+    assert f"cannot listen on {place}: Address already in use" in capfd.readouterr().err

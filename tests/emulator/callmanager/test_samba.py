@@ -1,7 +1,5 @@
 """The directory client against a Samba Active Directory domain controller, provisioned and started here as root."""
 
-import os
-import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,23 +10,20 @@ import trio
 
 from emulator.callmanager.certificate import ensure_certificate
 from emulator.callmanager.directory import DirectoryError, DirectorySettings, Tls
-
-SAMBA = shutil.which("samba", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
-PROVISION = Path("/usr/share/samba/setup/provision.ldif")  # of samba-ad-provision
+from harness.bed.directory import samba as server
+from harness.bed.directory.account import Account
+from harness.bed.directory.software import is_root, missing
 
 pytestmark = [
     pytest.mark.real,
     pytest.mark.slow,
-    pytest.mark.skipif(
-        SAMBA is None or not PROVISION.exists() or shutil.which("samba-tool") is None,
-        reason="needs the Debian packages samba samba-ad-dc samba-ad-provision winbind",
-    ),
-    pytest.mark.skipif(os.geteuid() != 0, reason="a domain controller runs as root"),
+    pytest.mark.skipif(bool(missing("samba")), reason=f"needs the Debian packages {missing('samba')}"),
+    pytest.mark.skipif(not is_root(), reason="a domain controller runs as root"),
 ]
 
 ADDRESS = "127.77.3.1"
 """Of its own: a domain controller's port is 389, and it takes it on this address alone."""
-ADMINISTRATOR = "Verwalter-12345"
+MANAGER_PASSWORD = "Verwalter-12345"
 PASSWORD = "Geheim-77+% x"
 _START_S = 60
 _LOCK_AFTER = 3
@@ -39,42 +34,20 @@ def samba(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DirectorySetting
     folder = tmp_path_factory.mktemp("samba")
     certificate, key = folder / "certificate.pem", folder / "key.pem"
     ensure_certificate(certificate, key, address=ADDRESS)
-    base = folder / "base.conf"
-    base.write_text(f"""[global]
-  netbios name = DC1
-  realm = LAB.EXAMPLE
-  workgroup = LAB
-  server role = active directory domain controller
-  server services = ldap
-  interfaces = {ADDRESS}/8
-  bind interfaces only = yes
-  pid directory = {folder}
-  log file = {folder}/log
-  tls certfile = {certificate}
-  tls keyfile = {key}
-  tls cafile =
-""")
-    target = folder / "domain"
-    provision = ["domain", "provision", f"--configfile={base}", f"--targetdir={target}", "--realm=LAB.EXAMPLE"]
-    provision += ["--domain=LAB", "--host-name=dc1", f"--host-ip={ADDRESS}", "--server-role=dc", "--dns-backend=NONE"]
-    # The passwords of this throw-away domain go by arguments: samba-tool takes them no other way without a terminal.
-    _tool(*provision, f"--adminpass={ADMINISTRATOR}")
-    configuration = target / "etc" / "smb.conf"
-
-    def tool(*arguments: str) -> None:
-        _tool(*arguments, f"--configfile={configuration}")
-
-    tool("domain", "passwordsettings", "set", f"--account-lockout-threshold={_LOCK_AFTER}")
+    cache = folder / "cache"
+    cache.mkdir()
+    domain = server.Domain(folder / "domain", address=ADDRESS, certificate=certificate, key=key, cache=cache)
+    domain.tool("domain", "passwordsettings", "set", f"--account-lockout-threshold={_LOCK_AFTER}")
+    domain.add(Account(name=server.MANAGER, password=MANAGER_PASSWORD))
     for name in ("agpush", "disabled", "expired", "mustchange", "locked"):
-        tool("user", "create", name, PASSWORD)
-    tool("user", "disable", "disabled")
-    tool("user", "setexpiry", "expired", "--days=0")
-    tool("user", "setpassword", "mustchange", f"--newpassword={PASSWORD}", "--must-change-at-next-login")
-    assert SAMBA is not None
+        domain.add(Account(name=name, password=PASSWORD))
+    domain.tool("user", "disable", "disabled")
+    domain.tool("user", "setexpiry", "expired", "--days=0")
+    domain.tool("user", "setpassword", "mustchange", "--must-change-at-next-login", password=PASSWORD)
     with (
         (folder / "out").open("wb") as out,
         subprocess.Popen(
-            [SAMBA, "-i", "-M", "single", "-s", str(configuration), "--debug-stdout", "-d1"],
+            domain.command(),
             stdin=subprocess.PIPE,  # it ends when this does
             stdout=out,
             stderr=out,
@@ -82,10 +55,10 @@ def samba(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DirectorySetting
     ):
         try:
             settings = DirectorySettings(
-                server=(ADDRESS, 389),
-                base_dn="DC=lab,DC=example",
-                manager_dn="CN=Administrator,CN=Users,DC=lab,DC=example",
-                manager_password=ADMINISTRATOR,
+                server=(ADDRESS, server.LDAP_PORT),
+                base_dn=server.SUFFIX,
+                manager_dn=server.dn_of(server.MANAGER),
+                manager_password=MANAGER_PASSWORD,
                 ca_file=certificate,
                 total_s=20,
             )
@@ -93,11 +66,6 @@ def samba(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DirectorySetting
             yield settings
         finally:
             process.terminate()
-
-
-def _tool(*arguments: str) -> None:
-    done = subprocess.run(["samba-tool", *arguments], capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 0, done.stderr[-2000:]
 
 
 async def _ready(settings: DirectorySettings, process: subprocess.Popen[bytes], log: Path) -> None:
@@ -123,7 +91,7 @@ async def verdict(settings: DirectorySettings, name: str, password: str = PASSWO
 
 @pytest.mark.parametrize("way", ["starttls", "ldaps"])
 async def test_by_account_name_and_by_principal_name(samba: DirectorySettings, way: str):
-    settings = samba if way == "starttls" else replace(samba, tls=Tls.LDAPS, server=(ADDRESS, 636))
+    settings = samba if way == "starttls" else replace(samba, tls=Tls.LDAPS, server=(ADDRESS, server.LDAPS_PORT))
     assert await verdict(settings, "agpush") == ("agpush", None)
     assert await verdict(settings, "AgPush") == ("agpush", None)
     assert await verdict(settings, "agpush@lab.example") == ("agpush", None)

@@ -1,8 +1,6 @@
 """The directory client against OpenLDAP's slapd, started here on a port of its own."""
 
 import json
-import os
-import shutil
 import socket
 import ssl
 import subprocess
@@ -18,54 +16,22 @@ import trio
 
 from emulator.callmanager.certificate import ensure_certificate
 from emulator.callmanager.directory import DirectoryError, DirectorySettings, Kind, Tls
-
-SLAPD = shutil.which("slapd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/libexec")
-SCHEMA = Path("/etc/ldap/schema")
-MODULES = Path("/usr/lib/ldap")
+from harness.bed.directory import slapd as server
+from harness.bed.directory.account import Account
+from harness.bed.directory.slapd import MANAGER_DN
+from harness.bed.directory.software import missing
 
 pytestmark = [
     pytest.mark.real,
-    pytest.mark.skipif(SLAPD is None or not SCHEMA.is_dir(), reason="needs the Debian package slapd"),
+    pytest.mark.skipif(bool(missing("slapd")), reason=f"needs the Debian package {missing('slapd')}"),
 ]
 
-MANAGER = "cn=manager,dc=lab,dc=example"
 MANAGER_PASSWORD = "Verwalter-1"
 PASSWORD = "Geheim-77+% äö"
 ODD = "odd*)(uid=\\"
-PEOPLE = f"""dn: dc=lab,dc=example
-objectClass: domain
-dc: lab
-
-dn: cn=Push User,dc=lab,dc=example
-objectClass: inetOrgPerson
-cn: Push User
-sn: Push
-uid: agpush
-mail: push@lab.example
-userPassword: {PASSWORD}
-
-dn: cn=odd,dc=lab,dc=example
-objectClass: inetOrgPerson
-cn: odd
-sn: odd
-uid: {ODD}
-userPassword: {PASSWORD}
-
-dn: cn=twin 1,dc=lab,dc=example
-objectClass: inetOrgPerson
-cn: twin 1
-sn: twin
-uid: twin
-userPassword: {PASSWORD}
-
-dn: cn=twin 2,dc=lab,dc=example
-objectClass: inetOrgPerson
-cn: twin 2
-sn: twin
-uid: twin
-userPassword: {PASSWORD}
-
-dn: cn=printer,dc=lab,dc=example
+PEOPLE = [Account(name=name, password=PASSWORD) for name in ("agpush", ODD, "twin", "twin")]
+PRINTER = f"""
+dn: cn=printer,{server.SUFFIX}
 objectClass: device
 objectClass: uidObject
 objectClass: simpleSecurityObject
@@ -105,40 +71,17 @@ def _free_ports(count: int) -> list[int]:
 @pytest.fixture(scope="module")
 def slapd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("slapd")
-    (folder / "db").mkdir()
     certificate, key = folder / "certificate.pem", folder / "key.pem"
     ensure_certificate(certificate, key, address="127.0.0.1")
-    schemas = "\n".join(f"include {SCHEMA}/{name}.schema" for name in ("core", "cosine", "inetorgperson"))
-    configuration = folder / "slapd.conf"
-    configuration.write_text(f"""{schemas}
-modulepath {MODULES}
-moduleload back_mdb
-pidfile {folder}/slapd.pid
-TLSCertificateFile {certificate}
-TLSCertificateKeyFile {key}
-database mdb
-suffix "dc=lab,dc=example"
-rootdn "{MANAGER}"
-rootpw {MANAGER_PASSWORD}
-directory {folder}/db
-access to * by dn.exact="{MANAGER}" read by anonymous auth by * none
-""")
-    (folder / "people.ldif").write_text(PEOPLE)
-    assert SLAPD is not None
-    # slapd is its own slapadd when it is called by that name; Debian links it.
-    load = ["-f", str(configuration), "-l", str(folder / "people.ldif")]
-    subprocess.run([SLAPD, "-T", "add", *load], check=True, capture_output=True, timeout=30)
+    ldif = server.entries(PEOPLE).replace("uid:: YWdwdXNo", "uid:: YWdwdXNo\nmail: push@lab.example") + PRINTER
+    made = {"certificate": certificate, "key": key, "manager_password": MANAGER_PASSWORD, "ldif": ldif}
+    server.build(folder / "slapd", **made)
     port, secured_port = _free_ports(2)
-    urls = f"ldap://127.0.0.1:{port} ldaps://127.0.0.1:{secured_port}"
+    command = server.command(folder / "slapd", address="127.0.0.1", ldap_port=port, ldaps_port=secured_port)
     log = folder / "log"
     with (
         log.open("wb") as out,
-        subprocess.Popen(
-            [SLAPD, "-f", str(configuration), "-h", urls, "-d", "stats"],
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=out,
-        ) as process,
+        subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out) as process,
     ):
         try:
             # Its log says "starting" before it listens: only a connection shows that it does.
@@ -146,8 +89,8 @@ access to * by dn.exact="{MANAGER}" read by anonymous auth by * none
                 assert process.poll() is None, log.read_text(errors="replace")
             settings = DirectorySettings(
                 server=("127.0.0.1", port),
-                base_dn="dc=lab,dc=example",
-                manager_dn=MANAGER,
+                base_dn=server.SUFFIX,
+                manager_dn=MANAGER_DN,
                 manager_password=MANAGER_PASSWORD,
                 kind=Kind.LDAP,
                 tls=Tls.STARTTLS,
@@ -237,7 +180,7 @@ async def test_the_global_directory_is_searched_by_the_beginning_of_a_name(slapd
     directory = Directory(slapd.settings)
     assert [one.name for one in await directory.find("")] == ["agpush", ODD, "twin", "twin"]
     assert [(one.name, one.dn) for one in await directory.find("ag")] == [
-        ("agpush", "cn=Push User,dc=lab,dc=example")
+        ("agpush", "cn=person 1,dc=lab,dc=example")
     ]
     assert await directory.find("*") == []
     assert (await directory.person("absent")) is None
@@ -283,7 +226,7 @@ service_ms = {{ p50 = 2, p99 = 4 }}
 kind = "ldap"
 server = "{host}:{port}"
 ca_file = "{slapd.ca_file}"
-manager_dn = "{MANAGER}"
+manager_dn = "{MANAGER_DN}"
 manager_password_file = "manager"
 base_dn = "dc=lab,dc=example"
 [[user]]

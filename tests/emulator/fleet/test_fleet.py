@@ -1,6 +1,7 @@
 """The fleet on real loopback sockets: pushes, questions, audio, diaries."""
 
 import base64
+import errno
 import json
 import socket
 import struct
@@ -39,6 +40,8 @@ class Bed:
         self.server: Server | None = None
         self.port = 0
         self.rtp_port = 0
+        self.own_port = 0
+        """Of the client; 0: any."""
         self.timeout_s = 10.0
         self.fleet: Fleet
 
@@ -74,7 +77,8 @@ class Bed:
 
     async def talk(self, data: bytes, *, phone: int = 1) -> bytes:
         sock = trio.socket.socket()
-        await sock.bind((GATEWAY, 0))
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        await sock.bind((GATEWAY, self.own_port))
         await sock.connect((f"127.20.0.{phone}", self.port))
         async with trio.SocketStream(sock) as stream:
             await stream.send_all(data)
@@ -246,11 +250,21 @@ async def test_paths_are_case_sensitive_and_chunked_pushes_are_not_found(bed: Be
         assert head.endswith(b"\r\n\r\n")
 
 
-@pytest.mark.parametrize("phone", [3, 77])
-async def test_phones_without_web_access_and_strangers_reset_connections(bed: Bed, phone: int) -> None:
+async def test_a_connection_to_no_phone_is_reset(bed: Bed) -> None:
     async with running(bed):
         with pytest.raises((trio.BrokenResourceError, ConnectionResetError)):
-            await bed.talk(b"GET /DeviceInformationX HTTP/1.0\r\n\r\n", phone=phone)
+            await bed.talk(b"GET /DeviceInformationX HTTP/1.0\r\n\r\n", phone=77)
+
+
+async def test_a_phone_without_web_access_is_silent(bed: Bed) -> None:
+    async with running(bed):
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as client:
+            assert client.connect_ex(("127.20.0.3", bed.port)) == errno.EINPROGRESS
+            with trio.move_on_after(0.3) as waiting:
+                await trio.lowlevel.wait_writable(client)
+            assert waiting.cancelled_caught
+        # Its neighbours on the same port are there.
+        assert b"200 OK" in await bed.talk(b"GET /DeviceInformationX HTTP/1.0\r\n\r\n", phone=2)
 
 
 async def test_what_was_heard_is_in_the_diary(bed: Bed) -> None:
@@ -320,3 +334,16 @@ async def test_a_taken_rtp_port_is_named(bed: Bed) -> None:
             await Fleet(bed.phones(), Settings(port=0, rtp_port=port)).run(
                 bed.records, task_status=trio.TASK_STATUS_IGNORED
             )
+
+
+async def test_a_port_that_is_used_again_makes_another_push_of_it(bed: Bed) -> None:
+    with socket.socket() as probe:
+        probe.bind((GATEWAY, 0))
+        bed.own_port = probe.getsockname()[1]
+    async with running(bed, None):
+        await bed.push("RTPRx:127.20.128.10:32674")
+        await bed.push("RTPRx:Stop")
+        await bed.push("RTPRx:Stop", phone=2)
+    names = [record["push"] for record in bed.diary() if record["kind"] == "push.received"]
+    name = f"{GATEWAY}:{bed.own_port}"
+    assert names == [name, f"{name}#2", name]

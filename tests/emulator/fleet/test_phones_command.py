@@ -91,7 +91,7 @@ def test_wrong_configuration_ends_with_4(capsys: pytest.CaptureFixture[str]) -> 
     assert main(["--count", "0", "--auth-url", "https://x/"]) == 4
     lines = capsys.readouterr().err.splitlines()
     assert lines == [
-        "--auth-url: expected http:// and an IPv4 address",
+        "--auth-url: expected http:// or https:// and an IPv4 address",
         "0 phones: expected 1 to 32766 in 127.20.0.0/17",
     ]
     assert main(["--csv", "/nowhere/roster.csv"]) == 4
@@ -105,6 +105,34 @@ def test_wrong_usage_ends_with_2(capsys: pytest.CaptureFixture[str]) -> None:
     assert "pushlab phones" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        (("--boot", "fetch"), "--boot fetch: --callmanager URL is needed"),
+        (("--callmanager", "https://10.0.0.1"), "--callmanager https://10.0.0.1: expected http://ADDRESS[:6970]"),
+        (
+            ("--callmanager", "http://10.0.0.1", "--auth-url", "http://10.0.0.1/"),
+            "--auth-url: phones that fetch take it from CallManager (or --boot instant)",
+        ),
+        (("--trust", "/nowhere.pem"), "--trust /nowhere.pem: cannot be read: No such file or directory"),
+    ],
+)
+def test_options_of_booting_that_cannot_be(
+    options: tuple[str, ...], line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--count", "1", *options]) == 4
+    assert line in capsys.readouterr().err.splitlines()
+
+
+def test_instant_asks_nobody_though_callmanager_is_named() -> None:
+    options = ["--count", "1", "--callmanager", "http://127.20.128.99:9", "--boot", "instant", "--stop-with-stdin"]
+    with phones(*options) as process:
+        ready = line(process)
+        with urlopen(ready["urls"]["phones"] + "/DeviceInformationX") as page:  # noqa: S310 - our own address
+            assert page.status == 200
+        assert process.stdin is not None
+        process.stdin.close()
+        assert process.wait(timeout=10) == 0
 def test_https_with_a_certificate_of_its_own(tmp_path: Path) -> None:
     if shutil.which("openssl") is None:
         pytest.skip("needs the Debian package openssl")

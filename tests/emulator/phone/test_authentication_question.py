@@ -71,7 +71,9 @@ def test_no_bytes_raise(data: bytes) -> None:
 def test_urls():
     assert read_url("http://10.0.0.1/a?b=c") == Server("10.0.0.1", 80, "/a?b=c")
     assert read_url("HTTP://10.0.0.1:8080") == Server("10.0.0.1", 8080, "/")
-    for wrong in ("https://10.0.0.1/", "http://name/", "http://10.0.0.1:0/", "http://10.0.0.999/", "/a", "http://10.0.0.1/ä"):
+    assert read_url("https://10.0.0.1/a") == Server("10.0.0.1", 443, "/a", secured=True)
+    strange = ("ftp://10.0.0.1/", "https://name/", "http://10.0.0.1:0/", "http://10.0.0.999/", "/a", "http://10.0.0.1/ä")
+    for wrong in strange:
         assert read_url(wrong) is None
     for disguised in ("http://010.0.0.1/", "http://1\u0663.0.0.1/", "http://10.0.0.1:\u0663/"):
         assert read_url(disguised) is None
@@ -82,7 +84,9 @@ def test_redirects():
     assert redirected(asked, b"http://10.0.0.2/x?UserID=a") == Server("10.0.0.2", 80, "/x?UserID=a")
     assert redirected(asked, b"/x") == Server("10.0.0.1", 8080, "/x")
     assert redirected(asked, b"x?y") == Server("10.0.0.1", 8080, "/a/x?y")
-    assert redirected(asked, b"https://10.0.0.2/") is None
+    assert redirected(asked, b"https://10.0.0.2/") == Server("10.0.0.2", 443, "/", secured=True)
+    secured = Server("10.0.0.1", 8443, "/a", secured=True)
+    assert redirected(secured, b"/x") == Server("10.0.0.1", 8443, "/x", secured=True)
     assert redirected(asked, b"http://10.0.0.2/\r\nX: y") is None
     for no_url in (b"http://[::1", b"//[", b"http://[x]/"):
         assert redirected(asked, no_url) is None

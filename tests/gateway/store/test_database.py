@@ -116,3 +116,35 @@ def test_a_folder_that_cannot_be(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="cannot be used"):
         Database.open(tmp_path / "file" / "data")
+
+
+READ_ONLY = """
+import pathlib, sqlite3, subprocess, sys
+from gateway.store import Database, StoreError
+folder = pathlib.Path(sys.argv[1])
+subprocess.run(["mount", "-t", "tmpfs", "none", str(folder)], check=True)
+with Database.open(folder / "data") as database:
+    database.write_now(lambda c: c.execute("INSERT INTO setting VALUES ('a', '1')"))
+    # As kill -9 leaves it: not merged into the database yet.
+    files = {path.name: path.read_bytes() for path in (folder / "data").iterdir()}
+for name, data in files.items():
+    (folder / "data" / name).write_bytes(data)
+subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True)
+with Database.open(folder / "data") as database:
+    assert database.refusing and "Read-only" in database.refusing, database.refusing
+    assert database.read_now(lambda c: c.execute("SELECT * FROM setting").fetchall()) == [("a", "1")]
+    try:
+        database.write_now(lambda c: c.execute("DELETE FROM setting"))
+    except StoreError as error:
+        print("refused:", error)
+"""
+
+
+def test_p4_a_read_only_disk_is_read_and_every_write_refused(tmp_path: Path) -> None:
+    command = ["unshare", "--map-root-user", "--mount", sys.executable, "-c", READ_ONLY, str(tmp_path)]
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    if "unshare failed" in ended.stderr:
+        pytest.skip("namespaces: this machine forbids them to this user")
+    assert ended.returncode == 0, ended.stderr
+    assert "refused: attempt to write a readonly database" in ended.stdout

@@ -62,7 +62,11 @@ class Run:
     frames: int = 50
     url: str = "gateway"
     scenario: str = ""
-    """TOML put behind the fleet's."""
+    """TOML put behind the fleet's and the page's."""
+    fleet: str = ""
+    """TOML put into the fleet's."""
+    alert: str = ""
+    """TOML of an alert in place of the page's; the records are the test's business."""
     records: list[Record] = field(default_factory=list)
     packets: list[Packet] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
@@ -78,6 +82,7 @@ class Run:
         self._harness()
         for index in range(self.phones):
             self.roster.append([name_of(index), str(2001 + index), "", "CP-7960G", address_of(index), "", "true"])
+            self._inventory(index)
             self._phone(index)
         self.roster.append([CONTROL, "9999", "", "CP-7960G", CONTROL_ADDRESS, "", "true"])
         self._parts()
@@ -221,6 +226,19 @@ class Run:
             answer_ms=1.5,
         )
 
+    def _inventory(self, index: int) -> None:
+        phone = name_of(index)
+        self.add(
+            SEND - 400 * MS,
+            "gateway",
+            "inventory.read",
+            phone=phone,
+            address=address_of(index),
+            outcome="read",
+            directory_number=str(2001 + index),
+            mac=phone[3:],
+        )
+
     def _push(self, index: int, t_ns: int, port: int, action: str) -> str:
         phone, address = name_of(index), address_of(index)
         push = f"{GATEWAY}:{port}"
@@ -331,14 +349,15 @@ class Run:
             file.setsampwidth(2)
             file.setframerate(8000)
             file.writeframes(self.samples.astype("<i2").tobytes())
+        page = self.alert or f'[[page]]\naudio = "{audio}"'
         text = f"""
 name = "synthetic"
 purpose = "A run made by hand."
 [fleet]
 phones = {self.phones}
 authentication_url = "{self.url}"
-[[page]]
-audio = "{audio}"
+{self.fleet}
+{page}
 {self.scenario}
 """
         scenario = parse(text, folder / "synthetic.toml", files=False)

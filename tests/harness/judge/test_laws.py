@@ -321,6 +321,22 @@ def test_a_scenario_that_declares_no_wire_is_judged_without(tmp_path: Path) -> N
     assert judgement.as_expected
 
 
+def test_the_ledger_says_why_callmanager_refused(judged: Judged) -> None:
+    run = Run(url="callmanager")
+    answered = run.find("callmanager", "authentication.answered", phone=name_of(1))
+    for record in answered:
+        record |= {"answer": "unauthorized", "reason": "association"}
+    for record in run.find("phones", "authentication.answered", phone=name_of(1)):
+        record["answer"] = "refused"
+    run.drop(lambda r: r["kind"] in {"push.executed", "stream.heard", "stream.listening"} and r["phone"] == name_of(1))
+    for kind in ("push.ended", "push.answered"):
+        for record in [r for r in run.records if r["kind"] == kind and r["phone"] == name_of(1)]:
+            record["outcome"] = "refused_authentication"
+    run.packets = [p for p in run.packets if p.destination != address_of(1) or p.payload is None]
+    row = judged(run).ledger[1]
+    assert (row["state"], row["why"]) == ("refused_authentication", "callmanager answered refused: association")
+
+
 # --- who is excused
 
 
@@ -373,6 +389,17 @@ def test_a_refusal_of_what_was_asked_is_no_garbled_answer(judged: Judged) -> Non
     judgement = judged(run)
     assert check_of(judgement, "gateway-agrees-with-phones").verdict is Verdict.PASS
     assert judgement.ledger[0]["phone_truth"] == "malformed"
+
+
+def test_a_start_and_a_stop_from_one_port_are_two_pushes(judged: Judged) -> None:
+    run = Run()
+    start, stop = f"{GATEWAY}:1000", f"{GATEWAY}:1001"
+    for record in run.records:
+        if record.get("push") == stop:
+            record["push"] = start if record["witness"] == "gateway" else f"{start}#2"
+    judgement = judged(run)
+    assert not_passing(judgement) == {}
+    assert judgement.outcomes == {"delivered": 3}
 
 
 @pytest.mark.parametrize(("frames", "at_once", "found"), [(5, True, True), (5, False, False), (4, True, False)])

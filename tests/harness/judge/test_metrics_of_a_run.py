@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from judge_synthetic import MS, SEND, Run
+from judge_synthetic import MS, SEND, Run, name_of
 
 from harness.judge import Judgement, judge
 from harness.judge.metrics import _busy_s, _inside, _peak, distribution
@@ -78,9 +78,36 @@ def test_figures_of_a_right_run(judged: Callable[[Run], Judgement], url: str) ->
 
 def test_every_metric_but_the_open_loads_is_measured(judged: Callable[[Run], Judgement]) -> None:
     figures = judged(Run(url="callmanager")).metrics
+    # No open load, no alert, and no directory server: their durations are nobody's.
+    unmeasured = ("lateness.load_ms", "callmanager.directory_ms.", "alert.")
     assert {name for name in names() if name not in figures} == {
-        name for name in names() if name.startswith("lateness.load_ms")
+        name
+        for name in names()
+        if name.startswith(unmeasured) and name not in ("callmanager.directory_ms.count", "alert.displayed_ms.count")
     }
+    assert figures["callmanager.directory_asked"] == figures["callmanager.directory_failed"] == 0
+
+
+def test_what_the_gateway_read_is_held_against_the_roster(judged: Callable[[Run], Judgement]) -> None:
+    run = Run(phones=4)
+    run.one("gateway", "inventory.read", phone=name_of(1))["directory_number"] = "9"
+    run.one("gateway", "inventory.read", phone=name_of(2))["outcome"] = "unreachable"
+    figures = judged(run).metrics
+    assert figures["inventory.read"] == 2
+    assert figures["inventory.read_fraction"] == 0.5
+    assert (figures["inventory.wrong"], figures["inventory.unreachable"]) == (1, 1)
+
+
+def test_what_a_directory_was_asked(judged: Callable[[Run], Judgement]) -> None:
+    run = Run(url="callmanager")
+    first = run.one("callmanager", "authentication.answered", phone=name_of(0))
+    first["directory_ms"] = 7.5
+    second = run.one("callmanager", "authentication.answered", phone=name_of(1))
+    second |= {"directory_ms": 2.5, "answer": "error", "reason": "directory"}
+    figures = judged(run).metrics
+    assert figures["callmanager.directory_asked"] == 2
+    assert figures["callmanager.directory_failed"] == 1
+    assert figures["callmanager.directory_ms.max"] == 7.5
 
 
 def test_callmanager_counts_the_largest_of_three_witnesses(judged: Callable[[Run], Judgement]) -> None:

@@ -11,7 +11,7 @@ from harness.scenario import Scenario, ScenarioError, bundled, load, read_resolv
 from harness.scenario.file import build, parse
 from harness.scenario.keys import MODELS, model_of
 from harness.scenario.lines import key_lines, parts_of
-from harness.scenario.model import share_of
+from harness.scenario.model import CredentialPolicy, Directory, share_of
 from harness.scenario.thresholds import Threshold, ThresholdSyntaxError
 
 MINIMAL = 'name = "x"\npurpose = "y"\n'
@@ -41,6 +41,7 @@ def test_the_contracts_defaults() -> None:
     assert (scenario.callmanager.workers, scenario.callmanager.queue) == (8, 500)
     assert (scenario.callmanager.service_ms.p50, scenario.callmanager.service_ms.p99) == (60, 300)
     assert scenario.callmanager.credential_cache_s == 0
+    assert scenario.callmanager.credential_policy == CredentialPolicy(failures=3, lock_minutes=30, reset_minutes=30)
     assert [(u.name, u.cti, u.devices) for u in scenario.callmanager.users] == [("agpush", True, "all")]
     assert (scenario.gateway.kind, scenario.gateway.user, scenario.gateway.concurrency) == ("own", "agpush", 200)
     assert scenario.gateway.own_user_mismatch == "redirect"
@@ -87,15 +88,14 @@ adio = "x"
 
 
 LATER = [
-    '[fleet]\nboot = "fetch"',
     '[fleet]\ncsv = "site.csv"',
     '[callmanager]\nkind = "external"',
-    '[callmanager.directory]\nkind = "slapd"',
-    '[callmanager.directory]\nkind = "samba"',
     '[gateway]\nkind = "external"',
     '[[page]]\ndelivery = "multicast"',
     "[[page]]\n[[page]]",
-    "[[alert]]",
+    "[[alert]]\n[[alert]]",
+    "[[page]]\n[[alert]]",
+    '[gateway]\nkind = "command"\ncommand = ["x"]\n[[alert]]',
     '[load]\nshape = "rate"',
     'ground = "lab"',
 ]
@@ -128,8 +128,18 @@ WRONG = [
     ('[[application]]\nuser = "nobody"\nphones = 0.1', "expected a user of [[callmanager.user]]"),
     ('[[application]]\nuser = "agpush"\nphones = 0.1', "another user than the gateway's"),
     ("[[page]]\nstart_fraction = 0", "above 0"),
+    ('[[alert]]\ntext = ""', "a text of 1 to 256 characters on one line"),
+    (f'[[alert]]\ntitle = "{"t" * 33}"', "a text of 1 to 32 characters on one line"),
+    ('[[alert]]\npriority = "background"', "'background'"),
     ("[[page]]\nstart_fraction = 1.1", "to 1"),
     ('[[fault]]\nkind = "flood"', "port-blocked"),
+    ('[fleet]\nboot = "slowly"', "instant"),
+    ('[fleet]\nauthentication_url_at_boot = "callmanager"', 'only with boot = "fetch"'),
+    ('[[fault]]\nkind = "not-reset"', "set fleet.authentication_url_at_boot as well"),
+    ('[[fault]]\nkind = "impairment"', "at least one of loss, duplicate, reorder, jitter_ms"),
+    ('[[fault]]\nkind = "impairment"\nloss = 0.6\nreorder = 0.6', "more than all packets"),
+    ('[[fault]]\nkind = "impairment"\nloss = 2', "from 0 to 1"),
+    ('[[fault]]\nkind = "hang"\nloss = 0.1', "only for kind = 'impairment'"),
     ('[expect]\nverdict = "pass"\nchecks = ["x"]', "no check is named"),
     ("[fleet]\n[[fleet.x]]", "unknown key"),
     ("page = 3", "tables written [[page]]"),
@@ -150,8 +160,57 @@ def test_wrong_values(text: str, part: str) -> None:
     assert any(part in error for error in errors), errors
 
 
+def test_more_faulty_phones_than_phones_and_every_other_error_at_once() -> None:
+    text = """[fleet]
+phones = 10
+[[fault]]
+kind = "hang"
+phones = 0.6
+[[fault]]
+kind = "garbage"
+phones = 0.5
+jitter_ms = 3
+[[fault]]
+kind = "impairment"
+[[fault]]
+kind = "canary-blocked"
+[expect]
+checks = ["x"]
+"""
+    errors = errors_of(MINIMAL + text)
+    assert len(errors) == 4
+    for part in ("only for kind", "at least one of", "21 faulty phones in a fleet of 10", "no check is named"):
+        assert any(part in error for error in errors), errors
+
+
 def test_not_toml() -> None:
     assert "not TOML" in errors_of("a = ")[0]
+
+
+def test_a_directory_server_and_who_is_not_in_it() -> None:
+    scenario = read(
+        MINIMAL + '[callmanager.directory]\nkind = "slapd"\ntls = "ldaps"\ntotal_s = 2\n'
+        '[[callmanager.user]]\nname = "agpush"\nin_directory = false'
+    )
+    assert scenario.callmanager.directory == Directory(kind="slapd", tls="ldaps", connections=8, total_s=2.0)
+    assert scenario.callmanager.directory.is_server
+    assert not scenario.callmanager.users[0].in_directory
+    assert not read(MINIMAL).callmanager.directory.is_server
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "part"),
+    [
+        ('[[callmanager.user]]\nname = "agpush"\nin_directory = false', "in_directory", "there is no directory server"),
+        ('[callmanager.directory]\nkind = "samba"\ntls = "none"', "tls", "expected starttls or ldaps"),
+        ('[[fault]]\nkind = "directory-blocked"', "kind", "there is no directory server"),
+        ('[callmanager.directory]\nkind = "slappd"', "kind", "builtin | slapd | samba"),
+    ],
+)
+def test_directories_that_cannot_be(text: str, key: str, part: str) -> None:
+    [error] = errors_of(MINIMAL + text)
+    assert key in error
+    assert part in error
 
 
 def test_unreadable_files(tmp_path: Path) -> None:
@@ -161,7 +220,7 @@ def test_unreadable_files(tmp_path: Path) -> None:
     (tmp_path / "a.toml").write_bytes(b"\xff")
     with pytest.raises(ScenarioError, match="not UTF-8"):
         load(str(tmp_path / "a.toml"))
-    with pytest.raises(ScenarioError, match="bundled: burst-direct, burst-offload"):
+    with pytest.raises(ScenarioError, match=r"bundled: active-directory, .*, burst-direct, burst-offload"):
         load("burst-ofload")
 
 
@@ -290,10 +349,25 @@ def test_a_run_folders_scenario_can_be_run_again(tmp_path: Path) -> None:
 def test_every_bundled_scenario_says_its_purpose_and_sources() -> None:
     found = bundled()
     assert [name for name, _, _ in found] == [
+        "active-directory",
+        "active-directory-missing",
+        "alert",
+        "alert-acknowledged",
+        "alert-strict",
         "burst-direct",
         "burst-offload",
         "credential-mismatch",
+        "inventory",
+        "lossy-network",
+        "lossy-network-strict",
+        "misbehaving-phones",
+        "not-associated",
+        "not-associated-unasked",
         "port-blocked",
+        "stale-authentication-url",
+        "stale-authentication-url-nobody-reset",
+        "web-access-disabled",
+        "web-access-disabled-strict",
         "wrong-password",
     ]
     for name, path, purpose in found:

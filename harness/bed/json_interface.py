@@ -1,0 +1,74 @@
+"""One question to a part's JSON interface, asked from a host of the ground.
+
+Each question is a connection of its own, made inside that host by a thread, so that the event loop stays free.
+"""
+
+import http.client
+import json
+import socket
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import trio
+
+from harness.bed.errors import BedError
+from harness.bed.ground import Host
+
+TIMEOUT_S: Final = 60.0
+"""Reading the inventory of 10,000 phones took 12 s; a part that says nothing for a minute is broken."""
+MAX_ANSWER_BYTES: Final = 16 * 2**20
+"""An inventory of 32,000 phones is 6 MB."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JsonInterface:
+    """Where a part answers."""
+
+    host: Host
+    """Who asks."""
+    part: str
+    """As errors name it."""
+    address: str
+    port: int
+    token: str = field(default="", repr=False)
+    """Bearer token; empty: none is needed."""
+
+    async def ask(self, method: str, path: str, document: object = None) -> dict[str, Any]:
+        """The answer's JSON object.
+
+        Raises:
+            BedError: it was refused, or not answered.
+        """
+
+        def ask() -> tuple[int, bytes]:
+            connection = _Connection(self.address, self.port, source=self.host.address)
+            try:
+                body = None if document is None else json.dumps(document)
+                headers = {"Content-Type": "application/json"}
+                if self.token:
+                    headers["Authorization"] = f"Bearer {self.token}"
+                connection.request(method, path, body=body, headers=headers)
+                answer = connection.getresponse()
+                return answer.status, answer.read(MAX_ANSWER_BYTES)
+            finally:
+                connection.close()
+
+        try:
+            status, body = await trio.to_thread.run_sync(lambda: self.host.call(ask), abandon_on_cancel=True)
+            answered: dict[str, Any] = json.loads(body)
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise BedError(f"{self.part}: {method} {path} was not answered: {error}") from None
+        if status >= 400:
+            raise BedError(f"{self.part}: {method} {path} was refused ({status}): {answered.get('error', '')}")
+        return answered
+
+
+class _Connection(http.client.HTTPConnection):
+    """From an address of its own, and without a name look-up: a lab has no name server."""
+
+    def __init__(self, address: str, port: int, *, source: str) -> None:
+        super().__init__(address, port, timeout=TIMEOUT_S)
+        self._source = source
+
+    def connect(self) -> None:
+        self.sock = socket.create_connection((self.host, self.port), TIMEOUT_S, (self._source, 0))
