@@ -277,6 +277,39 @@ async def test_a_viewer_sees_and_changes_nothing(tmp_path: Path, open_tool: Open
             assert page.text.count('<form method="post"') == 1, path  # logging out
 
 
+async def test_an_alert_from_its_form_to_its_withdrawal(tmp_path: Path, open_tool: OpenTool) -> None:
+    async with open_tool(tmp_path) as tool:
+        browser = await tool.browser("otto")
+        form = {
+            "text": "Leave by the <b>east</b> stairs",
+            "priority": "background",
+            "softkeys": "Coming, Cannot",
+            "to": "all",
+        }
+        for wrong, why in (
+            ({"text": "x" * 257}, "at most 256"),
+            ({"softkeys": "a,b,c"}, "at most 2"),
+            ({"minutes": "soon"}, "number of minutes"),
+            ({"to": "groups"}, "nobody would be alerted"),
+            ({"to": "names", "phones": "SEP0"}, "not in the inventory"),
+        ):
+            answer = await browser.post("/alerts/send", **{**form, **wrong})
+            assert (answer.status, why in answer.text) == (400, True), why
+        await browser.get("/alerts/send")
+        sent = [await browser.post("/alerts/send", key="k", **form) for _ in range(2)]
+        assert [answer.header("Location") for answer in sent] == ["/alerts/1", "/alerts/1"]
+        page = await browser.get("/alerts/1")
+        assert "&lt;b&gt;east" in page.text
+        assert "keys: Coming, Cannot" in page.text
+        assert "Alert 1" in (await browser.get("/alerts")).text
+        assert (await browser.post("/alerts/1/withdraw")).status == 303
+        assert "withdrawn" in (await browser.get("/alerts/1")).text
+        assert (await browser.post("/alerts/1/withdraw")).status == 409
+        assert (await browser.get("/alerts/9")).status == 404
+        assert (await tool.api("POST", "/api/alerts", {"text": "a"}))[0] == 202
+        assert (await tool.api("GET", "/api/alerts/2"))[1]["text"] == "a"
+
+
 async def test_the_audit_page(tmp_path: Path, open_tool: OpenTool) -> None:
     async with open_tool(tmp_path) as tool:
         browser = await tool.browser("ada")
