@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import resource
 import secrets
 import socket
 from collections.abc import AsyncIterator, Sequence
@@ -39,11 +40,14 @@ from gateway.paging.pages import AnyPage, Parts
 from gateway.phone_port import PhonePort, local_address
 from gateway.push import Limits, Page, PagePlan, Pusher, Slots
 from gateway.push.client import PushSettings
+from gateway.push.crew import MAX_ASIDE
 from gateway.records import Records, Value
 from gateway.settings import Network, Settings, SettingsStore
 from gateway.store import Cipher, Database, KeyFileError
 from gateway.store.watch import watch_store
 
+RESERVED_DESCRIPTORS = 512
+"""For phones that ask, for those who page, for the journal: pushes that hang never take these."""
 MAX_FORMER = 4
 """Changes of the credentials that are remembered while pages run with the former ones."""
 WATCH_S = 5.0
@@ -202,7 +206,9 @@ class Gateway:
 
     def make_slots(self) -> Slots:
         """How many pushes go out at once."""
-        return Slots(self.configuration.concurrency)
+        concurrency = self.configuration.concurrency
+        descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        return Slots(concurrency, max_aside=max(0, min(MAX_ASIDE, descriptors - concurrency - RESERVED_DESCRIPTORS)))
 
     def make_journal(self) -> Journal:
         """Who remembers pages."""
@@ -307,9 +313,7 @@ class Gateway:
     def _expected(self, decision: Decision) -> Decision:
         """The decision about right credentials, with a look at whether this phone was pushed to."""
         settings = self.settings.current
-        expected = self.flights.expects(
-            decision.device_name, trio.current_time(), within_s=settings.authorise_after_s
-        )
+        expected = self.flights.expects(decision.device_name, trio.current_time(), within_s=settings.authorise_after_s)
         if expected:
             return decision
         self.unexpected += 1

@@ -118,12 +118,15 @@ class Journal:
     def recover(self) -> tuple[list[PageRecord], list[Unfinished]]:
         """Close what a crash left open: every phone gets one outcome; return the pages kept and those to be stopped.
 
-        What the database cannot do is an alarm; then nothing is known of earlier pages.
+        Where the database cannot be written that is an alarm, and they are stopped all the same.
         """
         try:
             return self._database.write_now(lambda connection: _recover(connection, self._clock()))
         except StoreError as error:
             self._sound(error)
+        try:
+            return self._database.read_now(_left_open)
+        except StoreError:
             return [], []
 
     # while pages run
@@ -329,10 +332,22 @@ def _recover(connection: sqlite3.Connection, now_s: float) -> tuple[list[PageRec
             " ended_s = coalesce(ended_s, ?) WHERE number = ?",
             (json.dumps(counts), now_s, number),
         )
-        due = tuple(result for result in results if result.stop is None and may_listen(result.outcome))
-        unfinished.append(Unfinished(number=str(number), phones=len(results), to_stop=due))
-    kept = _pages(connection, "ORDER BY number DESC LIMIT ?", (KEPT_PAGES,))
-    return kept[::-1], unfinished
+        unfinished.append(_unfinished(number, results))
+    return _kept(connection), unfinished
+
+
+def _left_open(connection: sqlite3.Connection) -> tuple[list[PageRecord], list[Unfinished]]:
+    numbers = connection.execute("SELECT number FROM page WHERE state <> 'ended' ORDER BY number").fetchall()
+    return _kept(connection), [_unfinished(number, _results(connection, number)) for (number,) in numbers]
+
+
+def _kept(connection: sqlite3.Connection) -> list[PageRecord]:
+    return _pages(connection, "ORDER BY number DESC LIMIT ?", (KEPT_PAGES,))[::-1]
+
+
+def _unfinished(number: int, results: Sequence[PhoneResult]) -> Unfinished:
+    due = tuple(result for result in results if result.stop is None and may_listen(result.outcome))
+    return Unfinished(number=str(number), phones=len(results), to_stop=due)
 
 
 def _prune(connection: sqlite3.Connection, now_s: float) -> None:

@@ -250,7 +250,7 @@ class Pages:
 
     def running(self) -> list[Page]:
         """Pages that run or wait, the oldest first."""
-        pages = [page for page in self._pages.values() if isinstance(page, Page) and page.state != "ended"]
+        pages = [page for page in self._pages.values() if not isinstance(page, EndedPage) and page.state != "ended"]
         return sorted(pages, key=lambda page: int(page.number))
 
     async def history(self, *, before: int | None = None, limit: int = 50) -> list[PageRecord]:
@@ -444,7 +444,7 @@ def _ended(record: PageRecord) -> EndedPage:
     return EndedPage(
         number=str(record.number),
         size=record.phones,
-        reason=record.reason,
+        reason=record.reason or "interrupted",
         outcomes=dict(record.outcomes),
         priority=record.priority,
         delivery=record.delivery,

@@ -126,8 +126,14 @@ def _fleet(setup: Setup, struck: Sequence[faults.Struck], private: PrivateFolder
         *("--seed", str(scenario.seed)),
         *(("--control", f"{addresses.phones}:{addresses.phones_control_port}") if controlled else ()),
         *told,
-        *(() if setup.ground.hermetic else ("--interface", "lo")),
+        *_interface(setup),
     ]
+
+
+def _interface(setup: Setup) -> Sequence[str]:
+    """On loopback, so that nothing else is answered; with multicast, since a phone's own address is on `lo` alone."""
+    multicast = any(page.delivery == "multicast" for page in setup.scenario.pages)
+    return ("--interface", setup.ground.host("phones").interface) if multicast or not setup.ground.hermetic else ()
 
 
 def _fetching(addresses: Addresses) -> tuple[str, ...]:

@@ -5,12 +5,12 @@ wrote records, every push that starts or stops audio is, but for those of other 
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from harness.judge.end_states import GatewaySays, PhoneTruth
-from harness.judge.evidence import Evidence
+from harness.judge.evidence import Evidence, host
 from harness.observe.records import Record
 
 START: Final = "start"
@@ -18,6 +18,7 @@ SHOW: Final = "show"
 """The push of an alert: what a start is to a page."""
 STOP: Final = "stop"
 RTP_START: Final = "RTPRx"
+RTP_GROUP_START: Final = "RTPMRx"
 RTP_STOP: Final = "RTPRx:Stop"
 _FETCHES: Final = frozenset({"Fetch", "Fetch:Waiting", "Fetch:Dropped"})
 _AUTHORIZED: Final = "authorized"
@@ -190,12 +191,27 @@ def stories(evidence: Evidence) -> Mapping[str, PhoneStory]:
                 "screen.shown": own.shown,
                 "softkey.pressed": own.pressed,
             }[kind].append(record)
-    for record in evidence.of("gateway", "stream.started"):
-        story(record).stream_started.append(record)
-    for record in evidence.of("gateway", "stream.stopped"):
-        story(record).stream_stopped.append(record)
+    _streams(evidence, found)
     _own_pushes(evidence, found)
     return found
+
+
+def _streams(evidence: Evidence, story_of: dict[str, PhoneStory]) -> None:
+    """The gateway's streams, by phone; a group's stream is that of each phone that listened to the group."""
+    groups: dict[str, str] = {}
+    for record in evidence.of("gateway", "stream.started"):
+        if record.phone:
+            names: Iterable[str] = [record.phone]
+        else:
+            group = host(record.text("destination"))
+            groups[record.text("page")] = group
+            names = evidence.listeners.get(group, ())
+        for name in names:
+            story_of.setdefault(name, PhoneStory(name=name)).stream_started.append(record)
+    for record in evidence.of("gateway", "stream.stopped"):
+        names = [record.phone] if record.phone else evidence.listeners.get(groups.get(record.text("page"), ""), ())
+        for name in names:
+            story_of.setdefault(name, PhoneStory(name=name)).stream_stopped.append(record)
 
 
 def _attempts(evidence: Evidence, story_of: dict[str, PhoneStory]) -> None:
@@ -248,7 +264,7 @@ def _diaries(evidence: Evidence, story_of: dict[str, PhoneStory]) -> None:
         push.received = record
         for item in record.texts("items"):
             push.stops |= item.startswith(RTP_STOP)
-            push.starts |= item.startswith(RTP_START) and not item.startswith(RTP_STOP)
+            push.starts |= item.startswith((RTP_START, RTP_GROUP_START)) and not item.startswith(RTP_STOP)
             push.starts |= fetching and item.startswith("http:")
     for record in evidence.of("phones", "authentication.asked"):
         diary(record).asked.append(record)
@@ -258,7 +274,7 @@ def _diaries(evidence: Evidence, story_of: dict[str, PhoneStory]) -> None:
         push = diary(record)
         push.executed = record
         push.stops |= record.text("action") == RTP_STOP
-        push.starts |= record.text("action") == RTP_START
+        push.starts |= record.text("action") in (RTP_START, RTP_GROUP_START)
         push.starts |= fetching and record.text("action") in _FETCHES
     for record in evidence.of("phones", "push.answered"):
         diary(record).reply = record

@@ -25,15 +25,15 @@ REQUIRED: Final[dict[tuple[str, str], Fields]] = {
     ("gateway", "push.sent"): {"phone": _TEXT, "push": _TEXT, "action": _TEXT},
     ("gateway", "push.ended"): {"phone": _TEXT, "action": _TEXT, "outcome": _TEXT},
     ("gateway", "authentication.answered"): {"connection": _TEXT, "answer": _TEXT},
+    # Without a phone where it goes to a group.
     ("gateway", "stream.started"): {
-        "phone": _TEXT,
         "source": _TEXT,
         "destination": _TEXT,
         "ssrc": _COUNT,
         "first_sequence": _COUNT,
         "first_frame": _COUNT,
     },
-    ("gateway", "stream.stopped"): {"phone": _TEXT, "packets": _COUNT},
+    ("gateway", "stream.stopped"): {"packets": _COUNT},
     ("gateway", "alert.displayed"): {"phone": _TEXT},
     ("gateway", "alert.acknowledged"): {"phone": _TEXT},
     ("phones", "screen.shown"): {"phone": _TEXT, "object": _TEXT},

@@ -158,7 +158,9 @@ _PAGE: Final = {
     "at_s": Key(accept=number(0, MAX_SECONDS), default=0.0, meaning="when, seconds after the run's zero"),
     "audio": Key(accept=text, default="announcement", meaning="bundled recording or a WAV file"),
     "delivery": Key(
-        accept=choice("unicast", later={"multicast": "group addresses"}), default="unicast", meaning="how audio travels"
+        accept=choice("unicast", "multicast"),
+        default="unicast",
+        meaning="how audio travels: to each phone by itself, or once to a group that all join",
     ),
     "start": Key(
         accept=choice("together", "each"),

@@ -50,6 +50,7 @@ class TestInTheLab:
             "credential-mismatch",
             "wrong-password",
             "port-blocked",
+            "multicast-page",
             "stale-authentication-url",
             "stale-authentication-url-nobody-reset",
         ],

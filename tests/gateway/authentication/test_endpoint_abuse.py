@@ -205,6 +205,7 @@ async def test_b15_a_name_with_a_line_end_makes_no_line(tmp_path: Path) -> None:
 
 
 class RunningPage:
+    number = "1"
     state = "playing"
 
 
@@ -212,7 +213,7 @@ async def test_b16_a_changed_password_during_a_page_loses_no_phone() -> None:
     async with running(push_user=None, push_password=None) as unit:
         await unit.gateway.settings.change({"push_user": "agpush", "push_password": "secret"})
         page = RunningPage()
-        unit.gateway.pages.running = lambda: [page]  # type: ignore[assignment, list-item]
+        unit.gateway.pages._pages["1"] = page  # type: ignore[assignment]
         await unit.gateway.settings.change({"push_password": "newer"})
         assert await unit.ask() == await unit.ask(password="newer") == AUTHORIZED
         assert (await unit.ask(user="other", password="secret"))[9:12] == b"302"

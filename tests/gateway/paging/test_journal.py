@@ -174,6 +174,20 @@ async def test_p4_a_disk_that_hangs_holds_a_page_up_for_a_moment_and_the_end_not
             nursery.cancel_scope.cancel()
 
 
+async def test_p4_a_store_that_can_only_be_read_at_the_start_stops_phones_all_the_same(tmp_path: Path) -> None:
+    with Database.open(tmp_path) as database:
+        async with written(database) as journal:
+            await journal.begin(record(7), PHONES)
+            journal.note_outcome("7", NAMES[0], Outcome.REFUSED, None)
+    alarms = Alarms()
+    with Database.open(tmp_path) as database:
+        database.write_now(lambda connection: connection.execute("PRAGMA query_only = ON"))
+        kept, (unfinished,) = Journal(database, alarms).recover()
+        assert [page.number for page in kept] == [7]
+        assert [result.phone for result in unfinished.to_stop] == NAMES[1:]
+    assert [alarm.name for alarm in alarms.active()] == ["journal-lost"]
+
+
 async def test_what_cannot_be_kept_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_PENDING", 2)
     with Database.open(tmp_path) as database:
