@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import shutil
 import wave
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -340,3 +341,20 @@ async def test_recordings_are_checked_kept_named_and_deleted(tmp_path: Path) -> 
         recordings.delete("Fire alarm")
     with pytest.raises(RecordingError, match="no recordings are kept"):
         Recordings(None).load("Fire alarm")
+
+
+async def test_p3_who_has_a_number_finds_the_page_after_a_crash_also_one_that_waited(tmp_path: Path) -> None:
+    """A copy of the database at the moment of the answer is what a `kill -9` would leave."""
+    world = World(tmp_path, Settings())
+    world.fresh = True
+    with Database.open(tmp_path / "data") as database:
+        async with running(world, database) as pages:
+            numbers = [await pages.request(world.wish()) for _ in range(10)]
+            shutil.copytree(tmp_path / "data", tmp_path / "left")
+    with Database.open(tmp_path / "left") as left:
+        world.alarms = Alarms()
+        async with running(world, left) as pages:
+            await until(lambda: len(world.alarms.active()) == len(numbers))
+            found = {number: pages.page(number) for number in numbers}
+            assert all(page is not None and page.reason == "interrupted" for page in found.values())
+            assert [dict(page.outcomes) for page in found.values() if page is not None][8:] == [{"not_sent": 3}] * 2
