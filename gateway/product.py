@@ -48,6 +48,8 @@ from gateway.store.watch import watch_store
 
 RESERVED_DESCRIPTORS = 512
 """For phones that ask, for those who page, for the journal: pushes that hang never take these."""
+OWN_DESCRIPTORS = 48
+"""The process itself, where the system gives few: database, listeners, pacer, log, and some who page."""
 MAX_FORMER = 4
 """Changes of the credentials that are remembered while pages run with the former ones."""
 WATCH_S = 5.0
@@ -206,8 +208,16 @@ class Gateway:
 
     def make_slots(self) -> Slots:
         """How many pushes go out at once."""
-        concurrency = self.configuration.concurrency
+        wanted = self.configuration.concurrency
         descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        # A phone asks before it answers: a push that takes the descriptor of its own question waits for itself.
+        concurrency = max(1, min(wanted, (descriptors - OWN_DESCRIPTORS) // 3))
+        if concurrency < wanted:
+            self.alarms.sound(
+                "descriptors-few",
+                f"the system gives this process {descriptors} descriptors, so {concurrency} phones are pushed to at "
+                f"once instead of {wanted}: raise the limit (LimitNOFILE)",
+            )
         return Slots(concurrency, max_aside=max(0, min(MAX_ASIDE, descriptors - concurrency - RESERVED_DESCRIPTORS)))
 
     def make_journal(self) -> Journal:
