@@ -63,7 +63,7 @@ class Bed:
 
     def _start(self, arguments: list[str], before: Callable[[], None]) -> subprocess.Popen[bytes]:
         with (self.folder / "log").open("ab") as log:
-            process = subprocess.Popen(  # noqa: PLW1509  no threads here
+            process = subprocess.Popen(
                 [sys.executable, "-c", RUN, *arguments],
                 stdout=subprocess.PIPE,
                 stderr=log,
