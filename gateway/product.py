@@ -16,7 +16,7 @@ import trio
 from gateway.accounts import Accounts
 from gateway.administration.page_request import PageRequest, RequestError
 from gateway.alarms import Alarms
-from gateway.alerts import AlertPusher, AlertPushSettings, Alerts, OwnSlots
+from gateway.alerts import AlertPusher, AlertPushSettings, Alerts
 from gateway.audit import AUDIT_KEY, AuditTrail
 from gateway.authentication import Authenticator, Decision, Failures, Flights, Request, answer_request
 from gateway.authentication.decision import UNAUTHORIZED
@@ -157,11 +157,12 @@ class Gateway:
             listed = [Listed(device_name=phone.device_name, address=phone.address) for phone in phones]
             self.phonebook.take_at_start(Listing(source=f"file {configuration.phones_csv.name}", phones=listed))
         self._phone_port = (configuration.phone_port.host, configuration.phone_port.port)
+        self.slots = self.make_slots()
         self.alerts = Alerts(
             database,
             book=self.phonebook,
             pusher=self.make_alert_pusher(),
-            slots=OwnSlots(configuration.concurrency),
+            slots=self.slots,
             base=self._phone_port_url,
             records=records,
             alarms=self.alarms,
@@ -207,7 +208,7 @@ class Gateway:
         )
 
     def make_slots(self) -> Slots:
-        """How many pushes go out at once."""
+        """How many pushes go out at once, for pages and alerts together."""
         wanted = self.configuration.concurrency
         descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         # A phone asks before it answers: a push that takes the descriptor of its own question waits for itself.
@@ -229,7 +230,7 @@ class Gateway:
         return Pages(
             Parts(
                 pusher=self.pusher,
-                slots=self.make_slots(),
+                slots=self.slots,
                 records=self.records,
                 journal=self.make_journal(),
                 alarms=self.alarms,

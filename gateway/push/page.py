@@ -14,7 +14,7 @@ from gateway.cisco import Outcome, PushAnswer
 from gateway.media import Audio
 from gateway.push.claims import Claims
 from gateway.push.client import Action, PushTarget
-from gateway.push.crew import Slots
+from gateway.push.crew import Slots, Weight
 from gateway.push.plan import Busy, Delivery, Group, PagePlan, Priority
 from gateway.push.progress import Begin, Join, Miss, PageProgress
 from gateway.push.result import PhoneOutcome, PhoneResult, Unheard
@@ -34,8 +34,6 @@ BUSY_RETRY_S = (2.0, 4.0, 8.0, 15.0)
 BUSY_LOOK_S = 0.5
 BUSY_S = 600.0
 """So long phones are waited for of which none listens yet: another page may take as long (the longest audio)."""
-EMERGENCY_WEIGHT = 4
-"""Share of the slots of an emergency page beside a normal one's."""
 
 State = Literal["waiting", "starting", "playing", "stopping", "ended"]
 Reason = Literal["completed", "interrupted", "failed"]
@@ -237,7 +235,7 @@ class Page:
             await self._pacer.finished(self.number)
 
     async def _ask(self, names: Iterable[str]) -> None:
-        weight = EMERGENCY_WEIGHT if self.priority is Priority.EMERGENCY else 1
+        weight = Weight.EMERGENCY_PAGE if self.priority is Priority.EMERGENCY else Weight.PAGE
         await self._slots.run(names, self._start, weight=weight)
 
     async def _start(self, name: str) -> None:
