@@ -169,7 +169,7 @@ class Gateway:
         )
         self._pacer: LastingPacer | None = None
         folder = configuration.store_folder
-        self.recordings = Recordings(None if folder is None else folder / "recordings")
+        self.recordings = Recordings(None if folder is None else folder / "recordings", self.alarms)
         self.pages = self.make_pages()
         self.authentications = 0
         """Requests for authentication that were answered."""

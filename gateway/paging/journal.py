@@ -119,6 +119,7 @@ class Journal:
         self._batch: _Batch | None = None  # on its way to the disk
         self._closed = trio.Event()
         self._scope = trio.CancelScope(shield=True)
+        self._failing = False
         self.lost = 0
         """Ends of phones that could not be kept."""
 
@@ -141,7 +142,7 @@ class Journal:
     # while pages run
 
     async def begin(self, record: PageRecord, phones: Sequence[PushTarget]) -> None:
-        """Write a page and its phones. Returns when they are on disk, or after `INTENT_S`."""
+        """Write a page and its phones. Returns when they are on disk, the disk takes nothing, or after `INTENT_S`."""
         self._pending.begun.append((record, phones))
         await self._wait_written(
             record.number, lambda batch: any(each is record for each, _ in batch.begun) if batch else False
@@ -224,7 +225,7 @@ class Journal:
     async def _wait_written(self, page: int, is_in: Callable[[_Batch | None], bool]) -> None:
         self._kick.set()
         with trio.move_on_after(INTENT_S) as patience:
-            while is_in(self._pending) or is_in(self._batch):
+            while not self._failing and (is_in(self._pending) or is_in(self._batch)):
                 await self._written.wait()
         if patience.cancelled_caught:
             self._alarms.sound(ALARM, f"page {page} went out without its journal: the disk takes too long")
@@ -244,12 +245,15 @@ class Journal:
             self._pending = batch.before(self._pending)
             self._batch = None
             self._sound(error)
+            self._written.set()  # nobody waits for a disk that takes nothing
+            self._written = trio.Event()
             with trio.move_on_after(RETRY_S):
                 await self._closed.wait()
             await trio.sleep(COMMIT_S)
             self._kick.set()
         else:
             self._batch = None
+            self._failing = False
             self._alarms.clear(ALARM)
         self._written.set()
         self._written = trio.Event()
@@ -268,11 +272,14 @@ class Journal:
             " WHERE number = ?",
             batch.ended,
         )
-        connection.executemany("UPDATE page SET state = 'ended' WHERE number = ?", batch.recovered)
+        for (number,) in batch.recovered:
+            _interrupted(connection, number, self._clock())  # again: at the start nothing could be written perhaps
+            connection.execute("UPDATE page SET state = 'ended' WHERE number = ?", (number,))
         if batch.ended:
             _prune(connection, self._clock())
 
     def _sound(self, error: Exception) -> None:
+        self._failing = True
         self._alarms.sound(
             ALARM,
             f"pages go out, but what becomes of them cannot be written ({error}): make room on the disk or repair it",
@@ -339,20 +346,27 @@ def _results(connection: sqlite3.Connection, page: int) -> list[PhoneResult]:
 
 def _recover(connection: sqlite3.Connection, now_s: float) -> tuple[list[PageRecord], list[Unfinished]]:
     unfinished = []
-    for number, state in connection.execute(_OPEN).fetchall():
-        ending = _WAITED if state == "waiting" else _CUT_OFF
-        connection.execute(
-            "UPDATE page_phone SET outcome = ?, detail = ? WHERE page = ? AND outcome IS NULL", (*ending, number)
-        )
-        results = _results(connection, number)
-        counts = Counter(result.outcome or "" for result in results)
-        connection.execute(
-            "UPDATE page SET state = 'recovering', reason = 'interrupted', outcomes = ?,"
-            " ended_s = coalesce(ended_s, ?) WHERE number = ?",
-            (json.dumps(counts), now_s, number),
-        )
-        unfinished.append(_unfinished(number, results))
+    for number, _state in connection.execute(_OPEN).fetchall():
+        _interrupted(connection, number, now_s)
+        unfinished.append(_unfinished(number, _results(connection, number)))
     return _kept(connection), unfinished
+
+
+def _interrupted(connection: sqlite3.Connection, number: int, now_s: float) -> None:
+    """A page that a crash has left open gets one outcome for each phone, and is being recovered."""
+    found = connection.execute("SELECT state FROM page WHERE number = ?", (number,)).fetchone()
+    if found is None or found[0] == "ended":
+        return
+    ending = _WAITED if found[0] == "waiting" else _CUT_OFF
+    connection.execute(
+        "UPDATE page_phone SET outcome = ?, detail = ? WHERE page = ? AND outcome IS NULL", (*ending, number)
+    )
+    counts = Counter(result.outcome or "" for result in _results(connection, number))
+    connection.execute(
+        "UPDATE page SET state = 'recovering', reason = 'interrupted', outcomes = ?,"
+        " ended_s = coalesce(ended_s, ?) WHERE number = ?",
+        (json.dumps(counts), now_s, number),
+    )
 
 
 def _left_open(connection: sqlite3.Connection) -> tuple[list[PageRecord], list[Unfinished]]:

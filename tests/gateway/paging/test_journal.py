@@ -189,6 +189,37 @@ async def test_p4_a_store_that_can_only_be_read_at_the_start_stops_phones_all_th
     assert [alarm.name for alarm in alarms.active()] == ["journal-lost"]
 
 
+async def test_p4_a_disk_that_takes_nothing_holds_no_page_up(tmp_path: Path, autojump_clock: object) -> None:
+    with Failing.open(tmp_path) as database:
+        database.failing = StoreError("database or disk is full")
+        async with written(database) as journal:
+            for number in (1, 2):
+                began = trio.current_time()
+                await journal.begin(record(number), PHONES)
+                assert trio.current_time() - began < module.INTENT_S
+            database.failing = None
+
+
+async def test_p4_a_page_that_could_not_be_closed_at_the_start_is_closed_when_there_is_room(tmp_path: Path) -> None:
+    with Failing.open(tmp_path) as database:
+        async with written(database) as journal:
+            await journal.begin(record(7), PHONES)
+            journal.note_outcome("7", NAMES[0], Outcome.REFUSED, None)
+        database.failing = StoreError("database or disk is full")
+        journal = Journal(database, Alarms(), clock=lambda: 3000.0)
+        journal.recover()
+        database.failing = None
+        async with trio.open_nursery() as nursery:
+            await nursery.start(journal.run)
+            journal.recovered("7")
+            await journal.close()
+        (page,) = await journal.pages()
+        assert (page.state, page.reason, page.outcomes) == (
+            "ended", "interrupted", {"refused": 1, "indeterminate": 5},
+        )  # fmt: skip
+        assert {each.outcome for each in await journal.results(7)} == {"refused", "indeterminate"}
+
+
 async def test_what_cannot_be_kept_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_PENDING", 2)
     with Database.open(tmp_path) as database:
