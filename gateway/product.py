@@ -362,7 +362,8 @@ class Gateway:
         if self.database.refusing is not None:
             self.alarms.sound(
                 "store-refused",
-                f"nothing can be kept ({self.database.refusing}): pages go out; settings and phones cannot be changed",
+                f"nothing can be kept ({self.database.refusing}): pages go out; settings and phones cannot "
+                "be changed until the gateway is started again on a disk that takes changes",
             )
         if self.settings.unreadable:
             self.alarms.sound(
