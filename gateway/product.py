@@ -358,6 +358,7 @@ class Gateway:
                 "store-damaged",
                 f"the database could not be read and was put aside as {self.database.quarantined.name}: "
                 "restore a backup, or enter settings and phones again",
+                stays=True,
             )
         if self.database.refusing is not None:
             self.alarms.sound(

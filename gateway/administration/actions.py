@@ -162,6 +162,13 @@ async def phone_results(call: Call, outcome: str, limit: int) -> tuple[list[Phon
     return results[:limit], len(results)
 
 
+def acknowledge_alarm(call: Call, name: str) -> None:
+    """End an alarm that tells of something that has happened. Raises RequestError."""
+    if not call.desk.alarms.acknowledge(name):
+        raise RequestError([f"there is no alarm {name[:64]} that could be acknowledged"], status=404)
+    call.note("system.alarm-acknowledged", name)
+
+
 async def history(call: Call, before: int | None, limit: int) -> list[PageRecord]:
     """Pages, the newest first. Where the store cannot be read: none, and an alarm says so."""
     try:

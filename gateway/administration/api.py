@@ -39,6 +39,12 @@ async def status(call: Call) -> Response:
     )
 
 
+async def acknowledge_alarm(call: Call) -> Response:
+    """End an alarm that stays."""
+    actions.acknowledge_alarm(call, call.path["name"])
+    return await status(call)
+
+
 async def show_settings(call: Call) -> Response:
     """Settings without secrets."""
     settings = call.desk.settings
@@ -241,6 +247,11 @@ API_ROUTES: Final[tuple[Route, ...]] = (
     Route(
         method="GET", path="/api/status", handler=status, role=VIEWER, summary="Version, counters and alarms",
         answer=schemas.STATUS,
+    ),
+    Route(
+        method="POST", path="/api/alarms/{name}/acknowledge", handler=acknowledge_alarm, role=OPERATOR,
+        summary="End an alarm that tells of something that has happened; the others end by themselves",
+        answer=schemas.STATUS, refusals={404: "no such alarm, or one that ends by itself"},
     ),
     Route(
         method="GET", path="/api/settings", handler=show_settings, role=VIEWER,

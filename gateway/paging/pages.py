@@ -385,7 +385,8 @@ class Pages:
         if address is None:
             why = f"sent by unicast: all {self._pool.size} multicast addresses are in use"
             page.fall_back(why)
-            self._parts.alarms.sound(POOL_ALARM, f"page {page.number} was {why}. A larger range allows more at once")
+            text = f"page {page.number} was {why}. A larger range allows more at once"
+            self._parts.alarms.sound(POOL_ALARM, text, stays=True)
             return None
         self._parts.alarms.clear(POOL_ALARM)
         group = Group(address=str(address), port=settings.multicast_port)
@@ -395,7 +396,9 @@ class Pages:
     def _note_failure(self, page: Page) -> None:
         if page.reason == "failed" and page.outcomes.keys() != {Unheard.PREEMPTED}:
             self._parts.alarms.sound(
-                FAILED_ALARM, f"page {page.number} was heard by none of its {page.size} phones: see its result"
+                FAILED_ALARM,
+                f"page {page.number} was heard by none of its {page.size} phones: see its result",
+                stays=True,
             )
         elif page.reason == "completed":
             self._parts.alarms.clear(FAILED_ALARM)
