@@ -45,6 +45,11 @@ async def acknowledge_alarm(call: Call) -> Response:
     return await status(call)
 
 
+async def check_callmanager(call: Call) -> Response:
+    """Ask CallManager about the push user."""
+    return json_answer({"said": await actions.check_callmanager(call)})
+
+
 async def show_settings(call: Call) -> Response:
     """Settings without secrets."""
     settings = call.desk.settings
@@ -261,6 +266,11 @@ API_ROUTES: Final[tuple[Route, ...]] = (
         method="PATCH", path="/api/settings", handler=change_settings, role=ADMINISTRATOR,
         summary="Change some settings, at once; those that the configuration file gives are refused",
         body=schemas.SETTINGS_CHANGE, answer=schemas.SETTINGS, refusals={503: "the store takes no changes"},
+    ),
+    Route(
+        method="POST", path="/api/callmanager/check", handler=check_callmanager, role=ADMINISTRATOR,
+        summary="Ask CallManager once whether it authorises the push user; an alarm where it does not",
+        answer=answer(said=schemas.TEXT),
     ),
     Route(
         method="POST", path="/api/pages", handler=begin_page, role=OPERATOR, summary="Send a page", status=202,
