@@ -323,6 +323,7 @@ class Gateway:
 
     def _expected(self, decision: Decision) -> Decision:
         """The decision about right credentials, with a look at whether this phone was pushed to."""
+        self.flights.asked(decision.device_name)
         settings = self.settings.current
         expected = self.flights.expects(decision.device_name, trio.current_time(), within_s=settings.authorise_after_s)
         if expected:
