@@ -18,6 +18,7 @@ ROSTER: Final = "roster.csv"
 EVENTS: Final = "events.jsonl.gz"
 CAPTURE: Final = "capture.pcap.gz"
 CAPTURE_FACTS: Final = "capture.json"
+AUDIO: Final = "audio.wav"
 LOGS: Final = ("gateway.log", "phones.log", "callmanager.log", "directory.log", "capture.log")
 MANIFEST: Final = "manifest.json"
 VERDICT: Final = "verdict.json"
@@ -25,7 +26,7 @@ LEDGER: Final = "ledger.csv"
 JUNIT: Final = "junit.xml"
 REPORT: Final = "report.html"
 
-EVIDENCE: Final = (SCENARIO, ROSTER, EVENTS, CAPTURE, CAPTURE_FACTS, *LOGS)
+EVIDENCE: Final = (SCENARIO, ROSTER, EVENTS, CAPTURE, CAPTURE_FACTS, AUDIO, *LOGS)
 
 BYTES_PER_PACKET: Final = 260
 """Room that one captured RTP packet may need while the run goes: ring frame, spool and pcap record (measured 230)."""

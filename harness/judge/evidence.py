@@ -24,6 +24,8 @@ ROSTER: Final = "roster.csv"
 EVENTS: Final = "events.jsonl.gz"
 CAPTURE: Final = "capture.pcap.gz"
 CAPTURE_FACTS: Final = "capture.json"
+AUDIO_FILE: Final = "audio.wav"
+"""The recording as it was paged: a folder can be judged where its scenario's files are not."""
 RTP_PORT: Final = 32674
 """Port of pushed audio (Citrix CTX111243)."""
 IN_FLIGHT_NS: Final = 50_000_000
@@ -70,6 +72,8 @@ class Evidence:
     problems: tuple[str, ...]
     """Why the records are not whole."""
     wire: Wire
+    audio: Path
+    """The recording: the folder's copy, or where the scenario says it was."""
     lab: Record | None
     sent_t_ns: int | None
     """Send, the zero of the ledger's times."""
@@ -255,6 +259,7 @@ def read_evidence(folder: Path) -> Evidence:
         records=records,
         problems=tuple(problems),
         wire=_wire(folder),
+        audio=copy if (copy := folder / AUDIO_FILE).is_file() else scenario.pages[0].audio_path,
         lab=lab,
         sent_t_ns=_zero(records, control),
         excused=excused,
