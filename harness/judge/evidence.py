@@ -30,6 +30,8 @@ RTP_PORT: Final = 32674
 """Port of pushed audio (Citrix CTX111243)."""
 IN_FLIGHT_NS: Final = 50_000_000
 """A packet may be on its way for this long when a phone stops listening: two packet times and a busy machine."""
+CLOCK_SLACK_NS: Final = 1_000_000_000
+"""How far times of the wire may lie beyond the capture's ends: the taps are opened and closed just outside of them."""
 MAX_FACTS_BYTES: Final = 2**24
 """capture.json is a few kilobytes."""
 
@@ -320,7 +322,18 @@ def _wire(folder: Path) -> Wire:
         problems.append(_without_folder(str(error), folder))
     except CaptureError as error:
         problems.append(_without_folder(str(error), folder))
+    if packets is not None and (outside := _outside_of_the_capture(packets, facts)):
+        problems.append(f"{outside} packets have times outside of the capture: a clock was set, or times are damaged")
     return Wire(packets=packets, facts=facts, problems=tuple(problems))
+
+
+def _outside_of_the_capture(packets: Packets, facts: Mapping[str, Any]) -> int:
+    """Packets that came before the taps stood or after they were closed, by more than clocks may be wrong."""
+    low, high = facts.get("started_t_ns"), facts.get("ended_t_ns")
+    if not isinstance(low, int) or not isinstance(high, int):
+        return 0
+    outside = (packets.t_ns < low - CLOCK_SLACK_NS) | (packets.t_ns > high + CLOCK_SLACK_NS)
+    return int(outside.sum())
 
 
 def _without_folder(text: str, folder: Path) -> str:

@@ -193,6 +193,12 @@ class TestInTheLab:
         before = ended.verdict
         assert pushlab("judge", str(ended.folder)).code == 0
         assert ended.verdict == before
+        results = [(ended.folder / name).read_bytes() for name in ("verdict.json", "ledger.csv")]
+        moved = shutil.copytree(ended.folder.resolve(), pushlab.folder / "elsewhere" / "moved")
+        pushlab.audio.unlink()
+        environment = {"HOME": "/nonexistent", "LANG": "C", "TZ": "Asia/Tokyo"}
+        assert pushlab("judge", str(moved), environment=environment).code == 0
+        assert [(moved / name).read_bytes() for name in ("verdict.json", "ledger.csv")] == results
         copy = shutil.copytree(ended.folder.resolve(), pushlab.folder / "copy")
         records = copy / "events.jsonl.gz"
         content = bytearray(records.read_bytes())
@@ -201,6 +207,10 @@ class TestInTheLab:
         refused = pushlab("judge", str(copy))
         assert refused.code == 6
         assert "events.jsonl.gz was changed after the run" in refused.stderr
+        for words in (("report", str(copy)), ("compare", str(copy), str(moved)), ("compare", str(moved), str(copy))):
+            refused = pushlab(*words)
+            assert refused.code == 6
+            assert "events.jsonl.gz was changed after the run" in refused.stderr
 
     def test_two_runs_are_compared(self, pushlab: Pushlab) -> None:
         offload = pushlab.run("burst-offload").folder.resolve()
