@@ -104,7 +104,7 @@ def _run_and_judge(scenario: Scenario, ground: Ground, folder: RunFolder, *, qui
         except BaseExceptionGroup as group:
             raise _one_of(group) from group
         display.stage("judging")
-        code = conclude(folder)
+        code = conclude(folder, display.stage)
         if scenario.capture.keep == "failing" and code == 0:
             folder.drop_capture()
     if not quiet:

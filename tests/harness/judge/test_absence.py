@@ -167,3 +167,15 @@ def test_times_outside_of_the_capture_blind_the_wire(tmp_path: Path) -> None:
     assert judgement.verdict is Verdict.INCONCLUSIVE
     assert any("1 packets have times outside of the capture" in b.why for b in judgement.blind)
     json.dumps(judgement.to_json())
+
+
+def test_a_clock_that_was_set_meanwhile_blinds_the_times_of_the_wire(judged: Judged) -> None:
+    """Within three seconds of doubt every packet might have come while its phone listened."""
+    run = Run()
+    first = run.facts["clock"][0]
+    later = {name: value + 2000 * MS for name, value in first.items() if name != "uncertainty_ns"}
+    later["realtime_ns"] += 3000 * MS
+    run.facts["clock"].append(later | {"uncertainty_ns": 1000})
+    verdicts = {check.name: check for check in judged(run).checks}
+    assert verdicts["audio-only-to-listeners"].verdict is Verdict.INCONCLUSIVE
+    assert "a clock was set" in verdicts["audio-only-to-listeners"].why
