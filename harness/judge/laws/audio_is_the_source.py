@@ -165,5 +165,6 @@ LAW = Law(
     witnesses=("wire", "phones"),
     essential=("wire",),
     scopes=("rtp", AUDIO),
+    audio=True,
     find=find,
 )
