@@ -210,12 +210,13 @@ def _phrases(stretches: Sequence[Stretch], length: int) -> list[str]:
                 phrases.append(f"{what} from {_s(stretch.begin)} to {_s(stretch.end)} s")
             expected += size
             continue
-        begin, end = max(stretch.source, 0), stretch.source + size
-        if begin > expected + _SLACK and not played[expected:begin].mean() > _KNOWN:
-            late = covered[expected:begin].mean() > _KNOWN
+        # What sounds like the silence around the source may lie outside of it.
+        begin, end = (min(max(at, 0), length) for at in (stretch.source, stretch.source + size))
+        if begin > expected + _SLACK and not _mostly(played, expected, begin):
+            late = _mostly(covered, expected, begin)
             what = "come later than they should" if late else "are missing"
             phrases.append(f"{_s(expected)} to {_s(begin)} s {what}")
-        elif begin < expected - _SLACK and played[begin : min(end, expected)].mean() > _KNOWN:
+        elif begin < expected - _SLACK and _mostly(played, begin, min(end, expected)):
             again[begin] = again.get(begin, 0) + 1
             if again[begin] == 1:
                 told = f"{_s(begin)} to {_s(min(end, expected, length))} s come again at {_s(stretch.begin)} s"
@@ -226,6 +227,10 @@ def _phrases(stretches: Sequence[Stretch], length: int) -> list[str]:
     if length - expected > _SLACK and not covered[expected:].any():
         phrases.append(f"{_s(expected)} to {_s(length)} s are missing")
     return phrases
+
+
+def _mostly(mask: npt.NDArray[np.bool_], begin: int, end: int) -> bool:
+    return begin < end and bool(mask[begin:end].mean() > _KNOWN)
 
 
 def _level(stretches: Sequence[Stretch]) -> list[str]:

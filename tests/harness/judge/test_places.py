@@ -6,9 +6,12 @@ import wave
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from judge_synthetic import AUDIO, GATEWAY, MS, Packet, Run, address_of, mulaw
 
 from harness.judge import Judgement, Verdict, judge
@@ -146,6 +149,25 @@ def resampled(samples: np.ndarray, rate: int) -> np.ndarray:
     seconds = -(-len(samples) // S)
     spectrum = np.fft.rfft(samples, seconds * S)
     return np.fft.irfft(spectrum, seconds * rate)[: len(samples) * rate // S] * rate / S
+
+
+sounds = st.sampled_from(
+    [RIGHT[:0], RIGHT[:160], RIGHT[: 40 * 160], np.full(20 * 160, 0xFF, np.uint8), RIGHT[S : 2 * S]]
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(sounds, max_size=5), st.lists(sounds, max_size=3), st.sampled_from([S, 44_100]), st.randoms())
+def test_whatever_is_heard_something_is_said_or_nothing(
+    heard: list[Bytes], source: list[Bytes], rate: int, random: Random
+) -> None:
+    """Nothing breaks it, and what is in place is never told as wrong."""
+    noise = np.frombuffer(random.randbytes(160 * random.randrange(3)), np.uint8)
+    payload = np.concatenate([noise[:0], *heard, noise])
+    sound = np.concatenate([noise[:0], *source]).astype(np.uint8)
+    found = departures(payload.astype(np.uint8), DECODED[sound].astype(np.float64), rate)
+    if np.array_equal(payload, sound) and rate == S:
+        assert found == ""
 
 
 def test_packets_lost_are_told_by_their_place(tmp_path: Path) -> None:
