@@ -155,14 +155,19 @@ def verify_beside_results(folder: Path) -> None:
         RunFolder(path=run).verify_beside_results()
 
 
-def check_room(root: Path, packets: int) -> None:
+def check_room(root: Path, packets: int, audio_bytes: int = 0) -> None:
     """Refuse to begin a run whose evidence would not fit on the disk.
+
+    Args:
+        root: where the run's folder goes.
+        packets: RTP packets to be captured.
+        audio_bytes: of the recording.
 
     Raises:
         RunFolderError: with what is needed and what is free.
     """
     root.mkdir(parents=True, exist_ok=True)
-    needed = packets * BYTES_PER_PACKET + ROOM_BESIDE_CAPTURE
+    needed = packets * BYTES_PER_PACKET + audio_bytes + ROOM_BESIDE_CAPTURE
     free = shutil.disk_usage(root).free
     if free < needed:
         raise RunFolderError(

@@ -77,7 +77,8 @@ def _with_command(scenario: Scenario, command: tuple[str, ...]) -> Scenario:
 def _one(scenario: Scenario, ground_name: str, *, out: Path, quiet: bool, in_terminal: bool) -> int:
     """Run one scenario on a ground of its own; its exit code."""
     try:
-        check_room(out, expected_packets(scenario))
+        audio_bytes = sum(page.audio_path.stat().st_size for page in scenario.pages)
+        check_room(out, expected_packets(scenario), audio_bytes)
         directory = scenario.callmanager.directory
         require(directory.kind)
         with stand(ground_name, directory=directory.is_server) as ground:  # type: ignore[arg-type] # from choose

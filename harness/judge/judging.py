@@ -47,10 +47,8 @@ def judge(folder: Path, tell: Callable[[str], None] = _nobody) -> Judgement:
     sight = integrity(evidence, metrics)
     case = Case(evidence=evidence, rows=rows, stories=told, present=sight.present)
     scenario = evidence.scenario
-    checks = []
-    for law in LAWS:
-        tell(f"law {law.name}")
-        checks.append(decide(law, case, sight))
+    tell("holding the laws against it")
+    checks = [decide(law, case, sight) for law in LAWS]
     checks += [thresholds.decide(t, metrics, sight, scenario.fleet.authentication_url) for t in scenario.thresholds]
     checks += sight.checks
     checks += faults_seen(evidence, rows, sight)

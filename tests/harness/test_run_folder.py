@@ -94,6 +94,8 @@ def test_too_little_room_is_said_before_the_start(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(run_folder.shutil, "disk_usage", lambda _: Usage)
     with pytest.raises(RunFolderError, match="needs about 311 MiB, 10 MiB are free"):
         run_folder.check_room(tmp_path, packets=1_000_000)
+    with pytest.raises(RunFolderError, match="needs about 74 MiB"):
+        run_folder.check_room(tmp_path, packets=0, audio_bytes=10 * 2**20)
 
 
 def test_a_capture_that_was_not_kept_is_no_tampering_but_cannot_be_judged_again(tmp_path: Path) -> None:

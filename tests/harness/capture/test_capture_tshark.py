@@ -19,7 +19,7 @@ from harness.capture.rtp import Stream, analyse
 if TYPE_CHECKING:
     from tests.harness.capture.conftest import Builder
 
-pytestmark = pytest.mark.skipif(not shutil.which("tshark"), reason="Debian package tshark is not installed")
+pytestmark = pytest.mark.skipif(not shutil.which("tshark"), reason="needs the Debian package tshark")
 
 MS = 1_000_000
 LINE = re.compile(
