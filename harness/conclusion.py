@@ -9,11 +9,12 @@ from rich.console import Console
 
 from harness.judge import judge, ledger_csv
 from harness.report.compare import compare, print_comparison
-from harness.report.html import write_html
+from harness.report.excerpts import stories_of, write_excerpts
+from harness.report.html import page_of
 from harness.report.junit import write_junit
-from harness.report.result import ReportError
+from harness.report.result import ReportError, read_result
 from harness.report.terminal import print_result
-from harness.run_folder import LEDGER, VERDICT, RunFolder
+from harness.run_folder import LEDGER, REPORT, VERDICT, RunFolder
 from harness.screen import complain, reader_may_leave
 
 EXIT_NOTHING_JUDGED: Final = 6
@@ -33,9 +34,12 @@ def conclude(folder: RunFolder) -> int:
 
 
 def write_reports(folder: RunFolder) -> None:
-    """Write report.html and junit.xml from the verdict and ledger there are."""
-    write_html(folder.path)
-    write_junit(folder.path)
+    """Write report.html, junit.xml and the failing phones' excerpts from the verdict, ledger and evidence there are."""
+    result = read_result(folder.path)
+    stories = stories_of(result)
+    write_excerpts(result, stories)
+    folder.file(REPORT).write_text(page_of(result, stories), encoding="utf-8")
+    write_junit(result, stories)
 
 
 def show(folder: RunFolder) -> None:

@@ -180,11 +180,11 @@ def _command(settings: Mapping[str, Any], name: str, phones: int, seed: int, gro
         if any(path[:length] in changed for length in range(1, len(path))):
             continue
         with suppress(LookupError, TypeError, ValueError):  # a file changed by hand costs its part of the command
-            words += ["--set", f"{'.'.join(path)}={_toml(_lookup(settings, path))}"]
+            words += ["--set", f"{'.'.join(path)}={_toml(lookup(settings, path))}"]
     return shlex.join(words)
 
 
-def _lookup(settings: Any, path: Sequence[str]) -> object:  # noqa: ANN401 - any node of a TOML document
+def lookup(settings: Any, path: Sequence[str]) -> object:  # noqa: ANN401 - any node of a TOML document
     """The value behind a key's parts; numbers enter repeated tables, names of metrics hold dots themselves."""
     parts = list(path)
     node = settings
