@@ -86,3 +86,4 @@ async def _send_syn(host: Host, source: str, target: tuple[str, int]) -> tuple[s
             # A refusal is no failure here: the SYN has passed the tap; that nobody listens is the part's own trouble.
             answered = client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0
         return f"{address}:{port}", answered
+

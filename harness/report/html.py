@@ -149,15 +149,16 @@ def _faults(faults: Sequence[Fault]) -> Iterable[str]:
     if not faults:
         return
     yield "<section><h2>Faults in force</h2><p class=quiet>Put upon phones by the scenario, on purpose.</p>"
-    yield '<div class=wide><table><thead><tr><th scope="col">Fault</th><th scope="col" class=number>Phones</th>'
-    yield '<th scope="col">What it does</th><th scope="col">Who had it</th></tr></thead><tbody>'
+    yield '<div class=wide><table class=checks><thead><tr><th scope="col">Fault</th>'
+    yield '<th scope="col" class=number>Phones</th><th scope="col">What it does</th><th scope="col">Who had it</th></tr></thead><tbody>'
     for fault in faults:
         named = ", ".join(fault.phones[:_FAULTY_NAMED])
         more = len(fault.phones) - _FAULTY_NAMED
         who = f"{named} and {more:,} more" if more > 0 else named
         count = f"{len(fault.phones):,}" if fault.phones else figures.ABSENT
-        yield f'<tr><th scope="row" class=mono>{escape(fault.kind)}</th><td class=number>{count}</td>'
-        yield f"<td class=text>{escape(fault.detail)}</td><td class=text>{escape(who)}</td></tr>"
+        yield f'<tr><th scope="row" class=mono>{escape(fault.kind)}</th>'
+        yield f'<td class=number data-label="phones">{count}</td><td class=text>{escape(fault.detail)}</td>'
+        yield f'<td class=text data-label="who">{escape(who)}</td></tr>'
     yield "</tbody></table></div></section>"
 
 

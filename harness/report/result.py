@@ -84,7 +84,12 @@ class Result:
             return "nothing was judged"
         worst = [check for check in self.checks if check.verdict == self.verdict]
         if self.verdict == "pass":
-            return f"all {figures.counted(len(self.checks), 'check')} hold" if len(self.checks) > 1 else "1 check holds"
+            hold = f"all {figures.counted(len(self.checks), 'check')} hold" if len(self.checks) > 1 else "1 check holds"
+            if not self.missed:
+                return hold
+            return (
+                f"{hold}; {figures.counted(len(self.missed), 'phone')} did not get it in time, as the scenario allows"
+            )
         if not worst:
             return "no single check says so"
         first = worst[0]
