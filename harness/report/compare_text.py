@@ -84,7 +84,7 @@ def _markdown(comparison: Comparison) -> Iterable[str]:
 
 
 def _worse(comparison: Comparison) -> str:
-    names = ", ".join(figures.label(metric) for metric in comparison.worse)
+    names = "; ".join(figures.label(metric) for metric in comparison.worse)
     own = " or its own tolerance" if comparison.tolerances.metrics else ""
     return f"B is worse by more than {figures.share(comparison.tolerances.overall)}{own}: {names}"
 

@@ -150,7 +150,8 @@ def _faults(faults: Sequence[Fault]) -> Iterable[str]:
         return
     yield "<section><h2>Faults in force</h2><p class=quiet>Put upon phones by the scenario, on purpose.</p>"
     yield '<div class=wide><table class=checks><thead><tr><th scope="col">Fault</th>'
-    yield '<th scope="col" class=number>Phones</th><th scope="col">What it does</th><th scope="col">Who had it</th></tr></thead><tbody>'
+    yield '<th scope="col" class=number>Phones</th><th scope="col">What it does</th>'
+    yield '<th scope="col">Who had it</th></tr></thead><tbody>'
     for fault in faults:
         named = ", ".join(fault.phones[:_FAULTY_NAMED])
         more = len(fault.phones) - _FAULTY_NAMED

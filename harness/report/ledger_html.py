@@ -52,7 +52,7 @@ def ledger_section(result: Result, stories: Mapping[str, Story]) -> Iterable[str
     more = f"; {rest:,} more in <a href={LEDGER}>{LEDGER}</a>" if rest else ""
     yield (
         "<section class=ledger><h2>Ledger</h2><div class=tools id=tools hidden>"
-        '<label>Filter <input id=filter type=search placeholder="name, number, address, state …" autocomplete=off></label>'
+        '<label>Filter <input id=filter type=search autocomplete=off placeholder="name, number, address …"></label>'
         f'<label>State <select id=state><option value="">all</option>{states}</select></label></div>'
         f"<p id=count class=quiet role=status>{len(first):,} of {figures.counted(len(result.ledger), 'phone')}, those "
         f"that missed it first{more}</p>"

@@ -66,14 +66,14 @@ def read_tolerances(file: Path | None, named: Sequence[str], overall: float | No
             continue
         pairs.append(("--fail-on ", name.strip(), _number(value)))
     shares: dict[str, float] = {}
-    for where, name, value in pairs:
-        if not known(name):
-            near = nearest(name)
-            errors.append(f"{where}{name}: no such metric" + (f"; did you mean {near}?" if near else ""))
-        elif isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
-            errors.append(f"{where}{name}: {_expected(value)}")
+    for where, metric, share in pairs:
+        if not known(metric):
+            near = nearest(metric)
+            errors.append(f"{where}{metric}: no such metric" + (f"; did you mean {near}?" if near else ""))
+        elif isinstance(share, bool) or not isinstance(share, int | float) or not share >= 0:
+            errors.append(f"{where}{metric}: {_expected(share)}")
         else:
-            shares[name] = float(value)
+            shares[metric] = float(share)
     if isinstance(found, bool) or not isinstance(found, int | float) or not found >= 0:
         errors.append(f"{file}: tolerance: {_expected(found)}")
         found = default
