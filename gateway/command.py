@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None, gateway_class: type[Gateway] = Gatew
         configuration = load_configuration(arguments.config)
         if arguments.command == "serve":
             return _serve(configuration, arguments, gateway_class)
-        return _page(configuration, arguments)
+        return (_alert if arguments.command == "alert" else _page)(configuration, arguments)
     except ConfigurationError as error:
         return _fail(INVALID, *error.errors)
     except (StartError, PacerError) as error:
@@ -61,6 +61,20 @@ def _parser() -> argparse.ArgumentParser:
     page.add_argument("--start", choices=("together", "each"), default="together")
     page.add_argument("--start-fraction", type=float, default=1.0)
     page.add_argument("--start-deadline-s", type=float, default=2.0)
+    alert = commands.add_parser("alert", help="have a running gateway show a text on phones, and say what became of it")
+    alert.add_argument("text", metavar="TEXT", help="up to 256 characters")
+    alert.add_argument("--config", type=Path, required=True, metavar="FILE", help="the running gateway's")
+    alert.add_argument("--title", metavar="TEXT", help="up to 32 characters (Alert)")
+    alert.add_argument("--prompt", metavar="TEXT", help="line above the keys, up to 32 characters")
+    alert.add_argument("--priority", choices=("emergency", "normal", "background"), default="normal")
+    alert.add_argument("--keys", nargs="+", metavar="NAME", help="keys to answer with, at most two (Acknowledge)")
+    alert.add_argument("--expires-s", type=float, metavar="SECONDS", help="when it is over by itself (3600)")
+    for name, what in (("phones", "device names"), ("zones", "zones"), ("lists", "distribution lists")):
+        alert.add_argument(f"--{name}", nargs="+", metavar="NAME", help=f"{what}; all phones if none of the three")
+    alert.add_argument("--key", metavar="KEY", help="idempotency key: sent again with it, it is not sent again")
+    alert.add_argument(
+        "--wait-s", type=float, default=15.0, metavar="SECONDS", help="how long to wait until phones show it (15)"
+    )
     return parser
 
 
@@ -93,10 +107,61 @@ def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
     return error
 
 
-def _page(configuration: Configuration, arguments: argparse.Namespace) -> int:
+def _client(configuration: Configuration, path: Path) -> _Client:
     if configuration.administration is None or configuration.token is None:
-        return _fail(INVALID, f"{arguments.config}: [administration] is needed to reach the gateway")
-    client = _Client(configuration.administration.host, configuration.administration.port, configuration.token)
+        raise ConfigurationError([f"{path}: [administration] is needed to reach the gateway"])
+    return _Client(configuration.administration.host, configuration.administration.port, configuration.token)
+
+
+def _refused(status: int, answer: dict[str, object]) -> int:
+    errors = answer.get("errors")
+    lines = errors if isinstance(errors, list) else [answer.get("error", f"status {status}")]
+    return _fail(INVALID if status == 400 else FAILED, *(str(line) for line in lines))
+
+
+def _alert(configuration: Configuration, arguments: argparse.Namespace) -> int:
+    """Send an alert and wait until no phone is awaited any more, or the time is over."""
+    client = _client(configuration, arguments.config)
+    given = {
+        "title": arguments.title,
+        "prompt": arguments.prompt,
+        "softkeys": arguments.keys,
+        "expires_s": arguments.expires_s,
+        "phones": arguments.phones or ([] if arguments.zones or arguments.lists else "all"),
+        "zones": arguments.zones,
+        "lists": arguments.lists,
+    }
+    wish = {"text": arguments.text, "priority": arguments.priority, **{k: v for k, v in given.items() if v is not None}}
+    try:
+        status, answer = client.ask("POST", "/api/alerts", wish, key=arguments.key)
+        if status != 202:
+            return _refused(status, answer)
+        path = f"/api/alerts/{answer['alert']}"
+        until = time.monotonic() + arguments.wait_s
+        while True:
+            status, answer = client.ask("GET", path)
+            if status != 200:
+                return _refused(status, answer)
+            outcomes = answer.get("outcomes")
+            counts = outcomes if isinstance(outcomes, dict) else {}
+            awaited = answer.get("sending") or counts.keys() & {"waiting", "pushed"}
+            if not awaited or time.monotonic() >= until:
+                break
+            time.sleep(POLL_S)
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        return _fail(NOT_STARTED, f"no answer from the gateway at {configuration.administration}: {error}")
+    _print_counts(f"alert {answer.get('alert')}: {answer.get('state')}", counts)
+    return OK if counts.keys() & {"displayed", "acknowledged", "listed"} else FAILED
+
+
+def _print_counts(head: str, counts: dict[str, int]) -> None:
+    rows = [*sorted(counts.items(), key=lambda row: -row[1]), ("phones", sum(counts.values()))]
+    width = max(len(name) for name, _ in rows)
+    print("\n".join([head, *(f"  {name:<{width}}  {count:>6}" for name, count in rows)]))  # noqa: T201  the result
+
+
+def _page(configuration: Configuration, arguments: argparse.Namespace) -> int:
+    client = _client(configuration, arguments.config)
     wish = {
         "audio": str(arguments.audio.absolute()),
         "phones": arguments.phones or "all",
@@ -107,9 +172,7 @@ def _page(configuration: Configuration, arguments: argparse.Namespace) -> int:
     try:
         status, answer = client.ask("POST", "/api/pages", wish)
         if status != 202:
-            errors = answer.get("errors")
-            lines = errors if isinstance(errors, list) else [answer.get("error", f"status {status}")]
-            return _fail(INVALID if status == 400 else FAILED, *(str(line) for line in lines))
+            return _refused(status, answer)
         path = f"/api/pages/{answer['page']}"
         try:
             while answer.get("state") != "ended":
@@ -144,12 +207,15 @@ class _Client:
         self._port = port
         self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
 
-    def ask(self, method: str, path: str, document: object = None) -> tuple[int, dict[str, object]]:
+    def ask(
+        self, method: str, path: str, document: object = None, *, key: str | None = None
+    ) -> tuple[int, dict[str, object]]:
         """One request on a connection of its own."""
+        headers = self._headers if key is None else {**self._headers, "Idempotency-Key": key}
         connection = http.client.HTTPConnection(self._host, self._port, timeout=ANSWER_S)
         try:
             body = None if document is None else json.dumps(document)
-            connection.request(method, path, body=body, headers=self._headers)
+            connection.request(method, path, body=body, headers=headers)
             response = connection.getresponse()
             answer = json.loads(response.read())
         finally:

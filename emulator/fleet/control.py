@@ -3,6 +3,7 @@
     GET  /phones?first=0&count=100      a page of phones, JSON
     GET  /phones/SEP001BD4000001        one phone
     POST /phones/SEP001BD4000001/ring   or call, hold, resume, hang-up, reset
+    POST /phones/SEP001BD4000001/softkey?name=Exit   a soft key of the object that it shows
 
 It has an address that is no phone's, and no password: who reaches it may use it, so it belongs on loopback or inside a
 lab. A request that a browser sends on behalf of some page (it carries `Origin`) is refused.
@@ -42,6 +43,9 @@ class Controlled(Protocol):
 
     def happen(self, phone: Phone, event: Event) -> bool:
         """Let that happen; False where it is not possible now."""
+
+    def press(self, phone: Phone, name: str) -> bool:
+        """Press a soft key of the object that it shows; False where there is none of that name."""
 
 
 async def serve_control(
@@ -86,6 +90,8 @@ def respond(fleet: Controlled, request: Request) -> tuple[HTTPStatus, dict[str, 
         if request.method != "GET":
             return HTTPStatus.METHOD_NOT_ALLOWED, {"error": "expected GET"}
         return HTTPStatus.OK, describe(fleet, phone)
+    if event == "softkey":
+        return _press(fleet, phone, request)
     if event not in TRANSITIONS:
         return HTTPStatus.NOT_FOUND, {"error": f"expected one of {_events()}"}
     if request.method != "POST":
@@ -96,8 +102,19 @@ def respond(fleet: Controlled, request: Request) -> tuple[HTTPStatus, dict[str, 
     return HTTPStatus.OK, describe(fleet, phone)
 
 
+def _press(fleet: Controlled, phone: Phone, request: Request) -> tuple[HTTPStatus, dict[str, Any]]:
+    if request.method != "POST":
+        return HTTPStatus.METHOD_NOT_ALLOWED, {"error": "expected POST"}
+    names = parse_qs(request.query.decode("latin-1"), max_num_fields=10, encoding="utf-8").get("name", [])
+    if len(names) != 1:
+        return HTTPStatus.BAD_REQUEST, {"error": "expected name=<the key's name>"}
+    if not fleet.press(phone, names[0]):
+        return HTTPStatus.CONFLICT, {"error": "the phone shows no such key, or one that this emulator cannot press"}
+    return HTTPStatus.OK, describe(fleet, phone)
+
+
 def _events() -> str:
-    return ", ".join(TRANSITIONS)
+    return ", ".join((*TRANSITIONS, "softkey"))
 
 
 def _page(fleet: Controlled, query: bytes) -> tuple[HTTPStatus, dict[str, Any]]:

@@ -40,8 +40,11 @@ from emulator.phone.media import Medium
 from emulator.phone.phone import RTP_PORT, Change, Event, Executed, Phone, Reply, Transmission
 from emulator.phone.stream import Period, Stream
 from emulator.phone.streaming import stream_media
+from emulator.phone.uri import Fetch, read_uri
 from emulator.records import Records
 
+_SHOWN_TEXT: Final = 256
+"""Characters of a shown text that are recorded: an alert's."""
 NAMES_KEPT: Final = 4
 """Of each phone's pushes: a port comes back within a page, if at all."""
 _ANSWER_S: Final = 20.0
@@ -493,7 +496,12 @@ class Fleet:
         screen = phone.screen
         assert screen is not None
         self._records.write(
-            "screen.shown", phone=phone.device_name, push=identity, object=screen.kind, title=screen.title or None
+            "screen.shown",
+            phone=phone.device_name,
+            push=identity,
+            object=screen.kind,
+            title=screen.title or None,
+            text=screen.fields.get("Text", "")[:_SHOWN_TEXT] or None,
         )
 
     def _sent(self, phone: Phone, transmission: Transmission, reason: str) -> None:
@@ -535,6 +543,21 @@ class Fleet:
         self._records.write("phone.changed", phone=phone.device_name, event=event, state=phone.state)
         for change in changes:
             self._follow(phone, change, None)
+        return True
+
+    def press(self, phone: Phone, name: str) -> bool:
+        """Press a soft key of the object that a phone shows: `SoftKey:Exit` leaves it, an http URL is fetched."""
+        if phone.screen is None or self.away(phone):
+            return False
+        urls = [fields.get("URL", "") for _, fields in phone.screen.items if fields.get("Name") == name]
+        url = urls[0] if urls else ""
+        if url == "SoftKey:Exit":
+            phone.show(None)
+        elif isinstance(read_uri(url), Fetch):
+            self._nursery.start_soon(self._fetch, phone, url, None)
+        else:
+            return False
+        self._records.write("softkey.pressed", phone=phone.device_name, name=name)
         return True
 
     async def _start_again(self, phone: Phone) -> None:

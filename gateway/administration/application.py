@@ -28,7 +28,7 @@ class PageStatus(Protocol):
 
     @property
     def state(self) -> str:
-        """starting, playing, stopping or ended."""
+        """waiting, starting, playing, stopping or ended."""
 
     @property
     def reason(self) -> str | None:
@@ -41,6 +41,18 @@ class PageStatus(Protocol):
     @property
     def size(self) -> int:
         """Number of phones."""
+
+    @property
+    def priority(self) -> str:
+        """Emergency or normal."""
+
+    @property
+    def delivery(self) -> str:
+        """Unicast or multicast."""
+
+    @property
+    def note(self) -> str | None:
+        """What an operator should know of how it went out."""
 
     def interrupt(self) -> None:
         """End it now."""
@@ -128,6 +140,9 @@ def _page_json(number: str, page: PageStatus) -> Json:
         "reason": page.reason,
         "outcomes": page.outcomes,
         "phones": page.size,
+        "priority": page.priority,
+        "delivery": page.delivery,
+        "note": page.note,
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from ipaddress import IPv4Network
 from pathlib import Path
 
 import pytest
@@ -46,11 +47,12 @@ def errors(folder: Path, text: str) -> tuple[str, ...]:
 def test_defaults_and_secrets_beside_the_file(folder: Path) -> None:
     configuration = load_configuration(write(folder, BASE))
     assert configuration.phone_port == Endpoint(host="10.20.128.10", port=80)
-    assert configuration.push_user.password == configuration.accepted_password == "canary pass"
+    assert configuration.fixed["push_password"] == "canary pass"
+    assert configuration.accepted_password is None
     assert configuration.token == "t0ken"
     assert (configuration.concurrency, configuration.connect_s, configuration.total_s) == (200, 2.0, 10.0)
     assert (configuration.phones_port, configuration.rtp_port, configuration.source) == (80, 32674, None)
-    assert configuration.own_user_mismatch == "redirect"
+    assert configuration.fixed["own_user_mismatch"] == "redirect"
     assert "canary" not in repr(configuration)
     assert "t0ken" not in repr(configuration)
 
@@ -68,8 +70,7 @@ def test_everything_set(folder: Path) -> None:
     assert configuration.accepted_password == "0ther"
     assert configuration.phones_csv == folder / "roster.csv"
     assert (configuration.source, configuration.rtp_port) == ("10.20.128.10", 20480)
-    assert configuration.is_phone_address("10.20.127.255")
-    assert not configuration.is_phone_address("10.20.128.10")
+    assert configuration.fixed["phone_networks"] == (IPv4Network("10.20.0.0/17"),)
 
 
 def test_the_interface_may_be_left_out(folder: Path) -> None:
@@ -195,7 +196,7 @@ def test_other_urls_pass(folder: Path) -> None:
         "https://10.20.128.10/x",
     ):
         path = write(folder, BASE.replace("http://10.20.128.20/CCMCIP/authenticate.asp", url))
-        assert load_configuration(path).callmanager_url == url
+        assert load_configuration(path).fixed["callmanager_url"] == url
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root can read everything")

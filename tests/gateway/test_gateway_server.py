@@ -235,7 +235,7 @@ def test_bad_wishes_are_refused_before_anything_is_sent(tmp_path: Path, phone: P
     for wish, error in (
         ({"audio": str(tmp_path / "nowhere.wav")}, "cannot be read"),
         ({"audio": str(tmp_path / "text.wav")}, "not a WAV file"),
-        ({"audio": str(tmp_path / "a.wav"), "phones": ["SEP001BD4000009"]}, "not in the phone list: SEP001BD4000009"),
+        ({"audio": str(tmp_path / "a.wav"), "phones": ["SEP001BD4000009"]}, "not in the inventory: SEP001BD4000009"),
     ):
         with pytest.raises(urllib.error.HTTPError) as caught:
             ask(url, wish)

@@ -50,6 +50,7 @@ class TestInTheLab:
             "credential-mismatch",
             "wrong-password",
             "port-blocked",
+            "multicast-page",
             "stale-authentication-url",
             "stale-authentication-url-nobody-reset",
         ],
@@ -71,6 +72,11 @@ class TestInTheLab:
     )
     def test_scenarios_of_faulty_phones_end_as_they_expect(self, pushlab: Pushlab, scenario: str) -> None:
         ended = pushlab.run(scenario, phones=40)
+        assert ended.code == 0, ended.stdout + ended.stderr
+
+    @pytest.mark.parametrize("scenario", ["alert", "alert-strict", "alert-acknowledged"])
+    def test_alerts_end_as_they_expect(self, pushlab: Pushlab, scenario: str) -> None:
+        ended = pushlab("run", scenario, "--phones", "40")
         assert ended.code == 0, ended.stdout + ended.stderr
 
     @pytest.mark.slow

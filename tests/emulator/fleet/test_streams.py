@@ -337,6 +337,27 @@ async def test_play_withholds_the_answer(bed: Bed, autojump_clock: trio.testing.
         assert trio.current_time() - begun < 1
 
 
+async def test_soft_keys_are_pressed_by_the_control_api(bed: Bed) -> None:
+    keys = ("Exit", "SoftKey:Exit"), ("Again", "http://127.20.0.1:9/"), ("Dial", "Dial:x")
+    items = "".join(
+        f"<SoftKeyItem><Name>{name}</Name><URL>{url}</URL><Position>{at}</Position></SoftKeyItem>"
+        for at, (name, url) in enumerate(keys, 1)
+    )
+    async with running(bed):
+        assert await bed.act("softkey?name=Exit") == 409
+        await bed.push_object(f"<CiscoIPPhoneText><Text>a</Text>{items}</CiscoIPPhoneText>")
+        assert await bed.act("softkey") == 400
+        assert await bed.act("softkey?name=Nothing") == 409
+        assert await bed.act("softkey?name=Dial") == 409
+        assert (await bed.say("GET", "/phones/SEP001BD4000001/softkey?name=Exit"))[0] == 405
+        assert await bed.act("softkey?name=Again") == 200
+        await bed.until(lambda: bed.fleet.phones[0].screen and bed.fleet.phones[0].screen.kind == "HTTP Error")
+        await bed.push_object(f"<CiscoIPPhoneText><Text>a</Text>{items}</CiscoIPPhoneText>")
+        assert await bed.act("softkey?name=Exit") == 200
+        assert (await bed.state())["screen"] is None
+    assert [entry["name"] for entry in bed.diary("softkey.pressed")] == ["Again", "Exit"]
+
+
 async def test_a_stream_of_the_media_api_is_heard_like_any_and_its_end_is_told(bed: Bed) -> None:
     told: list[Request] = []
 

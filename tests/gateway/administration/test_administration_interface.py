@@ -24,6 +24,9 @@ class KnownPage:
     state = "playing"
     reason = None
     size = 2
+    priority = "normal"
+    delivery = "unicast"
+    note = None
 
     def __init__(self) -> None:
         self.outcomes = {"executed": 1}
@@ -109,6 +112,7 @@ async def test_the_routes() -> None:
         assert await unit.ask("POST", "/api/pages", b'{"audio": "/a.wav", "start": "each"}') == (202, {"page": "1"})
         assert unit.service.wishes[0].start == "each"
         shown = {"page": "1", "state": "playing", "reason": None, "outcomes": {"executed": 1}, "phones": 2}
+        shown |= {"priority": "normal", "delivery": "unicast", "note": None}
         assert await unit.ask("GET", "/api/pages/1") == (200, shown)
         assert await unit.ask("POST", "/api/pages/1/stop") == (202, shown)
         assert unit.service.pages["1"].interrupted
