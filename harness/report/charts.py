@@ -176,6 +176,10 @@ def _course(timeline: Timeline, which: str) -> tuple[Chart, ...]:
     """How the page went, on one axis of time."""
     seconds = "seconds after Send"
     each = f"counted each {figures.number(timeline.bin_s, 2)} s"
+    shown: tuple[Chart, ...] = ()
+    if any(value for _, value in timeline.shown):
+        series = _level("phones", "phones", timeline.shown)
+        shown = (Chart(title=f"Phones that have shown a text{which}", x_label=seconds, series=(series,)),)
     return (
         Chart(
             title=f"Authentications per second{which}",
@@ -191,6 +195,7 @@ def _course(timeline: Timeline, which: str) -> tuple[Chart, ...]:
             series=(_level("phones", "phones", timeline.listening),),
             nothing="No phone recorded that it listened.",
         ),
+        *shown,
         Chart(
             title=f"Pushes answered per second{which}",
             x_label=f"{seconds}, {each}",

@@ -114,7 +114,7 @@ def _verdict(verdict: str) -> str:
 def _open_checks(result: Result) -> Iterable[str]:
     if not result.open_checks:
         return
-    count = f"{len(result.open_checks):,} of {len(result.checks):,}"
+    count = f"{len(result.open_checks):,} of {len(result.asked):,}"
     yield f"<section><h2>Checks that are not pass ({count})</h2>"
     yield from _check_table(result.open_checks)
     yield "</section>"

@@ -98,12 +98,12 @@ def _ordered(result: Result) -> Sequence[Mapping[str, str]]:
 
 
 def _shown(result: Result) -> Sequence[str]:
-    """Columns to show: a figure that no phone has needs no room."""
-    return [
-        name
-        for name in SHOWN
-        if name in result.ledger[0] and (name not in NUMBERS or any(row.get(name) for row in result.ledger))
-    ]
+    """Columns to show: those of audio need no room where nobody listened, nor those of alerts where nobody saw one."""
+    known = [name for name in SHOWN if name in result.ledger[0]]
+    idle = {name for name in known if name.endswith("_ms") and not any(row.get(name) for row in result.ledger)}
+    if "listening_ms" in idle:
+        idle |= {"packets_heard", "packets_expected"}
+    return [name for name in known if name not in idle]
 
 
 def _row(row: Mapping[str, str], columns: Sequence[str]) -> Iterable[str]:

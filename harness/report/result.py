@@ -84,7 +84,8 @@ class Result:
             return "nothing was judged"
         worst = [check for check in self.checks if check.verdict == self.verdict]
         if self.verdict == "pass":
-            hold = f"all {figures.counted(len(self.checks), 'check')} hold" if len(self.checks) > 1 else "1 check holds"
+            count = len(self.asked)
+            hold = f"all {count:,} checks hold" if count > 1 else "1 check holds"
             if not self.missed:
                 return hold
             return (
@@ -104,9 +105,14 @@ class Result:
         return "not what the scenario expects" if self.verdict == "pass" or self.unexpected else ""
 
     @property
+    def asked(self) -> tuple[Check, ...]:
+        """Checks that this scenario asks; the others' verdict is none, such as a law about audio in a run without."""
+        return tuple(check for check in self.checks if check.verdict != "none")
+
+    @property
     def open_checks(self) -> tuple[Check, ...]:
-        """Checks that do not say pass, worst first."""
-        found = [check for check in self.checks if check.verdict != "pass"]
+        """Checks that were asked and do not say pass, worst first."""
+        found = [check for check in self.asked if check.verdict != "pass"]
         return tuple(sorted(found, key=lambda check: -_rank(check.verdict)))
 
     @property

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from harness.report import figures
+from harness.report.send import SENDS, send_ns
 from harness.run_folder import EVENTS
 
 Record = Mapping[str, Any]
@@ -22,7 +23,6 @@ MOMENTS_MAX: Final = 200
 """Moments told of one phone; an ordinary page has about 20."""
 _TEXT_MAX: Final = 300
 """Characters of one value: a foreign gateway's words can be long."""
-_ZEROS: Final = ("page.requested", "alert.requested", "page.started", "push.sent", "push.received")
 _PHONE: Final = re.compile(r'"phone": ?"([^"]*)"')
 _SECRET: Final = re.compile("passw|pwd|secret|token|credential|authorization|cookie", re.IGNORECASE)
 _QUERY: Final = re.compile(r"\?[^\s\"',;<>]*[=&][^\s\"',;<>]*")
@@ -76,7 +76,7 @@ def read_stories(folder: Path, phones: Collection[str]) -> Mapping[str, Story]:
 def tell(records: Iterable[Record], phones: Collection[str]) -> Mapping[str, Story]:
     """The stories of these phones out of records in order of time."""
     known = sorted(records, key=lambda record: record["t_ns"])
-    zero = _zero(known)
+    zero = send_ns(known)
     servers: dict[str, str] = {}
     for record in known:
         given = record.get("authentication_servers")
@@ -114,10 +114,10 @@ def is_group(address: str) -> bool:
 
 
 def _relevant(lines: Iterable[str], phones: frozenset[str]) -> Iterable[Record]:
-    """Records of these phones and the few that belong to no phone; only these are taken apart."""
+    """Records of these phones, those that belong to no phone, and what may be Send; only these are taken apart."""
     for line in lines:
         named = _PHONE.search(line)
-        if named is not None and named[1] not in phones and '"push.' not in line:
+        if named is not None and named[1] not in phones and not any(kind in line for kind in SENDS):
             continue
         try:
             record = json.loads(line)
@@ -127,21 +127,13 @@ def _relevant(lines: Iterable[str], phones: frozenset[str]) -> Iterable[Record]:
             yield record
 
 
-def _zero(records: Iterable[Record]) -> int:
-    """Send, as the judge takes it, without the judge's means: a folder may hold records alone."""
-    first: dict[str, int] = {}
-    for record in records:
-        first.setdefault(record["kind"], record["t_ns"])
-    return next((first[kind] for kind in _ZEROS if kind in first), min(first.values(), default=0))
-
-
 def _words(record: Record, zero: int, servers: Mapping[str, str]) -> str:
     teller = _TELLERS.get((str(record.get("witness")), record["kind"]))
     if teller is not None:
         try:
             return teller(record, zero, servers)
-        except (TypeError, ValueError):
-            pass  # a foreign record with other types: told as one that is not known
+        except (LookupError, TypeError, ValueError, OverflowError):
+            pass  # a foreign record with other fields: told as one that is not known
     fields = (
         f"{figures.clean(str(name))} {_text(value)}"
         for name, value in record.items()
@@ -157,7 +149,8 @@ def _text(value: object) -> str:
     elif isinstance(value, list):
         text = ", ".join(_text(each) for each in value) or "none"
     elif isinstance(value, dict):
-        text = ", ".join(f"{name} {_text(each)}" for name, each in value.items() if not _SECRET.search(str(name)))
+        told = {figures.clean(str(name)): _text(each) for name, each in value.items() if not _SECRET.search(str(name))}
+        text = ", ".join(f"{name} {each}" for name, each in told.items())
     else:
         text = _QUERY.sub("?…", figures.clean(str(value)))
     return text if len(text) <= _TEXT_MAX else f"{text[:_TEXT_MAX]}…"
@@ -276,6 +269,15 @@ def _unlistened(record: Record, _zero_ns: int, _servers: Mapping[str, str]) -> s
     return f"got {int(record['packets']):,} packets from {_text(record['source'])} while it did not listen"
 
 
+def _shown(record: Record, _zero_ns: int, _servers: Mapping[str, str]) -> str:
+    title = f" titled {_text(record['title'])!r}" if record.get("title") else ""
+    return f"shows {_text(record['object'])}{title}{_detail(record, 'text')}"
+
+
+def _pressed(record: Record, _zero_ns: int, _servers: Mapping[str, str]) -> str:
+    return f"its key {_text(record['name'])!r} was pressed"
+
+
 def _judged(record: Record, _zero_ns: int, _servers: Mapping[str, str]) -> str:
     reason = f", reason {_text(record['reason'])}" if record.get("reason") else ""
     wait = f", of which {float(record['wait_ms']):,.1f} ms in its queue" if record.get("wait_ms") else ""
@@ -303,6 +305,8 @@ _TELLERS: Final[dict[tuple[str, str], Callable[[Record, int, Mapping[str, str]],
     ("phones", "stream.stopped"): _stopped,
     ("phones", "phone.misbehaves"): _misbehaves,
     ("phones", "rtp.unlistened"): _unlistened,
+    ("phones", "screen.shown"): _shown,
+    ("phones", "softkey.pressed"): _pressed,
     ("callmanager", "authentication.answered"): _judged,
     ("harness", "fault.applied"): _fault,
 }

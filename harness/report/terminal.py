@@ -40,7 +40,7 @@ def print_result(folder: Path, console: Console) -> None:
         for sentence in result.unexpected:
             console.print(Padding(Text(sentence), (0, 0, 0, 2)))
     if result.open_checks:
-        _heading(console, f"Checks that are not pass ({len(result.open_checks):,} of {len(result.checks):,})")
+        _heading(console, f"Checks that are not pass ({len(result.open_checks):,} of {len(result.asked):,})")
         for check in result.open_checks:
             console.print(_check(check))
     if result.missed:

@@ -1,7 +1,6 @@
 """What happened when: a run's records as series over time, for the charts.
 
-Times are seconds since Send (`page.requested`, or a foreign gateway's `page.started`; else the first record). The
-positive control phone is left out, as in every metric.
+Times are seconds since Send. The positive control phone is left out, as in every metric.
 """
 
 import gzip
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from harness.report.send import SENDS, send_ns
 from harness.run_folder import EVENTS
 
 Point = tuple[float, float]
@@ -22,11 +22,12 @@ Point = tuple[float, float]
 _USED: Final = frozenset(
     {
         "lab.described",
-        "page.requested",
         "push.ended",
         "authentication.answered",
         "stream.listening",
         "stream.stopped",
+        "screen.shown",
+        *SENDS,
     }
 )
 _BIN_WIDTHS: Final = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 600.0, 3600.0)
@@ -56,6 +57,8 @@ class Timeline:
     gateway_per_s: Sequence[Point]
     callmanager_per_s: Sequence[Point]
     listening: Sequence[Point]
+    shown: Sequence[Point]
+    """phones that have shown a text"""
     busy: Sequence[Point]
     queue: Sequence[Point]
     push_answers_ms: Sequence[float]
@@ -90,17 +93,13 @@ def build_timeline(records: Sequence[Mapping[str, Any]], until_s: float = math.i
     described = next((record for record in records if record["kind"] == "lab.described"), {})
     control = described.get("control_phone")
     servers = described.get("authentication_servers") or {}
-    sent = {
-        kind: min((record["t_ns"] for record in records if record["kind"] == kind), default=None)
-        for kind in ("page.requested", "page.started")
-    }
-    began = min(record["t_ns"] for record in records)
-    zero = next((t_ns for t_ns in sent.values() if t_ns is not None), began)
+    zero = send_ns(records)
     pushes: list[float] = []
     at_gateway: list[float] = []
     at_callmanager: list[float] = []
     answers: dict[str, list[float]] = {"push": [], "gateway": [], "callmanager": []}
     listening: list[Point] = []
+    shown: dict[object, Point] = {}
     busy: list[Point] = []
     queue: list[Point] = []
     burst = 0.0
@@ -130,8 +129,11 @@ def build_timeline(records: Sequence[Mapping[str, Any]], until_s: float = math.i
             listening.append((at, 1))
         elif source == ("phones", "stream.stopped"):
             listening.append((at, -1))
+        elif source == ("phones", "screen.shown"):
+            shown.setdefault(record.get("phone"), (at, 1))
 
-    times = [*pushes, *at_gateway, *at_callmanager, *(at for series in (listening, busy, queue) for at, _ in series)]
+    changes = (*listening, *shown.values(), *busy, *queue)
+    times = [*pushes, *at_gateway, *at_callmanager, *(at for at, _ in changes)]
     span = min(until_s, max([0.0, *times]))
     width = next((each for each in _BIN_WIDTHS if span / each <= _BINS), _BIN_WIDTHS[-1])
     return Timeline(
@@ -142,6 +144,7 @@ def build_timeline(records: Sequence[Mapping[str, Any]], until_s: float = math.i
         gateway_per_s=_rates(at_gateway, span, width),
         callmanager_per_s=_rates(at_callmanager, span, width),
         listening=_levels(listening, span),
+        shown=_levels(list(shown.values()), span),
         busy=_levels(busy, span),
         queue=_levels(queue, span),
         push_answers_ms=sorted(answers["push"]),
@@ -157,7 +160,9 @@ def _relevant(lines: Iterable[str]) -> Iterable[Mapping[str, Any]]:
             record = json.loads(line)
         except ValueError:
             continue
-        if isinstance(record, dict) and record.get("kind") in _USED and isinstance(record.get("t_ns"), int):
+        if not isinstance(record, dict) or not isinstance(record.get("t_ns"), int):
+            continue
+        if record.get("kind") in _USED:
             yield record
 
 
