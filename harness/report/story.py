@@ -95,6 +95,12 @@ def tell(records: Iterable[Record], phones: Collection[str]) -> Mapping[str, Sto
             source = record.get("source")
             if record["kind"] == "stream.listening" and isinstance(source, str) and is_group(source):
                 groups[phone].add(source)
+    for group, moment in _group_streams(known, zero, servers):
+        for phone, heard in groups.items():
+            if group in heard:
+                found[phone].append(moment)
+    for moments in found.values():
+        moments.sort(key=lambda moment: moment.at_ms)
     return {
         phone: Story(
             phone=phone,
@@ -105,6 +111,23 @@ def tell(records: Iterable[Record], phones: Collection[str]) -> Mapping[str, Sto
         for phone, moments in found.items()
         if moments
     }
+
+
+def _group_streams(
+    records: Iterable[Record], zero: int, servers: Mapping[str, str]
+) -> Iterable[tuple[str, Moment]]:
+    """The gateway's streams to groups, which name no phone: the group and what is to be told to its listeners."""
+    group_of: dict[str, str] = {}
+    for record in records:
+        if record["kind"] not in ("stream.started", "stream.stopped") or record.get("phone"):
+            continue
+        page = str(record.get("page"))
+        if record["kind"] == "stream.started":
+            group_of[page] = str(record.get("destination")).rpartition(":")[0]
+        if is_group(group_of.get(page, "")):
+            at_ms = (record["t_ns"] - zero) / 1e6
+            words = _words(record, zero, servers)
+            yield group_of[page], Moment(at_ms=at_ms, witness=_text(record.get("witness")), words=words)
 
 
 def is_group(address: str) -> bool:

@@ -112,6 +112,23 @@ def test_groups_that_it_listened_to() -> None:
     ]  # fmt: skip
 
 
+def test_a_groups_stream_is_told_to_who_listened_to_it() -> None:
+    stream = {"witness": "gateway", "page": "1"}
+    records = [
+        record(1, "phones", "stream.listening", port=32674, source="239.20.1.1"),
+        record(1, "phones", "stream.listening", port=32674, source="239.20.1.2") | {"phone": "SEP2"},
+        {"t_ns": 2, "kind": "stream.started", "source": "10.1.1.1:9", "destination": "239.20.1.1:32674", **stream},
+        {"t_ns": 5 * MS, "kind": "stream.stopped", "packets": 292, **stream},
+    ]
+    told = tell(records, [PHONE, "SEP2"])
+    assert [moment.words for moment in told[PHONE].moments] == [
+        "began to send audio from 10.1.1.1:9 to 239.20.1.1:32674",
+        "listens on port 32674 to audio from 239.20.1.1",
+        "stopped sending audio after 292 packets",
+    ]
+    assert len(told["SEP2"].moments) == 1
+
+
 def test_endless_stories_end() -> None:
     story = tell([record(n, "phones", "x") for n in range(MOMENTS_MAX + 5)], [PHONE])[PHONE]
     assert (len(story.moments), story.lines[-1]) == (MOMENTS_MAX, "and 5 more in events.jsonl.gz")
