@@ -32,8 +32,8 @@ LEFT_OUT: Final = re.compile(
 STARTS: Final = ("pushlab ", "curl ", "printf ", "(umask ")
 SERVERS: Final = ("pushlab phones", "pushlab callmanager", "pushlab gateway serve", "pushlab capture")
 EXPECTED_CODES: Final = {"pushlab exec": {0, 1, 3}, "pushlab compare": {0, 1}}
-"""Where the code depends on what was run: `exec` judges a run in which one phone was pushed by hand, whatever the verdict
-it must be one; `compare` ends with 1 where B is worse."""
+"""Where the code depends on what was run: `exec` judges a run in which one phone was pushed by hand, and whatever the
+verdict, it must be one; `compare` ends with 1 where B is worse."""
 READY_S: Final = 30
 COMMAND_S: Final = 180
 
