@@ -39,6 +39,8 @@ COMPARED: Final = (
 )
 """Metrics that are set side by side, in this order; metrics that have a tolerance of their own come behind them."""
 
+_GOOD: Final = frozenset(f"phones.{state}{suffix}" for state in figures.WORKED for suffix in ("", "_fraction"))
+
 TIME_GRAIN_MS: Final = 1.0
 """Times closer than this are the same: waiting on a shared machine is about a millisecond late even when idle
 (docs/design/performance.md)."""
@@ -115,7 +117,9 @@ class Comparison:
                 f"{runs}: no interval, a difference may be noise. From {RUNS_MIN} runs a side on, B is worse only "
                 "where the runs' scatter leaves no doubt."
             )
-        return f"{runs}: in brackets {CONFIDENCE:.0%} of the difference of the medians, B - A, by bootstrap."
+        return (
+            f"{runs}: an interval holds {CONFIDENCE * 100:.0f} % of the difference of the medians, B - A (bootstrap)."
+        )
 
 
 def compare(a: Path, b: Path, tolerances: Tolerances) -> Comparison:
@@ -214,7 +218,11 @@ def _present(a: Side, b: Side, tolerances: Tolerances) -> Sequence[str]:
     skipped = "phones.delivered_fraction" if a.phones == b.phones else "phones.delivered"
     wanted = [name for name in COMPARED if name != skipped or name in tolerances.metrics]
     wanted += [name for name in tolerances.metrics if name not in wanted]
-    return [name for name in wanted if name in a.values or name in b.values]
+    found = [name for name in wanted if name in a.values or name in b.values]
+    # Pages end in one good state, alerts in others: those that no phone of either side could come to are no news.
+    good = {name for name in found if name in _GOOD}
+    idle = {name for name in good if not a.metrics.get(name) and not b.metrics.get(name)} - set(tolerances.metrics)
+    return [name for name in found if name not in idle or idle == good]
 
 
 def _row(metric: str, a: Side, b: Side, tolerances: Tolerances) -> Row:

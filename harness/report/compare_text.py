@@ -16,18 +16,20 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
     a, b = comparison.a, comparison.b
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     table.add_column("", no_wrap=True)
-    table.add_column(Text(f"A\n{a.name}"), justify="right")
-    table.add_column(Text(f"B\n{b.name}"), justify="right")
+    table.add_column(Text(f"A\n{_heading(a)}"), justify="right")
+    table.add_column(Text(f"B\n{_heading(b)}"), justify="right")
     table.add_column(Text("\nB against A"), justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)
     verdict_is = "worse" if "verdict" in comparison.worse else ""
     table.add_row("Verdict", Text(_verdict(a)), Text(_verdict(b)), "", _judgement(verdict_is))
     for row in comparison.rows:
         change = Text(row.change, style="dim" if row.change == "same" else "")
+        name = Text(figures.label(row.metric))
         if row.interval and row.change != "same":
-            change.append(f"\n[{_interval(row)}]", style="dim")
+            # Below the name is the only room that 80 columns leave.
+            name.append(f"\n  {_interval(row)}", style="dim")
         table.add_row(
-            Text(figures.label(row.metric)),
+            name,
             Text(figures.show(row.metric, row.a)),
             Text(figures.show(row.metric, row.b), style="bold"),
             change,
@@ -83,15 +85,28 @@ def _markdown(comparison: Comparison) -> Iterable[str]:
     yield comparison.surety
 
 
+def _heading(side: Side) -> str:
+    return side.name.replace(", ", "\n")
+
+
 def _worse(comparison: Comparison) -> str:
-    names = "; ".join(figures.label(metric) for metric in comparison.worse)
-    own = " or its own tolerance" if comparison.tolerances.metrics else ""
-    return f"B is worse by more than {figures.share(comparison.tolerances.overall)}{own}: {names}"
+    told = []
+    if "verdict" in comparison.worse:
+        told.append(f"its verdict is {comparison.b.verdict}, which its scenario does not expect")
+    names = "; ".join(figures.label(metric) for metric in comparison.worse if metric != "verdict")
+    if names:
+        own = " or their own tolerance" if comparison.tolerances.metrics else ""
+        told.append(f"by more than {figures.share(comparison.tolerances.overall)}{own}: {names}")
+    return f"B is worse: {'; and '.join(told)}"
 
 
 def _interval(row: Row) -> str:
-    """`-4,400 ms to -4,300 ms`."""
-    return " to ".join(figures.show(row.metric, end) for end in row.interval) if row.interval else ""
+    """`-4,400 to -4,300 ms`."""
+    if row.interval is None:
+        return ""
+    low, high = (figures.show(row.metric, end) for end in row.interval)
+    unit = figures.unit(row.metric)
+    return f"{low.removesuffix(unit).rstrip()} to {high}"
 
 
 def _verdict(side: Side) -> str:

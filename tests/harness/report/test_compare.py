@@ -105,6 +105,17 @@ def test_absent_on_one_side_is_a_dash_and_no_judgement(make_run: MakeRun) -> Non
 def test_unexpected_verdict_is_worse(make_run: MakeRun) -> None:
     one, other = make_run("offload", phones=10), make_run("offload", phones=10, name="b", as_expected=False)
     assert compare(one, other, 0.1).worse == ("verdict",)
+    told = " ".join(printed(one, other).split())
+    assert "B is worse: its verdict is pass, which its scenario does not expect" in told
+
+
+def test_states_that_nobody_could_come_to_are_left_out(make_run: MakeRun) -> None:
+    one = run_with(make_run, "a", phones__delivered=0, phones__displayed=9, phones__acknowledged=0)
+    other = run_with(make_run, "b", phones__delivered=0, phones__displayed=0, phones__acknowledged=9)
+    rows = [row.metric for row in compare(one, other, 0.1).rows]
+    assert rows == ["phones.displayed", "phones.acknowledged"]
+    nobody = run_with(make_run, "c", phones__delivered=0)
+    assert [row.metric for row in compare(nobody, nobody, 0.1).rows] == ["phones.delivered"]
 
 
 def test_folder_of_runs_is_its_median(make_run: MakeRun, tmp_path: Path) -> None:
@@ -187,11 +198,11 @@ class TestSeveralRuns:
         one = runs_of(make_run, tmp_path, "a", "push.answer_ms.p99", (98, 100, 130))
         other = runs_of(make_run, tmp_path, "b", "push.answer_ms.p99", (300, 310, 320))
         text = printed(one, other)
-        assert "[170 ms to 222 ms]" in text
-        assert "3 runs of A, 3 of B: in brackets 95% of the difference" in " ".join(text.split())
+        assert "  170 to 222 ms" in text
+        assert "3 runs of A, 3 of B: an interval holds 95 % of the difference" in " ".join(text.split())
         assert max(len(line) for line in text.splitlines()) <= 80
         markdown = comparison_markdown(compare(one, other, 0.1))
-        assert "| Push answered, p99 | 100 ms | 310 ms | 3.1x more | 170 ms to 222 ms | **worse** |" in markdown
+        assert "| Push answered, p99 | 100 ms | 310 ms | 3.1x more | 170 to 222 ms | **worse** |" in markdown
 
     def test_one_run_a_side_says_so_and_gives_none(self, make_run: MakeRun) -> None:
         comparison = compare(make_run("direct"), make_run("offload"), 0.1)
@@ -243,7 +254,7 @@ def test_what_is_not_the_same_is_told_first(make_run: MakeRun) -> None:
 
 def test_markdown_says_first_what_came_of_it(make_run: MakeRun) -> None:
     text = comparison_markdown(compare(make_run("offload"), make_run("direct"), 0.1))
-    assert text.splitlines()[2].startswith("**B is worse by more than 10 %: Phones delivered; Authentications,")
+    assert text.splitlines()[2].startswith("**B is worse: by more than 10 %: Phones delivered; Authentications,")
     table = [line for line in text.splitlines() if line.startswith("|")]
     assert {line.count("|") for line in table} == {6}
     assert "| Pushes per second | 1,955/s | 111/s | 18x less | **worse** |" in table
