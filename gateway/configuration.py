@@ -64,9 +64,16 @@ class Configuration:
     """Of the secured phone port, PEM."""
     certificate_key: Path | None
     administration: Endpoint | None
-    """Where the JSON interface listens; None: nowhere."""
+    """Where the Administration Tool and its JSON interface listen; None: nowhere."""
     token: str | None = field(repr=False)
-    """The bearer token of the JSON interface."""
+    """A bearer token with all rights; None: only accounts and tokens that the store knows."""
+    administration_tls: bool = True
+    """Whether that port speaks HTTPS; else plain HTTP, for a proxy in front of it or a test bed."""
+    administration_certificate: Path | None = None
+    """The certificate chain, PEM; None: one is made in the data folder."""
+    administration_key: Path | None = None
+    metrics_networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
+    """From where `/metrics` is answered without a token."""
     accepted_password: str | None = field(repr=False)
     """What phones' questions are compared with; None: the push user's password."""
     store_folder: Path | None
@@ -113,7 +120,7 @@ def load_configuration(path: Path) -> Configuration:
 _CERTIFICATE = ("certificate_file", "key_file")
 _KEYS: dict[str, tuple[str, ...]] = {
     "phone_port": ("listen", "secured_listen", "certificate_file", "key_file"),
-    "administration": ("listen", "token_file"),
+    "administration": ("listen", "token_file", "tls", "certificate_file", "key_file", "metrics_networks"),
     "push_user": ("name", "password_file"),
     "authentication": ("callmanager_url", "own_user_mismatch", "accepted_password_file"),
     "push": ("source", "concurrency", "connect_s", "total_s"),
@@ -154,6 +161,7 @@ class _Reader:
         accepts_another = "accepted_password_file" in self._sections.get("authentication", {})
         source = self._source()
         csv = self._text("phones", "csv", "")
+        administration_certificate, administration_key = self._administration_certificate()
         connect_s = self._number("push", "connect_s", 2.0, 0.05, 60.0)
         total_s = self._number("push", "total_s", 10.0, 0.05, 300.0)
         if connect_s > total_s:
@@ -164,7 +172,11 @@ class _Reader:
             certificate=certificate,
             certificate_key=key,
             administration=administration,
-            token=self._secret("administration", "token_file") if administration is not None else None,
+            token=self._token(stored=stored),
+            administration_tls=self._tls(),
+            administration_certificate=administration_certificate,
+            administration_key=administration_key,
+            metrics_networks=self._networks("administration", "metrics_networks"),
             accepted_password=self._secret("authentication", "accepted_password_file") if accepts_another else None,
             store_folder=self._beside(folder) if folder else None,
             key_file=self._beside(key_file) if key_file else None,
@@ -194,7 +206,7 @@ class _Reader:
         if not stored or "own_user_mismatch" in authentication:
             fixed["own_user_mismatch"] = self._own_user_mismatch()
         if "networks" in self._sections.get("phones", {}):
-            fixed["phone_networks"] = self._networks()
+            fixed["phone_networks"] = self._networks("phones", "networks")
         if "multicast" in self._sections:
             fixed |= self._multicast()
         return fixed
@@ -251,24 +263,11 @@ class _Reader:
         name = self._text(section, key)
         if not name:
             return ""
-        path = self._beside(name)
         try:
-            with path.open("rb") as file:
-                mode = os.fstat(file.fileno()).st_mode
-                data = file.read(MAX_SECRET + 1)
-        except OSError as error:
-            self._error(f"{section}.{key}", f"{path} cannot be read: {error.strerror}")
+            return read_secret(self._beside(name), f"{self._path}: {section}.{key}")
+        except ConfigurationError as error:
+            self._errors.extend(error.errors)
             return ""
-        if mode & (stat.S_IRWXG | stat.S_IRWXO):
-            self._error(f"{section}.{key}", f"{path} can be read by others: chmod 600 {path}")
-        data = data.removesuffix(b"\n").removesuffix(b"\r")
-        try:
-            secret = data.decode("utf-8")
-        except UnicodeDecodeError:
-            secret = ""
-        if not secret or len(data) > MAX_SECRET or not secret.isprintable():
-            self._error(f"{section}.{key}", f"{path} must hold one line of 1 to {MAX_SECRET} printable bytes of UTF-8")
-        return secret
 
     def _user(self) -> str:
         name = self._text("push_user", "name")
@@ -294,36 +293,45 @@ class _Reader:
                 self._error("authentication.own_user_mismatch", f'must be "redirect" or "refuse", got "{value}"')
             return OwnUserMismatch.REDIRECT
 
+    def _tls(self) -> bool:
+        value = self._text("administration", "tls", "on")
+        if value not in ("on", "off"):
+            self._error("administration.tls", f'must be "on" or "off", got "{value}"')
+        return value != "off"
+
+    def _token(self, *, stored: bool) -> str | None:
+        """The file's token. Without a store it is the only way in that survives a restart, and so it is asked for."""
+        section = self._sections.get("administration")
+        if section is None or (stored and "token_file" not in section):
+            return None
+        return self._secret("administration", "token_file")
+
+    def _administration_certificate(self) -> tuple[Path | None, Path | None]:
+        section = self._sections.get("administration", {})
+        given = [key for key in ("certificate_file", "key_file") if key in section]
+        if len(given) == 1:
+            self._error(f"administration.{given[0]}", "certificate_file and key_file belong together: give both")
+        certificate, key = (self._text("administration", name, "") for name in ("certificate_file", "key_file"))
+        return (self._beside(certificate), self._beside(key)) if certificate and key else (None, None)
+
     def _callmanager_url(self, phone_port: Endpoint, source: str | None) -> str:
-        where = "authentication.callmanager_url"
         url = self._text("authentication", "callmanager_url")
-        if not url:
-            return ""
-        try:
-            parts = urlsplit(url)
-            port = parts.port
-        except ValueError:
-            self._error(where, "is no URL")
-            return ""
-        if not _URL.fullmatch(url) or parts.scheme not in ("http", "https") or not parts.hostname or len(url) > MAX_URL:
-            self._error(where, f"must be an absolute http or https URL of at most {MAX_URL} ASCII characters")
-        elif parts.username is not None or parts.fragment:
-            self._error(where, "must hold neither a user nor a fragment")
-        elif _is_own_port(parts, port or (443 if parts.scheme == "https" else 80), phone_port, source):
-            self._error(where, f"points at this gateway's own phone port {phone_port}: phones would be sent in circles")
+        defect = callmanager_url_defect(url, phone_port, source) if url else None
+        if defect is not None:
+            self._error("authentication.callmanager_url", defect)
         return url
 
-    def _networks(self) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
-        value = self._sections.get("phones", {}).get("networks", [])
+    def _networks(self, section: str, key: str) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+        value = self._sections.get(section, {}).get(key, [])
         if not isinstance(value, list):
-            self._error("phones.networks", 'must be a list, such as ["10.20.0.0/17"]')
+            self._error(f"{section}.{key}", 'must be a list, such as ["10.20.0.0/17"]')
             return ()
         networks = []
         for text in value:
             try:
                 networks.append(ipaddress.ip_network(text if isinstance(text, str) else ""))
             except ValueError:
-                self._error("phones.networks", f'"{text}" is no network, such as "10.20.0.0/17"')
+                self._error(f"{section}.{key}", f'"{text}" is no network, such as "10.20.0.0/17"')
         return tuple(networks)
 
     def _port(self, section: str, key: str) -> int:
@@ -341,6 +349,55 @@ class _Reader:
                 self._error("multicast", str(error))
         port = self._port("multicast", "port")
         return {"multicast": True, "multicast_first": first, "multicast_last": last, "multicast_port": port}
+
+
+def read_secret(path: Path, where: str) -> str:
+    """The one line of a secret file that nobody but its owner can read.
+
+    Raises:
+        ConfigurationError: What is wrong with it, beginning with `where`.
+    """
+    try:
+        with path.open("rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            data = file.read(MAX_SECRET + 1)
+    except OSError as error:
+        raise ConfigurationError([f"{where}: {path} cannot be read: {error.strerror}"]) from None
+    errors = []
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        errors.append(f"{where}: {path} can be read by others: chmod 600 {path}")
+    data = data.removesuffix(b"\n").removesuffix(b"\r")
+    try:
+        secret = data.decode("utf-8")
+    except UnicodeDecodeError:
+        secret = ""
+    if not secret or len(data) > MAX_SECRET or not secret.isprintable():
+        errors.append(f"{where}: {path} must hold one line of 1 to {MAX_SECRET} printable bytes of UTF-8")
+    if errors:
+        raise ConfigurationError(errors)
+    return secret
+
+
+def callmanager_url_defect(url: str, phone_port: Endpoint, source: str | None) -> str | None:
+    """What is wrong with a CallManager authentication URL; None: nothing.
+
+    Args:
+        url: not empty.
+        phone_port: where this gateway answers phones: a URL that leads there sends phones in circles.
+        source: the address that pushes leave from, one of this machine's.
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return "is no URL"
+    if not _URL.fullmatch(url) or parts.scheme not in ("http", "https") or not parts.hostname or len(url) > MAX_URL:
+        return f"must be an absolute http or https URL of at most {MAX_URL} ASCII characters"
+    if parts.username is not None or parts.fragment:
+        return "must hold neither a user nor a fragment"
+    if _is_own_port(parts, port or (443 if parts.scheme == "https" else 80), phone_port, source):
+        return f"points at this gateway's own phone port {phone_port}: phones would be sent in circles"
+    return None
 
 
 def _nearest(name: str, valid: tuple[str, ...]) -> str:

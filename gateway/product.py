@@ -13,9 +13,11 @@ from ipaddress import ip_address
 
 import trio
 
+from gateway.accounts import Accounts
 from gateway.administration.page_request import PageRequest, RequestError
 from gateway.alarms import Alarms
 from gateway.alerts import AlertPusher, AlertPushSettings, Alerts, OwnSlots
+from gateway.audit import AUDIT_KEY, AuditTrail
 from gateway.authentication import Authenticator, Decision, Failures, Flights, Request, answer_request
 from gateway.authentication.decision import UNAUTHORIZED
 from gateway.cisco import Credentials
@@ -42,6 +44,7 @@ from gateway.push.crew import MAX_ASIDE
 from gateway.records import Records, Value
 from gateway.settings import Network, Settings, SettingsStore
 from gateway.store import Cipher, Database, KeyFileError
+from gateway.store.watch import watch_store
 
 RESERVED_DESCRIPTORS = 512
 """For phones that ask, for those who page, for the journal: pushes that hang never take these."""
@@ -119,6 +122,8 @@ class Gateway:
         self.database = database
         self.alarms = Alarms()
         cipher = _cipher(configuration)
+        self.accounts = Accounts(database, file_token=configuration.token)
+        self.audit = AuditTrail(database, cipher.derive(AUDIT_KEY), self.alarms)
         self.settings = SettingsStore(database, cipher, configuration.fixed)
         self.settings.observe(self._settings_changed)
         self._note_start()
@@ -160,6 +165,8 @@ class Gateway:
             alarms=self.alarms,
         )
         self._pacer: LastingPacer | None = None
+        folder = configuration.store_folder
+        self.recordings = Recordings(None if folder is None else folder / "recordings")
         self.pages = self.make_pages()
         self.authentications = 0
         """Requests for authentication that were answered."""
@@ -209,7 +216,6 @@ class Gateway:
 
     def make_pages(self) -> Pages:
         """Who runs pages."""
-        folder = self.configuration.store_folder
         return Pages(
             Parts(
                 pusher=self.pusher,
@@ -217,7 +223,7 @@ class Gateway:
                 records=self.records,
                 journal=self.make_journal(),
                 alarms=self.alarms,
-                recordings=Recordings(None if folder is None else folder / "recordings"),
+                recordings=self.recordings,
                 select=self._select,
                 make_plan=self.make_plan,
                 settings=lambda: self.settings.current,
@@ -371,18 +377,28 @@ class Gateway:
 
         async with LastingPacer.open(open_pacer, on_change=self._observe_pacer) as pacer:
             self._pacer = pacer
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(self.alerts.run)
-                await nursery.start(self.pages.run, pacer)
+            async with trio.open_nursery() as alerting, trio.open_nursery() as paging:
+                await paging.start(self.pages.run, pacer)
+                alerting.start_soon(self.alerts.run)
                 try:
                     yield
                 finally:
-                    self.alerts.close()
+                    self.alerts.close()  # ends by itself, with what is to be kept on disk
                     self.pages.begin_finish()
-                    nursery.cancel_scope.cancel()
+                    paging.cancel_scope.cancel()
         lateness: dict[str, Value] = dict(pacer.lateness)
         self.records.write("schedule.lateness", t_ns=None, schedule="pacer", **lateness)
         self.records.write("part.ended", part="pacer", cpu_s=pacer.cpu_s, rss_bytes=pacer.rss_bytes)
+
+    async def keep_books(self) -> None:
+        """Write the audit trail and look after sessions until cancelled; what was noted last is still written."""
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self.audit.run)
+                nursery.start_soon(self.accounts.keep_up)
+                nursery.start_soon(watch_store, self.database, self.alarms)
+        finally:
+            await self.audit.finish()
 
     async def finish(self) -> None:
         """Take no more pages, interrupt those that run, wait until their phones are stopped."""

@@ -72,9 +72,10 @@ async def serve(configuration: Configuration, options: ServerOptions, gateway_cl
         with records, _ignored(), trio.open_signal_receiver(*STOPPING) as signals:
             lag = LoopLag()
             gateway = gateway_class(configuration, phones, records, database)
-            records.write("gateway.started", version=_version())
+            records.write("gateway.started", version=release())
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(records.flush_regularly)
+                nursery.start_soon(gateway.keep_books)
                 async with gateway.running(), trio.open_nursery() as fronts:
                     phone_port = gateway.make_phone_port(phone_listener)
                     fronts.start_soon(phone_port.serve)
@@ -88,17 +89,23 @@ async def serve(configuration: Configuration, options: ServerOptions, gateway_cl
                         secured_port = SecuredPhonePort(listener=listener, context=tls, plain=phone_port)
                         fronts.start_soon(secured_port.serve)
                     if administration is not None:
-                        assert configuration.token is not None
                         # Loading quart takes longer than everything else: only where it is used.
-                        from gateway.administration.alert_routes import add_alert_routes  # noqa: PLC0415  see above
+                        from gateway.administration import opening  # noqa: PLC0415  see above
                         from gateway.administration.application import create_application  # noqa: PLC0415  see above
                         from gateway.administration.listener import serve_administration  # noqa: PLC0415  see above
 
-                        urls["administration"] = f"http://{_address(administration)}"
-                        application = create_application(gateway, configuration.token)
-                        add_alert_routes(application, gateway.alerts)
-                        fronts.start_soon(serve_administration, application, administration)
+                        context, certificate = opening.secure_port(configuration, gateway.alarms)
+                        urls["administration"] = f"{'http' if context is None else 'https'}://{_address(administration)}"
+                        desk = opening.make_desk(
+                            gateway,
+                            version=release(),
+                            authentication_url=_authentication_url(configuration, phone_listener),
+                            certificate=certificate,
+                        )
+                        fronts.start_soon(serve_administration, create_application(desk), administration, context)
                     _print({"ready": True, "urls": urls})
+                    if administration is not None:
+                        await opening.announce_first_start(gateway, urls["administration"])
                     nursery.start_soon(lag.measure)
                     if options.status_s is not None:
                         fronts.start_soon(_report, gateway, options.status_s)
@@ -221,6 +228,15 @@ def _address(listener: socket.socket) -> str:
     return str(Endpoint(host=host, port=port))
 
 
+def _authentication_url(configuration: Configuration, listener: socket.socket) -> str:
+    """What to enter in CallManager: phones need an address, and `0.0.0.0` is none."""
+    host, port = listener.getsockname()[:2]
+    if host in ("0.0.0.0", "::"):
+        host = configuration.source or socket.gethostname()
+    shown = f"[{host}]" if ":" in host else host
+    return f"http://{shown}{'' if port == 80 else f':{port}'}/cisco_auth/authenticate.html"
+
+
 def _raise_descriptor_limit() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS)
@@ -228,7 +244,8 @@ def _raise_descriptor_limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def _version() -> str:
+def release() -> str:
+    """The installed release."""
     try:
         return version("pushlab")
     except PackageNotFoundError:

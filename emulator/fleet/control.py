@@ -13,18 +13,20 @@ from __future__ import annotations
 
 import json
 import re
+from functools import partial
 from http import HTTPStatus
 from typing import Any, Final, Protocol, cast
-from urllib.parse import parse_qs
+from urllib.parse import parse_qsl
 
 import trio
 
-from emulator.engine import Answer, Limits, Request, listen, serve
+from emulator.engine import Answer, Limits, Request, claim, listen, serve
 from emulator.phone.phone import TRANSITIONS, Event, Phone
 
 PAGE: Final = 1000
 """Phones in one answer at the most."""
 _PATH: Final = re.compile(r"/phones/(SEP[0-9A-F]{12})(?:/([a-z-]+))?")
+_NUMBER: Final = re.compile("[0-9]{1,7}")
 _LIMITS: Final = Limits(body_bytes=4096, connections=64)
 
 
@@ -57,20 +59,17 @@ async def serve_control(
         BindError: the address or the port cannot be had.
     """
     # The fleet's listener takes the wildcard address of this port: a socket of one address goes before it.
-    listener = listen(address, port, reuse_port=True)
+    with claim("phones-control", address, port):
+        listener = listen(address, port, reuse_port=True)
 
-    async def handle(request: Request) -> Answer:
-        await trio.lowlevel.checkpoint()
-        status, document = respond(fleet, request)
-        return _answer(status, document)
+        async def handle(request: Request) -> Answer:
+            await trio.lowlevel.checkpoint()
+            status, document = respond(fleet, request)
+            return _answer(status, document)
 
-    async with trio.open_nursery() as nursery:
-        await nursery.start(_serve, listener, handle)
-        task_status.started(f"http://{address}:{listener.getsockname()[1]}")
-
-
-async def _serve(listener: Any, handle: Any, *, task_status: trio.TaskStatus[None]) -> None:  # noqa: ANN401 - a pass
-    await serve([listener], handle, limits=_LIMITS, task_status=task_status)
+        async with trio.open_nursery() as nursery:
+            await nursery.start(partial(serve, [listener], handle, limits=_LIMITS))
+            task_status.started(f"http://{address}:{listener.getsockname()[1]}")
 
 
 def respond(fleet: Controlled, request: Request) -> tuple[HTTPStatus, dict[str, Any]]:
@@ -105,10 +104,10 @@ def respond(fleet: Controlled, request: Request) -> tuple[HTTPStatus, dict[str, 
 def _press(fleet: Controlled, phone: Phone, request: Request) -> tuple[HTTPStatus, dict[str, Any]]:
     if request.method != "POST":
         return HTTPStatus.METHOD_NOT_ALLOWED, {"error": "expected POST"}
-    names = parse_qs(request.query.decode("latin-1"), max_num_fields=10, encoding="utf-8").get("name", [])
-    if len(names) != 1:
+    fields = _fields(request.query)
+    if set(fields) != {"name"}:
         return HTTPStatus.BAD_REQUEST, {"error": "expected name=<the key's name>"}
-    if not fleet.press(phone, names[0]):
+    if not fleet.press(phone, fields["name"]):
         return HTTPStatus.CONFLICT, {"error": "the phone shows no such key, or one that this emulator cannot press"}
     return HTTPStatus.OK, describe(fleet, phone)
 
@@ -117,13 +116,21 @@ def _events() -> str:
     return ", ".join((*TRANSITIONS, "softkey"))
 
 
+def _fields(query: bytes) -> dict[str, str]:
+    """Fields of a query; of one that has a field twice, or more than anybody needs, a field that nobody knows."""
+    try:
+        fields = parse_qsl(query.decode("latin-1"), keep_blank_values=True, max_num_fields=2)
+    except ValueError:
+        return {"": ""}
+    return dict(fields) if len(dict(fields)) == len(fields) else {"": ""}
+
+
 def _page(fleet: Controlled, query: bytes) -> tuple[HTTPStatus, dict[str, Any]]:
-    fields = parse_qs(query.decode("latin-1"), max_num_fields=10)
     numbers = {"first": 0, "count": 100}
-    for name, values in fields.items():
-        if name not in numbers or len(values) != 1 or not re.fullmatch("[0-9]{1,7}", values[0]):
+    for name, value in _fields(query).items():
+        if name not in numbers or not _NUMBER.fullmatch(value):
             return HTTPStatus.BAD_REQUEST, {"error": "expected first=<number> and count=<number>"}
-        numbers[name] = int(values[0])
+        numbers[name] = int(value)
     if not 1 <= numbers["count"] <= PAGE:
         return HTTPStatus.BAD_REQUEST, {"error": f"count: expected 1 to {PAGE}"}
     phones = fleet.phones

@@ -5,6 +5,7 @@ Fernet (AES-128-CBC with HMAC-SHA256; the cryptography library's recipe) with a 
 
 from __future__ import annotations
 
+import hmac
 import os
 import stat
 from pathlib import Path
@@ -26,6 +27,11 @@ class Cipher:
     def __init__(self, key: bytes) -> None:
         """Take a key as `Fernet.generate_key` makes it."""
         self._fernet = Fernet(key)
+        self._key = key
+
+    def derive(self, purpose: str) -> bytes:
+        """Another key of 32 bytes, for one purpose, that tells nothing of this one (HMAC-SHA256 as HKDF's extract)."""
+        return hmac.digest(self._key, purpose.encode(), "sha256")
 
     @classmethod
     def ephemeral(cls) -> Self:

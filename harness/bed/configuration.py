@@ -38,6 +38,7 @@ listen = "{addresses.gateway}:{addresses.authentication_port}"
 [administration]
 listen = "{addresses.gateway}:{addresses.gateway_administration_port}"
 token_file = {text(token)}
+tls = "off"
 
 [push_user]
 name = {text(gateway.user)}

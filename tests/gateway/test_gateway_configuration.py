@@ -204,3 +204,38 @@ def test_a_secret_that_cannot_be_read(folder: Path) -> None:
     (folder / "password").chmod(0o000)
     (found,) = errors(folder, BASE)
     assert "Permission denied" in found
+
+
+STORED = '[phone_port]\nlisten = "10.20.128.10:80"\n[administration]\nlisten = "10.20.128.10:8443"\n'
+STORE = '[store]\nfolder = "data"\nkey_file = "keys/key"\n'
+
+
+def test_the_administration_port_speaks_https_unless_it_is_told_not_to(folder: Path) -> None:
+    assert load_configuration(write(folder, BASE)).administration_tls
+    off = BASE.replace('token_file = "token"', 'token_file = "token"\ntls = "off"')
+    assert not load_configuration(write(folder, off)).administration_tls
+    assert errors(folder, off.replace('"off"', '"yes"'))[0].endswith(
+        'administration.tls: must be "on" or "off", got "yes"'
+    )
+
+
+def test_a_certificate_and_its_key_belong_together(folder: Path) -> None:
+    both = STORED + 'certificate_file = "c.crt"\nkey_file = "c.key"\n' + STORE
+    configuration = load_configuration(write(folder, both))
+    assert (configuration.administration_certificate, configuration.administration_key) == (
+        folder / "c.crt",
+        folder / "c.key",
+    )
+    (error,) = errors(folder, both.replace('key_file = "c.key"\n', ""))
+    assert "belong together" in error
+
+
+def test_a_store_makes_the_token_file_optional(folder: Path) -> None:
+    assert load_configuration(write(folder, STORED + STORE)).token is None
+    assert load_configuration(write(folder, STORED + 'token_file = "token"\n' + STORE)).token == "t0ken"
+    assert "administration.token_file: is missing" in errors(folder, BASE.replace('token_file = "token"\n', ""))[0]
+
+
+def test_networks_of_the_metrics(folder: Path) -> None:
+    configuration = load_configuration(write(folder, STORED + 'metrics_networks = ["10.1.0.0/16"]\n' + STORE))
+    assert configuration.metrics_networks == (IPv4Network("10.1.0.0/16"),)

@@ -64,6 +64,7 @@ class TestInTheLab:
         "scenario",
         [
             "inventory",
+            pytest.param("callmanager-down", marks=pytest.mark.slow),  # its canaries wait in vain
             "web-access-disabled",
             pytest.param("web-access-disabled-strict", marks=pytest.mark.slow),
             "lossy-network",

@@ -42,7 +42,7 @@ class Bed:
         )
         (folder / "g.toml").write_text(
             f'[phone_port]\nlisten = "0.0.0.0:{self.phone_port}"\n'
-            f'[administration]\nlisten = "{GATEWAY}:{self.administration}"\ntoken_file = "token"\n'
+            f'[administration]\nlisten = "{GATEWAY}:{self.administration}"\ntoken_file = "token"\ntls = "off"\n'
             '[push_user]\nname = "agpush"\npassword_file = "password"\n'
             '[authentication]\ncallmanager_url = "http://127.20.128.20:18080/CCMCIP/authenticate.asp"\n'
             f'[phones]\ncsv = "roster.csv"\nport = {self.fleet}\n[store]\nfolder = "store"\nkey_file = "key"\n'

@@ -136,7 +136,8 @@ def configure(folder: Path, phones: Phones, *, store: Path | None = None, audio_
         file.setframerate(8000)
         file.writeframes(b"\x10\x20" * int(8000 * audio_s))
     (folder / "g.toml").write_text(
-        f'[phone_port]\nlisten = "{GATEWAY}:0"\n[administration]\nlisten = "{GATEWAY}:0"\ntoken_file = "token"\n'
+        f'[phone_port]\nlisten = "{GATEWAY}:0"\n'
+        f'[administration]\nlisten = "{GATEWAY}:0"\ntoken_file = "token"\ntls = "off"\n'
         '[push_user]\nname = "agpush"\npassword_file = "password"\n'
         '[authentication]\ncallmanager_url = "http://127.20.128.20:18080/CCMCIP/authenticate.asp"\n'
         f'[push]\nsource = "{GATEWAY}"\nconnect_s = 1\ntotal_s = 2\n'

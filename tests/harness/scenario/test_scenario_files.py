@@ -355,6 +355,7 @@ def test_every_bundled_scenario_says_its_purpose_and_sources() -> None:
         "alert-strict",
         "burst-direct",
         "burst-offload",
+        "callmanager-down",
         "credential-mismatch",
         "inventory",
         "lossy-network",
