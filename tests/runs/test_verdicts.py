@@ -12,7 +12,7 @@ import pytest
 
 from harness.judge import judge
 from harness.judge import judging as judging_module
-from harness.scenario.faults import FAULTS
+from harness.scenario.faults import FAULTS, Carrier
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -88,7 +88,8 @@ class TestInTheLab:
 
     @pytest.mark.slow
     def test_every_kind_of_fault_at_once_is_seen_at_exactly_its_phones(self, pushlab: Pushlab) -> None:
-        kinds = [kind.name for kind in FAULTS.values() if kind.strikes_phones]
+        # What an administrator leaves undone needs a change that it is left undone of: stale-authentication-url.
+        kinds = [k.name for k in FAULTS.values() if k.strikes_phones and k.carrier is not Carrier.PROCEDURE]
         shown = ", ".join(
             f'{{kind="{kind}",phones=0.03{",loss=0.05,duplicate=0.05,reorder=0.05" * (kind == "impairment")}}}'
             for kind in kinds
