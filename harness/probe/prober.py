@@ -14,6 +14,11 @@ IN_A_ROW: Final = 2
 """Wrong passwords in a row; then a right one, which sets the counter of failed logons back where there is one.
 CallManager locks at the third."""
 
+USUAL: Final = 10
+"""Right answers by which it is known how long one takes here."""
+USUAL_TIMES: Final = 5
+"""A slow server is held against its own pace: CallManager's 99th percentile is five times its median (assumed)."""
+
 
 class NotAskedError(Exception):
     """A check cannot go on; the text is its reason. Not: the endpoint did something wrong."""
@@ -110,20 +115,29 @@ class Prober:
 
     async def trouble(self) -> str:
         """Ask as a phone does; why the endpoint is not alive, empty where it is."""
-        begun = trio.current_time()
-        found = await self.ask_right(answer_s=ANSWER_S)
-        took = trio.current_time() - begun
+        limit_s = self.limit_s
+        found, took_s = await self.timed_right()
         if not found.authorises:
             return f"afterwards a right question got: {found.told}"
-        limit = max(ALIVE_S, 3 * self.usual_ms / 1000)
-        if took > limit:
-            return f"afterwards a right question took {took:.1f} s, more than {limit:.1f} s"
-        return ""
+        return (
+            "" if took_s <= limit_s else f"afterwards a right question took {took_s:.1f} s, more than {limit_s:.1f} s"
+        )
+
+    async def timed_right(self) -> tuple[Exchange, float]:
+        """The right question, and the seconds from before its connection to its answer."""
+        begun = trio.current_time()
+        found = await self.ask_right()
+        return found, trio.current_time() - begun
 
     @property
     def usual_ms(self) -> float:
-        """Median time of right answers so far."""
-        return statistics.median(self.right_ms) if self.right_ms else 0.0
+        """Median time of the first right answers."""
+        return statistics.median(self.right_ms[:USUAL]) if self.right_ms else 0.0
+
+    @property
+    def limit_s(self) -> float:
+        """Within which a right question has to be answered now: more than a second only where that is usual here."""
+        return max(ALIVE_S, USUAL_TIMES * self.usual_ms / 1000)
 
     async def _pace(self) -> None:
         if self.plan.care.per_s:

@@ -15,14 +15,19 @@ from harness.probe.prober import NotAskedError, Prober
 FIRST: Final = "right-credentials"
 Progress = Callable[[ProbeCheck, int, int], None]
 """Told before each check: which, how many are done, how many there are."""
+Observer = Callable[[Result], None]
+"""Told of each result as it comes."""
 
 
-async def probe(plan: ProbePlan, progress: Progress | None = None) -> tuple[Result, ...]:
+async def probe(
+    plan: ProbePlan, progress: Progress | None = None, observe: Observer | None = None
+) -> tuple[Result, ...]:
     """Probe one endpoint.
 
     Args:
         plan: what, with what, how gently.
         progress: told how far it is.
+        observe: told of each result.
 
     Returns:
         A result for each check of the table, in its order. Nothing is raised for what the endpoint does.
@@ -31,6 +36,12 @@ async def probe(plan: ProbePlan, progress: Progress | None = None) -> tuple[Resu
     clients = SlowClients()
     checks = (*BEFORE, *WITH_CARE, slow_client_check(clients))
     results: list[Result] = []
+
+    def add(result: Result) -> None:
+        results.append(result)
+        if observe is not None:
+            observe(result)
+
     ends = trio.current_time() + plan.total_s
     async with trio.open_nursery() as nursery:
         for done, check in enumerate(checks):
@@ -38,14 +49,15 @@ async def probe(plan: ProbePlan, progress: Progress | None = None) -> tuple[Resu
                 progress(check, done, len(checks))
             begun = trio.current_time()
             finding = await _one(prober, check, ends)
-            results.append(Result(check=check, finding=finding, seconds=trio.current_time() - begun))
+            add(Result(check=check, finding=finding, seconds=trio.current_time() - begun))
             if check.name == FIRST:
                 prober.accepts = finding.verdict == "pass"
                 if prober.accepts:
                     nursery.start_soon(clients.run, prober)
                 elif finding.verdict != "fail":
                     # Nobody is there: to go on would be to wait for nobody forty times.
-                    results += _not_asked(checks[done + 1 :], finding.why)
+                    for result in not_asked(checks[done + 1 :], finding.why):
+                        add(result)
                     break
         nursery.cancel_scope.cancel()
     return tuple(results)
@@ -66,5 +78,6 @@ async def _one(prober: Prober, check: ProbeCheck, ends: float) -> Finding:
     return undecided(f"not reached within {prober.plan.total_s:g} s: --most-s allows more")
 
 
-def _not_asked(checks: Sequence[ProbeCheck], why: str) -> list[Result]:
+def not_asked(checks: Sequence[ProbeCheck], why: str) -> list[Result]:
+    """Results of checks that were not come to."""
     return [Result(check=check, finding=undecided(f"not asked: {why}"), seconds=0.0) for check in checks]

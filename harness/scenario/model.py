@@ -160,6 +160,16 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """Checks of the gateway's authentication endpoint beside the page."""
+
+    when: str = "never"
+    """`never`, `before` or `after` the page."""
+    leave_out: tuple[str, ...] = ()
+    """Names of checks that are not asked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Capture:
     """The evidence from the wire."""
 
@@ -195,6 +205,7 @@ class Scenario:
     applications: tuple[Application, ...]
     pages: tuple[Page, ...]
     faults: tuple[Fault, ...]
+    probe: Probe
     capture: Capture
     integrity: tuple[Threshold, ...]
     thresholds: tuple[Threshold, ...]

@@ -9,7 +9,7 @@ from typing import Final
 from harness.probe.checks import acceptance, endurance, parameters, protocol, redirects, refusal, timing
 from harness.probe.finding import ProbeCheck
 
-BEFORE: Final = (*acceptance.CHECKS, *redirects.CHECKS, *protocol.CHECKS, *endurance.CHECKS)
+BEFORE: Final = (*acceptance.CHECKS, *parameters.HARMLESS, *redirects.CHECKS, *protocol.CHECKS, *endurance.CHECKS)
 WITH_CARE: Final = (*timing.CHECKS, *refusal.CHECKS, *parameters.CHECKS, *refusal.LAST_CHECKS)
 CHECKS: Final[tuple[ProbeCheck, ...]] = (*BEFORE, *WITH_CARE, endurance.slow_client_check(endurance.SlowClients()))
 """Every check; of the last one each probe makes its own."""

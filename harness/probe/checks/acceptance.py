@@ -10,8 +10,8 @@ from harness.probe.question import FORM_TYPE, every_byte_escaped, get, pair, pos
 GROUP: Final = "right credentials"
 
 PLAIN_FIELDS: Final = frozenset({"content-type", "content-length", "connection", "date", "server"})
-"""Header fields that a 69xx is known to read (UPLINX: it cannot parse CallManager's answer with its further fields and does
-parse a plain server's; which of them do harm is inferred)."""
+"""Header fields that a 69xx is known to read (UPLINX: it cannot parse CallManager's answer with its further fields and
+does parse a plain server's; which of them do harm is inferred)."""
 STRICT_MODELS: Final = frozenset({"CP-6941"})
 """Models of that family."""
 HEADS: Final = (

@@ -14,7 +14,7 @@ GROUP: Final = "endurance"
 AT_A_TIME: Final = 20
 """Connections opened at once."""
 SLOW_S: Final = 15.0
-"""Whether a server that still holds a slow client after this has a limit is not waited for (faults A16, A17: 5, 10 s)."""
+"""Whether a server that holds a slow client for longer has a limit is not waited for (faults A16, A17: 5, 10 s)."""
 
 
 async def slow_headers(prober: Prober) -> Finding:

@@ -147,6 +147,8 @@ CHECKS: Final = (
         wrong_passwords=True,
         run=conflicting_parameters,
     ),
+)
+HARMLESS: Final = (
     ProbeCheck(
         name="strange-encodings",
         group=GROUP,
