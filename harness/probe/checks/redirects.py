@@ -15,6 +15,7 @@ GROUP: Final = "redirects"
 ELSEWHERE: Final = "pushlab-probe.invalid"
 """A name that cannot exist (RFC 2606), so that nobody is ever sent anywhere."""
 INJECTED: Final = "X-Pushlab-Probe"
+SAYS_YES: Final = "it says AUTHORIZED to a user that nobody has"
 NO_REDIRECT: Final = "it refuses by itself and redirects nobody"
 
 
@@ -64,6 +65,8 @@ async def _not_steered(prober: Prober, cases: Mapping[str, tuple[str, ...]], *, 
     plain = await prober.ask_nobody()
     if plain.answer is None:
         return undecided(f"no answer: {plain.problem}")
+    if plain.authorises:
+        return not_applicable(SAYS_YES)
     for name, fields in cases.items():
         host = fields[0].partition(": ")[2] if fields and fields[0].startswith("Host: ") else ""
         found = await prober.ask_nobody(fields=fields[1:] if host else fields, host=host, base=base)
@@ -123,6 +126,8 @@ async def redirect_parameter(prober: Prober) -> Finding:
     plain = await prober.ask_nobody()
     if plain.answer is None:
         return undecided(f"no answer: {plain.problem}")
+    if plain.authorises:
+        return not_applicable(SAYS_YES)
     extra = b"&".join(pair(name, f"http://{ELSEWHERE}/") for name in ("url", "redirect", "next", "return", "target"))
     query = prober.question(user=NOBODY, password="pushlab+probe") + b"&" + extra  # noqa: S106 - nobody's
     found = await prober.send(get(prober.target, query))

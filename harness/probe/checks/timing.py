@@ -51,7 +51,7 @@ def median_interval(differences: Sequence[float], confidence: float = CONFIDENCE
     skip = 0
     while skip < count // 2 - 1:
         outside += comb(count, skip) / 2**count
-        # Coverage of [ordered[skip], ordered[-1 - skip]] is 1 - 2 P(Bin <= skip - 1 + 1).
+        # The interval without one more at each end covers with 1 - 2 P(Bin(count, 1/2) <= skip + 1).
         if 1 - 2 * (outside + comb(count, skip + 1) / 2**count) < confidence:
             break
         skip += 1
