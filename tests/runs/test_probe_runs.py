@@ -26,7 +26,7 @@ class TestInTheLab:
         assert ended.checks("fail") == set(), ended.stdout
         assert ended.checks("inconclusive") <= NOISE, ended.stdout
         assert ended.checks("none") == NOT_APPLICABLE
-        assert NAMES <= ended.checks("pass") | ended.checks("none") | NOISE
+        assert ended.checks("pass") | ended.checks("none") | NOISE >= NAMES
         assert ended.metric("authentication.gateway") == 20
         assert ended.metric("callmanager.authentications") == 0
         source = next(check for check in ended.verdict["checks"] if check["name"] == "source-limits")
@@ -58,7 +58,7 @@ class TestInTheLab:
             "--set", 'gateway.command=["/bin/true"]', phones=2,
         )  # fmt: skip
         assert ended.checks("fail") & NAMES == set()
-        assert NAMES <= ended.checks("inconclusive")
+        assert ended.checks("inconclusive") >= NAMES
 
 
 @pytest.mark.slow
