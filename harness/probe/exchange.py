@@ -29,7 +29,7 @@ class Exchange:
     ended: bool
     """Whether the server closed or reset the connection."""
     answer_ms: float
-    """From the request handed over to the first byte of the answer."""
+    """From before the request was sent to the first byte of the answer."""
     received: int
     """Bytes that came."""
 
@@ -69,7 +69,6 @@ async def exchange(
         try:
             with trio.fail_after(answer_s):
                 await stream.send_all(request)
-                sent = trio.current_time()
                 while len(received) < MAX_ANSWER and not is_whole(bytes(received)):
                     data = await stream.receive_some(_RECEIVE)
                     if not data:
