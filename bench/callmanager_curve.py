@@ -20,7 +20,8 @@ sys.path.insert(0, str(Path(__file__).parent / "reference"))
 from callmanager_server import CallManager, one_question
 from queueing import mean_wait_s, open_load, poisson_ns
 
-from emulator.callmanager.capacity import NS_PER_MS, NS_PER_S, ServiceTime
+from emulator.callmanager.capacity import NS_PER_MS, ServiceTime
+from emulator.callmanager.load import NS_PER_S
 
 LOADS = (0.3, 0.6, 0.8, 0.9, 1.2, 2.0)
 COUNT = 1500

@@ -18,6 +18,7 @@ from typing import Final
 
 import trio
 
+from emulator.callmanager.attempts import Attempts
 from emulator.callmanager.cluster import Administrator
 from emulator.callmanager.finding.finding import Finding
 from emulator.callmanager.finding.settings import FindingSettings
@@ -132,6 +133,7 @@ async def main() -> None:
             users=users,
             registry=registry,
             administrator=Administrator(name="admin", password=SECRET),
+            attempts=Attempts(),
             records=records,
             clock_ns=time.monotonic_ns,
             unix_s=time.time,

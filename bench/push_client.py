@@ -54,7 +54,6 @@ def main() -> None:
                 port=port,
                 rtp_port=32674,
                 limits=Limits(connect_s=2, total_s=10),
-                concurrency=50,
             ),
             records=records,
         )

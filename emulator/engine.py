@@ -22,7 +22,7 @@ import struct
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol
 
 import httptools
 import trio
@@ -103,6 +103,16 @@ class Request:
     """1 for the first request on a connection."""
 
 
+class Wire(Protocol):
+    """A connection as somebody sees it who writes an answer of their own, by TCP or TLS."""
+
+    async def send(self, data: bytes) -> None:
+        """Write all of it."""
+
+    def reset(self) -> None:
+        """Let the close, which follows at once, send RST."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """The exact bytes to write, and whether the connection ends after them."""
@@ -111,7 +121,7 @@ class Answer:
     close: bool = True
     on_sent: Callable[[bool], None] | None = field(default=None, repr=False)
     """Called once: True when the kernel has all bytes and the peer was still there, False when it had gone."""
-    write: Callable[[socket.socket], Awaitable[None]] | None = field(default=None, repr=False)
+    write: Callable[[Wire], Awaitable[None]] | None = field(default=None, repr=False)
     """Writes the answer in place of the engine: for peers that misbehave. It needs `on_sent`."""
 
 
@@ -197,6 +207,7 @@ async def serve(
     *,
     limits: Limits | None = None,
     admit: Callable[[tuple[str, int], tuple[str, int]], bool] | None = None,
+    connections: Connections | None = None,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serve until cancelled; the listeners are closed at the end.
@@ -207,9 +218,10 @@ async def serve(
             500, and the server goes on.
         limits: What a peer may cost.
         admit: Asked with (peer, local) for each connection; where it says no the connection is reset at once.
+        connections: Knows each connection while it is open; None: nobody needs to.
         task_status: Started when connections are accepted.
     """
-    server = _Server(handle, limits or Limits(), admit)
+    server = _Server(handle, limits or Limits(), admit, connections)
     with contextlib.ExitStack() as stack:
         for listener in listeners:
             stack.callback(listener.close)
@@ -217,6 +229,32 @@ async def serve(
             for listener in listeners:
                 nursery.start_soon(server.accept_all, listener, nursery)
             task_status.started()
+
+
+class Connections:
+    """Open connections by the local address, for whoever must drop all of a host at once."""
+
+    __slots__ = ("_open",)
+
+    def __init__(self) -> None:
+        self._open: dict[str, dict[trio.CancelScope, socket.socket | trio.socket.SocketType]] = {}
+
+    def add(self, address: str, scope: trio.CancelScope, sock: socket.socket | trio.socket.SocketType) -> None:
+        """A connection to that address stands; the scope's end closes the socket."""
+        self._open.setdefault(address, {})[scope] = sock
+
+    def remove(self, address: str, scope: trio.CancelScope) -> None:
+        """It has ended."""
+        scopes = self._open[address]
+        del scopes[scope]
+        if not scopes:
+            del self._open[address]
+
+    def reset(self, address: str) -> None:
+        """Drop them: what is being answered there is not."""
+        for scope, sock in self._open.get(address, {}).items():
+            reset_at_close(sock)
+            scope.cancel()
 
 
 class _Rejected(Exception):  # noqa: N818 - the request is at fault, not the program
@@ -275,6 +313,9 @@ class _Reader:
         if self._limits.roomy_targets:
             roomy = self._target.startswith(self._limits.roomy_targets)
             self._body_limit = self._limits.roomy_body_bytes if roomy else self._limits.body_bytes
+        announced = self._headers.get(b"content-length", b"")
+        if announced.isdigit() and int(announced) > self._body_limit:
+            self._reject(413)  # before the body: who waits for an answer first would never get one
         # Read here: at the message's end the parser has already been reset and would always say yes.
         self._keep_alive = self.parser.should_keep_alive()
 
@@ -328,11 +369,16 @@ def _error_bytes(status: int) -> bytes:
 
 class _Server:
     def __init__(
-        self, handle: Handler, limits: Limits, admit: Callable[[tuple[str, int], tuple[str, int]], bool] | None
+        self,
+        handle: Handler,
+        limits: Limits,
+        admit: Callable[[tuple[str, int], tuple[str, int]], bool] | None,
+        connections: Connections | None,
     ) -> None:
         self._handle = handle
         self._limits = limits
         self._admit = admit
+        self._connections = connections
         self._open = 0
         self._room = trio.Event()
 
@@ -361,10 +407,17 @@ class _Server:
             sock.setblocking(False)
             local = sock.getsockname()[:2]
             if self._admit is not None and not self._admit(peer, local):
-                _reset(sock)
+                reset_at_close(sock)
                 return
             with trio.CancelScope(deadline=trio.current_time() + self._limits.total_s) as scope:
-                await self._converse(sock, peer, local, scope)
+                if self._connections is None:
+                    await self._converse(sock, peer, local, scope)
+                    return
+                self._connections.add(local[0], scope, sock)
+                try:
+                    await self._converse(sock, peer, local, scope)
+                finally:
+                    self._connections.remove(local[0], scope)
         except OSError:
             pass  # the peer has gone, in whatever way: its own business
         finally:
@@ -463,10 +516,21 @@ async def _send_answer(sock: socket.socket, answer: Answer) -> None:
         if answer.write is None:
             await _send(sock, answer.data)
         else:
-            await answer.write(sock)
+            await answer.write(_Wire(sock))
         there = _peer_is_there(sock)
     finally:
         answer.on_sent(there)
+
+
+class _Wire:
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+
+    async def send(self, data: bytes) -> None:
+        await _send(self._sock, data)
+
+    def reset(self) -> None:
+        reset_at_close(self._sock)
 
 
 def _peer_is_there(sock: socket.socket) -> bool:
@@ -496,6 +560,6 @@ async def _linger(sock: socket.socket) -> None:
 _LINGER_ZERO: Final = b"\x01\x00\x00\x00\x00\x00\x00\x00"
 
 
-def _reset(sock: socket.socket) -> None:
+def reset_at_close(sock: socket.socket | trio.socket.SocketType) -> None:
     """Make the close send RST: to the client the connection is refused as well as a shared listener can."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)

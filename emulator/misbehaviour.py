@@ -7,12 +7,12 @@ it (the fleet looks at the name). Names and meanings are ours.
 from __future__ import annotations
 
 import random
-import socket
-import struct
 from collections.abc import Mapping, Sequence
 from typing import Final
 
 import trio
+
+from emulator.engine import Wire
 
 ANSWERING: Final[Mapping[str, str]] = {
     "hang": "executes, and never answers",
@@ -42,7 +42,7 @@ _DRIP_S: Final = 0.1
 _PIECE: Final = bytes(65536)
 _PIECES: Final = 256
 _GIANT: Final = 1 << 30
-_RESET: Final = struct.pack("@ii", 1, 0)
+_SURPLUS: Final = 7
 
 
 class MisbehaviourError(ValueError):
@@ -85,7 +85,7 @@ def choose(addresses: Sequence[str], shares: Mapping[str, float], seed: int) -> 
     return chosen
 
 
-async def play_out(name: str, sock: socket.socket, *, data: bytes, seed: str) -> None:
+async def play_out(name: str, wire: Wire, *, data: bytes, seed: str) -> None:
     """Write an answer as that misbehaviour does.
 
     Raises:
@@ -97,29 +97,31 @@ async def play_out(name: str, sock: socket.socket, *, data: bytes, seed: str) ->
             await trio.sleep_forever()
         case "slow-drip":
             for index in range(len(data)):
-                await send(sock, data[index : index + 1])
+                await wire.send(data[index : index + 1])
                 await trio.sleep(_DRIP_S)
         case "reset-before":
-            _reset(sock)
+            _reset(wire)
         case "reset-within":
-            await send(sock, data[: head // 2])
-            _reset(sock)
+            await wire.send(data[: head // 2])
+            _reset(wire)
         case "reset-after":
-            await send(sock, data[:head])
-            _reset(sock)
+            await wire.send(data[:head])
+            _reset(wire)
         case "garbage":
             # Never by chance the beginning of an answer.
-            await send(sock, b"\x00" + random.Random(seed).randbytes(511))
+            await wire.send(b"\x00" + random.Random(seed).randbytes(511))
         case "truncated":
-            await send(sock, data[: head + (len(data) - head) // 2])
+            # A refusal of the old phones has no body: it ends in the middle of the headers.
+            await wire.send(data[: head + (len(data) - head) // 2] if len(data) > head else data[: head // 2])
         case "giant-body":
-            await send(sock, _with_length(data[:head], _GIANT))
+            await wire.send(_with_length(data[:head], _GIANT))
             for _ in range(_PIECES):
-                await send(sock, _PIECE)
+                await wire.send(_PIECE)
         case "wrong-length":
-            await send(sock, _with_length(data[:head], max(0, len(data) - head - 7)) + data[head:])
+            body = data[head:] or bytes(_SURPLUS)
+            await wire.send(_with_length(data[:head], len(body) - _SURPLUS) + body)
         case "two-answers":
-            await send(sock, data + data)
+            await wire.send(data + data)
         case _:
             raise AssertionError(name)
 
@@ -129,16 +131,6 @@ def _with_length(head: bytes, length: int) -> bytes:
     return b"\r\n".join([*lines, b"Content-Length: %d" % length, b"", b""])
 
 
-def _reset(sock: socket.socket) -> None:
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+def _reset(wire: Wire) -> None:
+    wire.reset()
     raise ConnectionResetError
-
-
-async def send(sock: socket.socket, data: bytes) -> None:
-    """Write all of it."""
-    rest = memoryview(data)
-    while rest:
-        try:
-            rest = rest[sock.send(rest) :]
-        except BlockingIOError:
-            await trio.lowlevel.wait_writable(sock)

@@ -23,6 +23,8 @@ import trio
 from emulator.engine import BindError
 from emulator.records import Records
 
+DESCRIPTORS: Final = 32_768
+"""The soft limit is often 1,024: a burst to two thousand phones has a connection in and a question out for each."""
 _STOPPING: Final = (signal.SIGINT, signal.SIGTERM)
 _LAG_INTERVAL_S: Final = 0.05
 _LAG_SAMPLES: Final = 20_000
@@ -102,6 +104,7 @@ def run(body: Body, subject: Subject, *, how: Manners) -> int:
         an address cannot be bound.
     """
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(name)s: %(message)s")
+    _raise_descriptor_limit()
     try:
         records = Records(how.events, witness=how.part, clock=time.monotonic_ns)
     except OSError as error:
@@ -117,6 +120,13 @@ def run(body: Body, subject: Subject, *, how: Manners) -> int:
     finally:
         records.close()
     return 0
+
+
+def _raise_descriptor_limit() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _leaf(error: Exception) -> Exception:

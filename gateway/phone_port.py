@@ -38,6 +38,8 @@ DRAIN_S = 1.0
 MAX_DRAIN = 64 * 1024
 MAX_WAITING = 2000
 """Connections without a whole request. Far more than phones need, far fewer than descriptors."""
+MAX_SLOWED = 1000
+"""Failures that wait for their answers. Beyond it they are closed without one; right answers are not among them."""
 RECEIVE_BYTES = 16 * 1024
 
 _NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
@@ -77,7 +79,11 @@ class PhonePort:
         listener: Non-blocking and listening. Stays the caller's to close.
         respond: From a request to its decision.
         observe: Told of every answer.
-        networks: Where phones are. Requests from elsewhere are answered 403 and not looked at. Empty: anywhere.
+        slow: From a decision, and the address that asked, to the seconds that the answer is held back; None: the
+            connection is closed without one.
+        others: Answers a request that is no question, or does not know it (None); told the address that asks.
+        networks: Where phones are, asked for each request. Requests from elsewhere are answered 403 and not looked
+            at. Empty: anywhere.
     """
 
     def __init__(
@@ -86,12 +92,17 @@ class PhonePort:
         listener: socket.socket,
         respond: Callable[[Request], Decision],
         observe: Observer,
-        networks: Sequence[Network] = (),
+        slow: Callable[[Decision, str], float | None] = lambda _decision, _source: 0.0,
+        others: Callable[[Request, str], Decision | None] | None = None,
+        networks: Callable[[], Sequence[Network]] = tuple,
     ) -> None:
         self._listener = listener
         self._respond = respond
         self._observe = observe
-        self._networks = tuple(networks)
+        self._slow = slow
+        self._others = others
+        self._slowed = 0
+        self._networks = networks
         self._waiting: dict[socket.socket, trio.CancelScope] = {}
 
     async def serve(self) -> None:
@@ -139,7 +150,13 @@ class PhonePort:
             return
         result = reader.receive(data) if data else None
         if isinstance(result, Request):
-            self._answer(connection, peer, result, accepted_ns)
+            decision = self.decide(peer, result)
+            delay_s = self.delay_s(decision, peer)
+            if delay_s:
+                nursery.start_soon(self._answer_later, connection, peer, decision, accepted_ns, delay_s)
+                return
+            if delay_s is not None:
+                self._send(connection, peer, decision, accepted_ns)
             connection.close()
         elif data == b"":
             connection.close()
@@ -169,10 +186,18 @@ class PhonePort:
                     if not data:
                         return
                     request = reader.receive(data)
-                if isinstance(request, Request):
-                    self._answer(connection, peer, request, accepted_ns)
-                else:
+                if isinstance(request, Rejection):
                     await self._refuse(connection, peer, request, accepted_ns)
+                    return
+            self._waiting.pop(connection, None)
+            if not isinstance(request, Request):
+                return  # there was none in time
+            decision = self.decide(peer, request)
+            delay_s = self.delay_s(decision, peer)
+            if delay_s:
+                await self.hold(delay_s)
+            if delay_s is not None:
+                self._send(connection, peer, decision, accepted_ns)
         except OSError:
             pass  # the phone is gone, or does not take its answer
         except Exception as error:  # noqa: BLE001  one connection's trouble is never the port's
@@ -181,16 +206,39 @@ class PhonePort:
             self._waiting.pop(connection, None)
             connection.close()
 
-    def _answer(self, connection: socket.socket, peer: tuple[str, int], request: Request, accepted_ns: int) -> None:
-        if self._networks and not self._is_inside(peer[0]):
-            decision = rejection(403)
-        else:
-            try:
-                decision = self._respond(request)
-            except Exception as error:  # noqa: BLE001  a defect of ours must not end the port
-                _log.error("no answer was found: %s", type(error).__name__)
-                decision = rejection(500)
-        self._send(connection, peer, decision, accepted_ns)
+    async def _answer_later(
+        self, connection: socket.socket, peer: tuple[str, int], decision: Decision, accepted_ns: int, delay_s: float
+    ) -> None:
+        with connection:
+            await self.hold(delay_s)
+            self._send(connection, peer, decision, accepted_ns)
+
+    async def hold(self, delay_s: float) -> None:
+        """Hold one answer back."""
+        self._slowed += 1
+        try:
+            await trio.sleep(delay_s)
+        finally:
+            self._slowed -= 1
+
+    def delay_s(self, decision: Decision, peer: tuple[str, int]) -> float | None:
+        """How long the answer is held back; None: for ever."""
+        delay_s = self._slow(decision, peer[0])
+        return None if delay_s and self._slowed >= MAX_SLOWED else delay_s
+
+    def decide(self, peer: tuple[str, int], request: Request) -> Decision:
+        """What the request of that peer is answered."""
+        networks = self._networks()
+        if networks and not _is_inside(networks, peer[0]):
+            return rejection(403)
+        try:
+            decision = self._respond(request)
+            if decision.answer == "rejected" and self._others is not None:
+                return self._others(request, peer[0]) or decision
+            return decision
+        except Exception as error:  # noqa: BLE001  a defect of ours must not end the port
+            _log.error("no answer was found: %s", type(error).__name__)
+            return rejection(500)
 
     async def _refuse(
         self, connection: socket.socket, peer: tuple[str, int], refusal: Rejection, accepted_ns: int
@@ -212,13 +260,13 @@ class PhonePort:
         # An answer always fits into the empty buffer of a new connection; nobody waits for one who does not read.
         with suppress(OSError):
             connection.send(decision.response, _SEND_FLAGS)
+        self.tell(peer, decision, accepted_ns)
+
+    def tell(self, peer: tuple[str, int], decision: Decision, accepted_ns: int) -> None:
+        """An answer was given: tell the observer."""
         host = f"[{peer[0]}]" if ":" in peer[0] else peer[0]
         answer_ms = (time.monotonic_ns() - accepted_ns) / 1e6
         self._observe(decision, connection=f"{host}:{peer[1]}", answer_ms=answer_ms)
-
-    def _is_inside(self, host: str) -> bool:
-        address = ip_address(host.partition("%")[0])
-        return any(address in network for network in self._networks)
 
     def _make_room(self) -> None:
         """Close the connection that has waited longest."""
@@ -227,4 +275,21 @@ class PhonePort:
             self._waiting.pop(oldest).cancel()
 
 
-__all__ = ["BACKLOG", "Network", "Observer", "PhonePort", "open_listener", "status_response"]
+def local_address(peer: str) -> str:
+    """The address of this machine that connections to ``peer`` have; nothing is sent.
+
+    Raises:
+        OSError: There is no route.
+    """
+    with socket.socket(socket.AF_INET6 if ":" in peer else socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect((peer, 9))
+        address: str = probe.getsockname()[0]
+        return address
+
+
+def _is_inside(networks: Sequence[Network], host: str) -> bool:
+    address = ip_address(host.partition("%")[0])
+    return any(address in network for network in networks)
+
+
+__all__ = ["BACKLOG", "Network", "Observer", "PhonePort", "local_address", "open_listener", "status_response"]

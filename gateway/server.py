@@ -9,6 +9,7 @@ import os
 import resource
 import signal
 import socket
+import ssl
 import sys
 import time
 from collections import deque
@@ -20,11 +21,13 @@ from pathlib import Path
 
 import trio
 
-from gateway.configuration import Configuration, Endpoint
+from gateway.configuration import Configuration, ConfigurationError, Endpoint
 from gateway.phone_port import open_listener
+from gateway.phone_port_secured import CertificateError, SecuredPhonePort, tls_context
 from gateway.product import Gateway, load_phones
 from gateway.push.page import STOP_S
 from gateway.records import Records
+from gateway.store import Database, StoreError, StoreTakenError
 
 LAG_INTERVAL_S = 0.05
 LAG_SAMPLES = 100_000
@@ -54,13 +57,13 @@ async def serve(configuration: Configuration, options: ServerOptions, gateway_cl
 
     Raises:
         ConfigurationError: The phone list is wrong.
-        StartError: An address cannot be bound or the records file cannot be opened.
+        StartError: An address cannot be bound, the store or the records file cannot be opened.
     """
     phones = load_phones(configuration)
     _raise_descriptor_limit()
-    phone_listener = _listen(configuration.phone_port)
-    with phone_listener:
+    with _open_store(configuration) as database, _listen(configuration.phone_port) as phone_listener:
         administration = _listen(configuration.administration) if configuration.administration else None
+        secured = _secured(configuration)
         try:
             records = Records(options.events)
         except OSError as error:
@@ -68,23 +71,41 @@ async def serve(configuration: Configuration, options: ServerOptions, gateway_cl
         # Open from here to the very end: a second signal must not end the process before its phones are stopped.
         with records, _ignored(), trio.open_signal_receiver(*STOPPING) as signals:
             lag = LoopLag()
-            gateway = gateway_class(configuration, phones, records)
-            records.write("gateway.started", version=_version())
+            gateway = gateway_class(configuration, phones, records, database)
+            records.write("gateway.started", version=release())
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(records.flush_regularly)
+                nursery.start_soon(gateway.keep_books)
                 async with gateway.running(), trio.open_nursery() as fronts:
-                    fronts.start_soon(gateway.make_phone_port(phone_listener).serve)
+                    phone_port = gateway.make_phone_port(phone_listener)
+                    fronts.start_soon(phone_port.serve)
+                    fronts.start_soon(gateway.watch_failures)
+                    fronts.start_soon(gateway.synchronisation.run)
                     urls = {"authentication": f"http://{_address(phone_listener)}/cisco_auth/authenticate.html"}
+                    if secured is not None:
+                        listener, tls = secured
+                        url = f"https://{_address(listener)}/cisco_auth/authenticate.html"
+                        urls["authentication_secured"] = url
+                        secured_port = SecuredPhonePort(listener=listener, context=tls, plain=phone_port)
+                        fronts.start_soon(secured_port.serve)
                     if administration is not None:
-                        assert configuration.token is not None
                         # Loading quart takes longer than everything else: only where it is used.
+                        from gateway.administration import opening  # noqa: PLC0415  see above
                         from gateway.administration.application import create_application  # noqa: PLC0415  see above
                         from gateway.administration.listener import serve_administration  # noqa: PLC0415  see above
 
-                        urls["administration"] = f"http://{_address(administration)}"
-                        application = create_application(gateway, configuration.token)
-                        fronts.start_soon(serve_administration, application, administration)
+                        context, certificate = opening.secure_port(configuration, gateway.alarms)
+                        urls["administration"] = f"{'http' if context is None else 'https'}://{_address(administration)}"
+                        desk = opening.make_desk(
+                            gateway,
+                            version=release(),
+                            authentication_url=_authentication_url(configuration, phone_listener),
+                            certificate=certificate,
+                        )
+                        fronts.start_soon(serve_administration, create_application(desk), administration, context)
                     _print({"ready": True, "urls": urls})
+                    if administration is not None:
+                        await opening.announce_first_start(gateway, urls["administration"])
                     nursery.start_soon(lag.measure)
                     if options.status_s is not None:
                         fronts.start_soon(_report, gateway, options.status_s)
@@ -175,6 +196,13 @@ def _print(document: dict[str, object] | dict[str, dict[str, int]]) -> None:
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123  for the rest of the process
 
 
+def _open_store(configuration: Configuration) -> Database:
+    try:
+        return Database.open(configuration.store_folder)
+    except (StoreError, StoreTakenError) as error:
+        raise StartError(f"store: {error}") from None
+
+
 def _listen(endpoint: Endpoint) -> socket.socket:
     try:
         return open_listener(endpoint.host, endpoint.port)
@@ -183,9 +211,30 @@ def _listen(endpoint: Endpoint) -> socket.socket:
         raise StartError(f"cannot listen on {endpoint}: {error.strerror} ({name})") from None
 
 
+def _secured(configuration: Configuration) -> tuple[socket.socket, ssl.SSLContext] | None:
+    if configuration.secured_phone_port is None:
+        return None
+    assert configuration.certificate is not None
+    assert configuration.certificate_key is not None
+    try:
+        context = tls_context(configuration.certificate, configuration.certificate_key)
+    except CertificateError as error:
+        raise ConfigurationError([f"phone_port.certificate_file: {error}"]) from None
+    return _listen(configuration.secured_phone_port), context
+
+
 def _address(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
     return str(Endpoint(host=host, port=port))
+
+
+def _authentication_url(configuration: Configuration, listener: socket.socket) -> str:
+    """What to enter in CallManager: phones need an address, and `0.0.0.0` is none."""
+    host, port = listener.getsockname()[:2]
+    if host in ("0.0.0.0", "::"):
+        host = configuration.source or socket.gethostname()
+    shown = f"[{host}]" if ":" in host else host
+    return f"http://{shown}{'' if port == 80 else f':{port}'}/cisco_auth/authenticate.html"
 
 
 def _raise_descriptor_limit() -> None:
@@ -195,7 +244,8 @@ def _raise_descriptor_limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def _version() -> str:
+def release() -> str:
+    """The installed release."""
     try:
         return version("pushlab")
     except PackageNotFoundError:

@@ -65,6 +65,7 @@ def browser(tmp_path: Path) -> Iterator["Chrome"]:
         options.add_argument(argument)
     if os.geteuid() == 0:
         options.add_argument("--no-sandbox")  # Chromium's own does not run as root
+    options.accept_insecure_certs = True  # servers under test have certificates of their own
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     driver = Chrome(options=options, service=ChromeService(shutil.which("chromedriver")))
     try:

@@ -10,7 +10,8 @@ import math
 import random
 from dataclasses import dataclass
 
-from emulator.callmanager.capacity import NS_PER_S, Capacity, Plan, ServiceTime
+from emulator.callmanager.capacity import Capacity, Plan, ServiceTime
+from emulator.callmanager.load import NS_PER_S
 
 
 def poisson_ns(count: int, per_s: float, seed: int) -> list[int]:

@@ -18,8 +18,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import NormalDist
 
+from emulator.callmanager.load import Load, LoadCounters
+
 NS_PER_MS = 1_000_000
-NS_PER_S = 1_000_000_000
 
 STANDARD_NORMAL = NormalDist()
 Z99 = STANDARD_NORMAL.inv_cdf(0.99)
@@ -94,22 +95,6 @@ class Plan:
         return self.starts_ns - self.arrived_ns
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Load:
-    """What the model has seen so far; the fields of the record `callmanager.ended`."""
-
-    authentications: int
-    rejected: int
-    cached: int
-    concurrent_max: int
-    """Most requests inside at once, waiting and served."""
-    queue_max: int
-    busy_s: float
-    """Seconds with all workers busy."""
-    authentications_peak_per_s: int
-    """Most arrivals in one second on the second's grid of the first arrival."""
-
-
 class Capacity:
     """The queueing system itself: `arrive` in order of time, and read off the plan."""
 
@@ -127,18 +112,9 @@ class Capacity:
         self._free_ns = [0] * workers  # heap: when each worker will have done everything that it has been given
         self._starts_ns: deque[int] = deque()  # of the waiting, in order: first come, first served keeps it sorted
         self._ends_ns: list[int] = []  # heap: of the requests inside
-        self._now_ns = 0
-        self._ordinal = 0
-        self._rejected = 0
-        self._cached = 0
-        self._concurrent_max = 0
-        self._queue_max = 0
+        self._counters = LoadCounters()
         self._all_busy_ns = 0
         self._all_busy_until_ns = 0
-        self._second: int | None = None
-        self._second_zero_ns = 0
-        self._in_second = 0
-        self._peak_per_s = 0
 
     def arrive(self, now_ns: int) -> Plan:
         """Admit or reject the next arrival and plan it to its end.
@@ -148,9 +124,9 @@ class Capacity:
         """
         self._advance(now_ns)
         queued, busy = len(self._starts_ns), len(self._ends_ns) - len(self._starts_ns)
-        ordinal = self._count_arrival(now_ns)
+        ordinal = self._counters.arrived()
         if busy == self._workers and queued >= self._queue_limit:
-            self._rejected += 1
+            self._counters.rejected += 1
             return Plan(
                 ordinal=ordinal,
                 arrived_ns=now_ns,
@@ -168,8 +144,7 @@ class Capacity:
         heapq.heappush(self._ends_ns, ends_ns)
         if starts_ns > now_ns:
             self._starts_ns.append(starts_ns)
-        self._queue_max = max(self._queue_max, len(self._starts_ns))
-        self._concurrent_max = max(self._concurrent_max, len(self._ends_ns))
+        self._counters.inside(queued=len(self._starts_ns), served=len(self._ends_ns) - len(self._starts_ns))
         self._note_all_busy(now_ns)
         return Plan(
             ordinal=ordinal,
@@ -189,9 +164,9 @@ class Capacity:
             ValueError: `now_ns` lies before an earlier call's.
         """
         self._advance(now_ns)
-        self._cached += 1
+        self._counters.cached += 1
         return Plan(
-            ordinal=self._count_arrival(now_ns),
+            ordinal=self._counters.arrived(),
             arrived_ns=now_ns,
             admitted=True,
             starts_ns=now_ns,
@@ -209,35 +184,14 @@ class Capacity:
     def load(self, now_ns: int) -> Load:
         """All counters up to `now_ns`; ValueError as for `arrive`."""
         self._advance(now_ns)
-        return Load(
-            authentications=self._ordinal,
-            rejected=self._rejected,
-            cached=self._cached,
-            concurrent_max=self._concurrent_max,
-            queue_max=self._queue_max,
-            busy_s=(self._all_busy_ns - max(0, self._all_busy_until_ns - now_ns)) / NS_PER_S,
-            authentications_peak_per_s=self._peak_per_s,
-        )
+        return self._counters.load(busy_ns=self._all_busy_ns - max(0, self._all_busy_until_ns - now_ns))
 
     def _advance(self, now_ns: int) -> None:
-        if now_ns < self._now_ns:
-            raise ValueError(f"time went back: {now_ns} after {self._now_ns}")
-        self._now_ns = now_ns
+        self._counters.advance(now_ns)
         while self._starts_ns and self._starts_ns[0] <= now_ns:
             self._starts_ns.popleft()
         while self._ends_ns and self._ends_ns[0] <= now_ns:
             heapq.heappop(self._ends_ns)
-
-    def _count_arrival(self, now_ns: int) -> int:
-        if self._second is None:
-            self._second_zero_ns = now_ns
-        second = (now_ns - self._second_zero_ns) // NS_PER_S
-        self._in_second = self._in_second + 1 if second == self._second else 1
-        self._second = second
-        self._peak_per_s = max(self._peak_per_s, self._in_second)
-        ordinal = self._ordinal
-        self._ordinal += 1
-        return ordinal
 
     def _note_all_busy(self, now_ns: int) -> None:
         """Count in advance the time during which no worker will be free: until the first one is."""

@@ -75,7 +75,7 @@ def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
-        context.load_cert_chain(certificate, key)
+        context.load_cert_chain(certificate, key, password="")  # else a key with one is asked for at the terminal
     except OSError:  # ssl.SSLError is one
         raise CertificateError(f"{certificate} and {key} are no certificate with its key") from None
     return context

@@ -7,6 +7,7 @@ import hmac
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from emulator.callmanager.attempts import Attempts
 from emulator.callmanager.directory import Person
 from emulator.callmanager.enterprise import Enterprise
 from emulator.callmanager.registry import Registry
@@ -35,6 +36,10 @@ class Accounts(Protocol):
 
 class ResetError(Exception):
     """A phone cannot be told to reset: nothing says where the phones are, or they do not answer. Says which."""
+
+
+class LostError(ResetError):
+    """The phone is not there: nobody has it any longer."""
 
 
 class Resetting(Protocol):
@@ -71,5 +76,7 @@ class Cluster:
     enterprise: Enterprise = field(default_factory=Enterprise)
     administrator: Administrator | None = None
     """None: nobody may."""
+    attempts: Attempts = field(default_factory=Attempts)
+    """Failed ones to be the administrator, at all doors."""
     directory: GlobalDirectory | None = None
     reset: Resetting = nobody_to_reset

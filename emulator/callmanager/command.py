@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import ipaddress
 import socket
 import ssl
 import sys
@@ -112,6 +113,7 @@ class _Part:
                 until=alarm.until,
                 directory=self._directory,
                 registry=self._cluster.registry,
+                attempts=self._cluster.attempts,
             )
             try:
                 async with trio.open_nursery() as nursery:
@@ -132,11 +134,15 @@ class _Part:
         self, nursery: trio.Nursery, service: Service, listener: socket.socket, door: socket.socket | None
     ) -> dict[str, str]:
         """Start serving; the URLs of the ready line."""
-        address = address_text(listener.getsockname()[:2])
+        host, port = listener.getsockname()[:2]
+        address = address_text((host, port))
         urls = {
             "authentication": f"http://{address}/CCMCIP/authenticate.asp",
             "authentication_jsp": f"http://{address}/ccmcip/authenticate.jsp",
         }
+        # No phone reaches 0.0.0.0: with it the parameter has to be said.
+        if not self._configuration.url_authentication_given and not ipaddress.ip_address(host).is_unspecified:
+            self._cluster.enterprise.change(url_authentication=urls["authentication"])
         if door is not None:
             # Imported only where it is asked for: quart and hypercorn take half a second.
             from emulator.callmanager.administration import application  # noqa: PLC0415

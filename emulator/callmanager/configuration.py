@@ -23,7 +23,13 @@ from emulator.callmanager.policy import CredentialPolicy
 from emulator.callmanager.registry import DEVICES_MAX, Device, DeviceError
 from emulator.callmanager.secret import OPEN_TO_OTHERS, read_secret
 from emulator.callmanager.user_list import UserEntry, is_same, read_user_list
-from emulator.callmanager.users import Devices, UserError, require_name, require_password
+from emulator.callmanager.users import (
+    PERSON_NAME_CHARACTERS_MAX,
+    Devices,
+    UserError,
+    require_name,
+    require_password,
+)
 from emulator.server import ConfigurationError
 
 _T = TypeVar("_T")
@@ -67,6 +73,8 @@ class Configuration:
     devices: tuple[Device, ...] = ()
     """Of `devices_csv`."""
     enterprise: EnterpriseParameters = field(default_factory=EnterpriseParameters)
+    url_authentication_given: bool = False
+    """Whether `[enterprise]` says URL Authentication; else it is CallManager's own page, as after an installation."""
     finding: FindingSettings = field(default_factory=FindingSettings)
     """Limits of DeviceListX, RisPort70 and AXL."""
     phones_control: str | None = None
@@ -202,6 +210,7 @@ class _Reader:
         parameters = self._read("enterprise.", given.pop("enterprise", {}), known_parameters)
         try:
             values["enterprise"] = Enterprise(EnterpriseParameters(**parameters)).parameters
+            values["url_authentication_given"] = "url_authentication" in parameters
         except DeviceError as error:
             self._error("enterprise", str(error))
         limits = {
@@ -263,6 +272,8 @@ class _Reader:
             "cti": self._flag,
             "devices": self._devices,
             "directory": self._flag,
+            "first_name": self._person_name,
+            "last_name": self._person_name,
         }
         users: list[UserEntry] = []
         for number, table in enumerate(tables, 1):
@@ -276,7 +287,7 @@ class _Reader:
             if of_directory:
                 if not directory:
                     self._error(f"{where}directory", "there is no [directory]")
-                for key in ("password", "password_file"):
+                for key in ("password", "password_file", "first_name", "last_name"):
                     if key in table:
                         self._error(f"{where}{key}", "a user of the directory has none here")
             elif ("password" in table) == ("password_file" in table):
@@ -292,6 +303,8 @@ class _Reader:
                     password=None if of_directory else values.get("password", ""),
                     cti=values.get("cti", True),
                     devices=values.get("devices", Devices(everything=True)),
+                    first_name=values.get("first_name", ""),
+                    last_name=values.get("last_name", ""),
                 )
             )
         return tuple(users)
@@ -333,6 +346,13 @@ class _Reader:
     @staticmethod
     def _password(value: object) -> str:
         return _valid(require_password, _Reader._text(value))
+
+    @staticmethod
+    def _person_name(value: object) -> str:
+        name = _Reader._text(value)
+        if len(name) > PERSON_NAME_CHARACTERS_MAX or not name.isprintable():
+            raise ValueError(f"at most {PERSON_NAME_CHARACTERS_MAX} printable characters")
+        return name
 
     @staticmethod
     def _flag(value: object) -> bool:
@@ -381,9 +401,13 @@ class _Reader:
 
     @staticmethod
     def _control(value: object) -> str:
-        parts = urlsplit(value) if isinstance(value, str) else None
-        if parts is None or parts.scheme != "http" or not parts.hostname or parts.path not in {"", "/"}:
-            raise ValueError('"http://address:port" of a fleet\'s control API is needed')
+        try:
+            parts = urlsplit(value if isinstance(value, str) else "")
+            if parts.scheme != "http" or "@" in parts.netloc or parts.path not in {"", "/"}:
+                raise ValueError
+            split_address(parts.netloc)
+        except ValueError:
+            raise ValueError('"http://address:port" of a fleet\'s control API is needed') from None
         return parts.netloc
 
     @staticmethod

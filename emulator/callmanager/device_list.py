@@ -47,7 +47,9 @@ def read_device_list(path: Path) -> list[Device]:
                     registry.add(_device({name: value.strip() for name, value in row.items()}))
                 except DeviceError as error:
                     problems.append(f"{path}:{reader.line_num}: {error}")
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except OSError as error:
+        raise ConfigurationError([f"{path}: cannot be read: {error.strerror}"]) from None
+    except (UnicodeDecodeError, csv.Error) as error:
         raise ConfigurationError([f"{path}: {error}"]) from error
     if problems:
         raise ConfigurationError(problems)

@@ -12,7 +12,8 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 
-from emulator.callmanager.capacity import NS_PER_S, Load, Plan
+from emulator.callmanager.capacity import Plan
+from emulator.callmanager.load import Load, LoadCounters
 
 
 class HeldCapacity:
@@ -27,17 +28,9 @@ class HeldCapacity:
         self._service_ns = service_ns
         self._waiting: deque[Plan] = deque()
         self._busy = 0
-        self._now_ns = 0
-        self._ordinal = 0
-        self._rejected = 0
-        self._cached = 0
-        self._concurrent_max = 0
-        self._queue_max = 0
+        self._counters = LoadCounters()
         self._all_busy_ns = 0
         self._all_busy_since_ns = 0
-        self._seconds: tuple[int, int, int] = (0, 0, 0)
-        """When the first arrival came, the second counted from it, and arrivals in that second."""
-        self._peak_per_s = 0
 
     def arrive(self, now_ns: int) -> tuple[Plan, bool]:
         """Admit or reject the next arrival, and say whether it starts now: else the times of its plan are provisional.
@@ -45,8 +38,8 @@ class HeldCapacity:
         Raises:
             ValueError: `now_ns` lies before an earlier call's.
         """
-        self._advance(now_ns)
-        ordinal = self._count_arrival()
+        self._counters.advance(now_ns)
+        ordinal = self._counters.arrived()
         queued, busy = len(self._waiting), self._busy
         starts = busy < self._workers
         admitted = starts or queued < self._queue_limit
@@ -62,21 +55,20 @@ class HeldCapacity:
             busy_on_arrival=busy,
         )
         if not admitted:
-            self._rejected += 1
+            self._counters.rejected += 1
         elif starts:
             self._take()
         else:
             self._waiting.append(plan)
-        self._queue_max = max(self._queue_max, len(self._waiting))
-        self._concurrent_max = max(self._concurrent_max, len(self._waiting) + self._busy)
+        self._counters.inside(queued=len(self._waiting), served=self._busy)
         return plan, starts
 
     def arrive_cached(self, now_ns: int) -> Plan:
         """As `Capacity.arrive_cached`."""
-        self._advance(now_ns)
-        self._cached += 1
+        self._counters.advance(now_ns)
+        self._counters.cached += 1
         return Plan(
-            ordinal=self._count_arrival(),
+            ordinal=self._counters.arrived(),
             arrived_ns=now_ns,
             admitted=True,
             starts_ns=now_ns,
@@ -92,7 +84,7 @@ class HeldCapacity:
         Raises:
             ValueError: no worker was taken, or time went back.
         """
-        self._advance(now_ns)
+        self._counters.advance(now_ns)
         if not self._busy:
             raise ValueError("no worker was taken")
         if self._busy == self._workers:
@@ -110,38 +102,16 @@ class HeldCapacity:
 
     def occupation(self, now_ns: int) -> tuple[int, int]:
         """Busy workers and waiting requests."""
-        self._advance(now_ns)
+        self._counters.advance(now_ns)
         return self._busy, len(self._waiting)
 
     def load(self, now_ns: int) -> Load:
         """All counters up to `now_ns`."""
-        self._advance(now_ns)
+        self._counters.advance(now_ns)
         now_busy_ns = now_ns - self._all_busy_since_ns if self._busy == self._workers else 0
-        return Load(
-            authentications=self._ordinal,
-            rejected=self._rejected,
-            cached=self._cached,
-            concurrent_max=self._concurrent_max,
-            queue_max=self._queue_max,
-            busy_s=(self._all_busy_ns + now_busy_ns) / NS_PER_S,
-            authentications_peak_per_s=self._peak_per_s,
-        )
+        return self._counters.load(busy_ns=self._all_busy_ns + now_busy_ns)
 
     def _take(self) -> None:
         self._busy += 1
         if self._busy == self._workers:
-            self._all_busy_since_ns = self._now_ns
-
-    def _advance(self, now_ns: int) -> None:
-        if now_ns < self._now_ns:
-            raise ValueError(f"time went back: {now_ns} after {self._now_ns}")
-        self._now_ns = now_ns
-
-    def _count_arrival(self) -> int:
-        zero_ns, second, count = self._seconds if self._ordinal else (self._now_ns, 0, 0)
-        now = (self._now_ns - zero_ns) // NS_PER_S
-        count = count + 1 if now == second else 1
-        self._seconds = (zero_ns, now, count)
-        self._peak_per_s = max(self._peak_per_s, count)
-        self._ordinal += 1
-        return self._ordinal - 1
+            self._all_busy_since_ns = self._counters.now_ns

@@ -10,6 +10,8 @@ import contextlib
 import errno
 import os
 import socket
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -43,7 +45,15 @@ class _File:
 class Provisioning:
     """The files, and what is recorded about them."""
 
-    def __init__(self, cluster: Cluster, records: Records, *, callmanager: str, trusted: bytes = b"") -> None:
+    def __init__(
+        self,
+        cluster: Cluster,
+        records: Records,
+        *,
+        callmanager: str,
+        trusted: bytes = b"",
+        unix_s: Callable[[], float] = time.time,
+    ) -> None:
         """Serve these.
 
         Args:
@@ -51,11 +61,13 @@ class Provisioning:
             records: `configuration.served` of each request for a device's file.
             callmanager: the address that phones are told.
             trusted: certificates that phones trust, PEM; empty: there is no such file.
+            unix_s: when a phone registers, seconds since 1970.
         """
         self._cluster = cluster
         self._records = records
         self._callmanager = callmanager
         self._trusted = trusted
+        self._unix_s = unix_s
 
     def _find(self, name: str) -> _File | None:
         if name.removeprefix("/") == TRUST_LIST:
@@ -80,7 +92,7 @@ class Provisioning:
             bytes=size,
         )
         if outcome == "sent":
-            self._cluster.registry.seen(device_name, peer[0])
+            self._cluster.registry.seen(device_name, peer[0], int(self._unix_s()))
 
     async def handle(self, request: Request) -> Answer:
         """Answer one request by HTTP. The head's form is ours: no capture of port 6970 is known."""

@@ -56,6 +56,8 @@ class Device:
     address: str = ""
     """IPv4 it was last seen at; empty: never."""
     registration: Registration = Registration.UNKNOWN
+    registration_s: int = 0
+    """When it registered or was lost, seconds since 1970; 0: it stands so since CallManager's start."""
 
 
 CHANGEABLE: Final = frozenset({
@@ -119,20 +121,23 @@ class Registry:
         """Remove one; KeyError if there is none of this name."""
         del self._devices[name]
 
-    def seen(self, name: str, address: str) -> None:
+    def seen(self, name: str, address: str, now_s: int = 0) -> None:
         """A phone came for its configuration: it is registered from that address. An unknown name is ignored.
 
-        In life it registers by SCCP or SIP after that; neither is spoken here (assumed to follow).
+        In life it registers by SCCP or SIP after that; neither is spoken here (assumed to follow). `now_s` is the time
+        in seconds since 1970.
         """
         device = self._devices.get(name)
-        if device is not None and (device.address, device.registration) != (address, Registration.REGISTERED):
-            self._devices[name] = replace(device, address=address, registration=Registration.REGISTERED)
-
-    def lost(self, name: str) -> None:
-        """A phone is known not to be there any longer; its last address is kept."""
-        device = self._devices.get(name)
         if device is not None:
-            self._devices[name] = replace(device, registration=Registration.UNREGISTERED)
+            self._devices[name] = replace(
+                device, address=address, registration=Registration.REGISTERED, registration_s=now_s
+            )
+
+    def lost(self, name: str, now_s: int = 0) -> None:
+        """A registered phone is known not to be there any longer; its last address is kept. Others stay as they are."""
+        device = self._devices.get(name)
+        if device is not None and device.registration is Registration.REGISTERED:
+            self._devices[name] = replace(device, registration=Registration.UNREGISTERED, registration_s=now_s)
 
 
 def require_url(field: str, url: str) -> str:

@@ -9,7 +9,7 @@ from typing import Final
 
 import trio
 
-from emulator.callmanager.cluster import ResetError
+from emulator.callmanager.cluster import LostError, ResetError
 
 TOTAL_S: Final = 5.0
 """For one phone; the control API answers within milliseconds."""
@@ -28,7 +28,8 @@ class PhonesControl:
         """Reset one phone.
 
         Raises:
-            ResetError: the fleet is not there, does not know the phone, or the phone is starting already.
+            LostError: the fleet does not know the phone.
+            ResetError: the fleet is not there, or the phone is starting already.
         """
         where = f"the fleet at phones_control {self.address}:{self.port}"
         status = None
@@ -42,7 +43,7 @@ class PhonesControl:
             case HTTPStatus.OK:
                 return
             case HTTPStatus.NOT_FOUND:
-                raise ResetError(f"{name}: {where} has no such phone: compare its phones with devices_csv")
+                raise LostError(f"{name}: {where} has no such phone: compare its phones with devices_csv")
             case HTTPStatus.CONFLICT:
                 raise ResetError(f"{name}: it is starting already; try again when it is there")
             case None:

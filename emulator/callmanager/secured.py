@@ -15,12 +15,14 @@ import trio
 
 from emulator.engine import (
     Answer,
+    Connections,
     Handler,
     Limits,
     Request,
     _error_bytes,
     _Reader,
     _request,
+    reset_at_close,
 )
 
 _log = logging.getLogger("emulator.callmanager.secured")
@@ -44,6 +46,7 @@ async def serve(
     *,
     limits: Limits,
     admit: Callable[[tuple[str, int], tuple[str, int]], bool] | None = None,
+    connections: Connections | None = None,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serve HTTPS on a listening socket until cancelled; the socket is closed at the end.
@@ -54,6 +57,7 @@ async def serve(
         handle: as `engine.serve` takes it; what it raises ends that connection alone, as there.
         limits: as `engine.serve` takes them; connections beyond their number are closed at once.
         admit: as `engine.serve` takes it, but who is not admitted is closed.
+        connections: as `engine.serve` takes it.
         task_status: started when connections are accepted.
     """
     open_now = 0
@@ -64,8 +68,14 @@ async def serve(
         try:
             ends = plain.socket.getpeername()[:2], plain.socket.getsockname()[:2]
             if open_now <= limits.connections and (admit is None or admit(*ends)):
-                with trio.move_on_after(limits.total_s):
-                    await _connection(plain, context, handle, limits)
+                with trio.move_on_after(limits.total_s) as scope:
+                    if connections is not None:
+                        connections.add(ends[1][0], scope, plain.socket)
+                    try:
+                        await _connection(plain, context, handle, limits)
+                    finally:
+                        if connections is not None:
+                            connections.remove(ends[1][0], scope)
         except (OSError, trio.BrokenResourceError, trio.ClosedResourceError):
             pass  # the peer has gone, or spoke no TLS: its own business
         finally:
@@ -110,12 +120,24 @@ async def _connection(plain: trio.SocketStream, context: ssl.SSLContext, handle:
                     return
 
 
+class _Wire:
+    def __init__(self, stream: "trio.SSLStream[trio.SocketStream]") -> None:
+        self._stream = stream
+
+    async def send(self, data: bytes) -> None:
+        # In pieces: three megabytes encrypted at once would hold up everybody else.
+        for start in range(0, len(data), _SEND_BYTES):
+            await self._stream.send_all(data[start : start + _SEND_BYTES])
+
+    def reset(self) -> None:
+        reset_at_close(self._stream.transport_stream.socket)
+
+
 async def _send(stream: "trio.SSLStream[trio.SocketStream]", answer: Answer) -> None:
     there = False
     try:
-        # In pieces: three megabytes encrypted at once would hold up everybody else.
-        for start in range(0, len(answer.data), _SEND_BYTES):
-            await stream.send_all(answer.data[start : start + _SEND_BYTES])
+        wire = _Wire(stream)
+        await (wire.send(answer.data) if answer.write is None else answer.write(wire))
         state = stream.transport_stream.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)
         there = state[0] in _THERE
     finally:

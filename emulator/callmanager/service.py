@@ -14,6 +14,7 @@ from typing import Any, Final, Protocol
 
 import trio
 
+from emulator.callmanager.attempts import Attempts
 from emulator.callmanager.authenticate import (
     Question,
     Word,
@@ -24,11 +25,12 @@ from emulator.callmanager.authenticate import (
     read_question,
     wrong_method,
 )
-from emulator.callmanager.capacity import NS_PER_MS, NS_PER_S, Capacity, Plan, ServiceTime
+from emulator.callmanager.capacity import NS_PER_MS, Capacity, Plan, ServiceTime
 from emulator.callmanager.configuration import Configuration
 from emulator.callmanager.directory import DirectoryError, Verdict
 from emulator.callmanager.finding.finding import BODY_BYTES_MAX, ROOMY_TARGETS, Finding
 from emulator.callmanager.held import HeldCapacity
+from emulator.callmanager.load import NS_PER_S
 from emulator.callmanager.policy import Locks
 from emulator.callmanager.registry import Registry
 from emulator.callmanager.users import (
@@ -89,6 +91,7 @@ class Service:
         until: Callable[[int], Awaitable[None]] | None = None,
         directory: Answering | None = None,
         registry: Registry | None = None,
+        attempts: Attempts | None = None,
     ) -> None:
         """Start with an idle model and no account locked.
 
@@ -101,6 +104,7 @@ class Service:
             until: waits for an instant of that clock; without it trio's timers do, about 1 ms less exactly.
             directory: knows everybody who is no user of `users` with a password; a worker is held while it is asked.
             registry: of the phones that DeviceListX, RisPort70 and AXL tell of; None: of none.
+            attempts: failed ones to be the administrator, shared with the pages; None: of its own.
         """
         self.users = users
         self._seed = configuration.seed
@@ -127,6 +131,7 @@ class Service:
             users=users,
             registry=Registry() if registry is None else registry,
             administrator=configuration.administrator,
+            attempts=attempts or Attempts(),
             records=records,
             clock_ns=clock_ns,
             unix_s=unix_s,
@@ -159,7 +164,7 @@ class Service:
         question = read_question(query=request.query, body=request.body if request.method == "POST" else b"")
         user = self.users.get(question.user) if question else None
         starts = True
-        if question and user and self._cache.hits(user, question.password, now_ns):
+        if question and user and not self.locked(user) and self._cache.hits(user, question.password, now_ns):
             plan = self._model.arrive_cached(now_ns)
         elif self._held is not None:
             plan, starts = self._held.arrive(now_ns)

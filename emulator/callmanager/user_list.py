@@ -131,8 +131,9 @@ class _Lines:
         if of_directory:
             if not has_directory:
                 self._problems.append(f"{where}: directory: there is no [directory]")
-            if values.get("password") or values.get("password_file"):
-                self._problems.append(f"{where}: password: a user of the directory has none here")
+            for key in ("password", "password_file", "first_name", "last_name"):
+                if values.get(key):
+                    self._problems.append(f"{where}: {key}: a user of the directory has none here")
         first_name, last_name = values.get("first_name", ""), values.get("last_name", "")
         devices = Devices()
         try:

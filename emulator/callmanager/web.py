@@ -16,6 +16,7 @@ import logging
 import socket
 from functools import partial
 from typing import Final
+from urllib.parse import urlsplit
 
 import h11
 import trio
@@ -50,6 +51,17 @@ class _RefusedError(Exception):
     """The connection asked for a protocol that is not spoken here, and has been answered. No defect."""
 
 
+def _is_target(target: bytes) -> bool:
+    """Whether quart can read it (RFC 9112, 3.2): it takes the first character of the path, and urlsplit's word."""
+    if not target.isascii() or target.startswith(b"?"):
+        return False
+    try:
+        urlsplit(target)
+    except ValueError:  # "http://[::1/"
+        return target.startswith(b"/")
+    return True
+
+
 class _PlainProtocol(H11Protocol):
     """HTTP/1.1 that never becomes anything else."""
 
@@ -60,7 +72,7 @@ class _PlainProtocol(H11Protocol):
             or {b"content-length", b"transfer-encoding"} <= names  # two lengths: request smuggling (RFC 9112, 6.1)
             or event.method in {b"PRI", b"CONNECT"}
             or event.http_version not in {b"1.0", b"1.1"}
-            or not event.target.isascii()
+            or not _is_target(event.target)
         ):
             await self._send_error_response(400)
             raise _RefusedError

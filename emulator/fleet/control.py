@@ -3,6 +3,7 @@
     GET  /phones?first=0&count=100      a page of phones, JSON
     GET  /phones/SEP001BD4000001        one phone
     POST /phones/SEP001BD4000001/ring   or call, hold, resume, hang-up, reset
+    POST /phones/SEP001BD4000001/softkey?name=Exit   a soft key of the object that it shows
 
 It has an address that is no phone's, and no password: who reaches it may use it, so it belongs on loopback or inside a
 lab. A request that a browser sends on behalf of some page (it carries `Origin`) is refused.
@@ -12,18 +13,20 @@ from __future__ import annotations
 
 import json
 import re
+from functools import partial
 from http import HTTPStatus
 from typing import Any, Final, Protocol, cast
-from urllib.parse import parse_qs
+from urllib.parse import parse_qsl
 
 import trio
 
-from emulator.engine import Answer, Limits, Request, listen, serve
+from emulator.engine import Answer, Limits, Request, claim, listen, serve
 from emulator.phone.phone import TRANSITIONS, Event, Phone
 
 PAGE: Final = 1000
 """Phones in one answer at the most."""
 _PATH: Final = re.compile(r"/phones/(SEP[0-9A-F]{12})(?:/([a-z-]+))?")
+_NUMBER: Final = re.compile("[0-9]{1,7}")
 _LIMITS: Final = Limits(body_bytes=4096, connections=64)
 
 
@@ -43,6 +46,9 @@ class Controlled(Protocol):
     def happen(self, phone: Phone, event: Event) -> bool:
         """Let that happen; False where it is not possible now."""
 
+    def press(self, phone: Phone, name: str) -> bool:
+        """Press a soft key of the object that it shows; False where there is none of that name."""
+
 
 async def serve_control(
     fleet: Controlled, address: str, port: int, *, task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED
@@ -53,20 +59,17 @@ async def serve_control(
         BindError: the address or the port cannot be had.
     """
     # The fleet's listener takes the wildcard address of this port: a socket of one address goes before it.
-    listener = listen(address, port, reuse_port=True)
+    with claim("phones-control", address, port):
+        listener = listen(address, port, reuse_port=True)
 
-    async def handle(request: Request) -> Answer:
-        await trio.lowlevel.checkpoint()
-        status, document = respond(fleet, request)
-        return _answer(status, document)
+        async def handle(request: Request) -> Answer:
+            await trio.lowlevel.checkpoint()
+            status, document = respond(fleet, request)
+            return _answer(status, document)
 
-    async with trio.open_nursery() as nursery:
-        await nursery.start(_serve, listener, handle)
-        task_status.started(f"http://{address}:{listener.getsockname()[1]}")
-
-
-async def _serve(listener: Any, handle: Any, *, task_status: trio.TaskStatus[None]) -> None:  # noqa: ANN401 - a pass
-    await serve([listener], handle, limits=_LIMITS, task_status=task_status)
+        async with trio.open_nursery() as nursery:
+            await nursery.start(partial(serve, [listener], handle, limits=_LIMITS))
+            task_status.started(f"http://{address}:{listener.getsockname()[1]}")
 
 
 def respond(fleet: Controlled, request: Request) -> tuple[HTTPStatus, dict[str, Any]]:
@@ -86,6 +89,8 @@ def respond(fleet: Controlled, request: Request) -> tuple[HTTPStatus, dict[str, 
         if request.method != "GET":
             return HTTPStatus.METHOD_NOT_ALLOWED, {"error": "expected GET"}
         return HTTPStatus.OK, describe(fleet, phone)
+    if event == "softkey":
+        return _press(fleet, phone, request)
     if event not in TRANSITIONS:
         return HTTPStatus.NOT_FOUND, {"error": f"expected one of {_events()}"}
     if request.method != "POST":
@@ -96,17 +101,36 @@ def respond(fleet: Controlled, request: Request) -> tuple[HTTPStatus, dict[str, 
     return HTTPStatus.OK, describe(fleet, phone)
 
 
+def _press(fleet: Controlled, phone: Phone, request: Request) -> tuple[HTTPStatus, dict[str, Any]]:
+    if request.method != "POST":
+        return HTTPStatus.METHOD_NOT_ALLOWED, {"error": "expected POST"}
+    fields = _fields(request.query)
+    if set(fields) != {"name"}:
+        return HTTPStatus.BAD_REQUEST, {"error": "expected name=<the key's name>"}
+    if not fleet.press(phone, fields["name"]):
+        return HTTPStatus.CONFLICT, {"error": "the phone shows no such key, or one that this emulator cannot press"}
+    return HTTPStatus.OK, describe(fleet, phone)
+
+
 def _events() -> str:
-    return ", ".join(TRANSITIONS)
+    return ", ".join((*TRANSITIONS, "softkey"))
+
+
+def _fields(query: bytes) -> dict[str, str]:
+    """Fields of a query; of one that has a field twice, or more than anybody needs, a field that nobody knows."""
+    try:
+        fields = parse_qsl(query.decode("latin-1"), keep_blank_values=True, max_num_fields=2)
+    except ValueError:
+        return {"": ""}
+    return dict(fields) if len(dict(fields)) == len(fields) else {"": ""}
 
 
 def _page(fleet: Controlled, query: bytes) -> tuple[HTTPStatus, dict[str, Any]]:
-    fields = parse_qs(query.decode("latin-1"), max_num_fields=10)
     numbers = {"first": 0, "count": 100}
-    for name, values in fields.items():
-        if name not in numbers or len(values) != 1 or not re.fullmatch("[0-9]{1,7}", values[0]):
+    for name, value in _fields(query).items():
+        if name not in numbers or not _NUMBER.fullmatch(value):
             return HTTPStatus.BAD_REQUEST, {"error": "expected first=<number> and count=<number>"}
-        numbers[name] = int(values[0])
+        numbers[name] = int(value)
     if not 1 <= numbers["count"] <= PAGE:
         return HTTPStatus.BAD_REQUEST, {"error": f"count: expected 1 to {PAGE}"}
     phones = fleet.phones

@@ -27,10 +27,11 @@ async def fetch(phone: Phone, url: str) -> Screen:
     if server is None or server.secured:
         return HTTP_UNREACHABLE
     reader = AnswerReader()
-    with trio.move_on_after(FETCH_S), socket.socket(socket.AF_INET, socket.SOCK_STREAM) as sock:
+    with trio.move_on_after(FETCH_S):
         try:
-            connect(sock, phone.address, server)
-            await exchange(sock, question_again(phone.model, server), reader)
+            with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as sock:
+                connect(sock, phone.address, server)
+                await exchange(sock, question_again(phone.model, server), reader)
         except OSError:
             return HTTP_UNREACHABLE if reader.status is None else HTTP_REFUSED
         if reader.garbled or reader.status != 200:

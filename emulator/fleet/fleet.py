@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import resource
 import socket
 import ssl
 import sys
@@ -19,15 +18,16 @@ from typing import Any, Final
 import trio
 
 from emulator import misbehaviour
-from emulator.engine import Answer, BindError, Limits, Request, claim, deaf, listen, serve
+from emulator.engine import Answer, BindError, Connections, Limits, Request, Wire, claim, listen, serve
 from emulator.fleet.boot import Boot, Source
+from emulator.fleet.diary import Diary
 from emulator.fleet.faults import Faults
 from emulator.fleet.fetch import fetch
 from emulator.fleet.impairment import Door
 from emulator.fleet.notify import notify
 from emulator.fleet.question import Client
-from emulator.fleet.reception import address_text
 from emulator.fleet.recorder import Recorder
+from emulator.fleet.silence import Silence
 from emulator.fleet.streams import Streams
 from emulator.fleet.trust import Trust
 from emulator.fleet.view import view
@@ -38,8 +38,9 @@ from emulator.phone.configuration import PhoneConfiguration
 from emulator.phone.execute import Credentials, Push, read_credentials, read_push
 from emulator.phone.media import Medium
 from emulator.phone.phone import RTP_PORT, Change, Event, Executed, Phone, Reply, Transmission
-from emulator.phone.stream import Period, Stream
+from emulator.phone.stream import Period
 from emulator.phone.streaming import stream_media
+from emulator.phone.uri import Fetch, read_uri
 from emulator.records import Records
 
 NAMES_KEPT: Final = 4
@@ -90,6 +91,7 @@ class Fleet:
         self._fetching: dict[str, trio.CancelScope] = {}
         self._playing: dict[str, trio.CancelScope] = {}
         self._away: set[str] = set()
+        self._connections = Connections()
         self._names: dict[str, tuple[str, ...]] = {}
         self._misbehaving = settings.faults.misbehaving
         self._doors = {
@@ -98,12 +100,11 @@ class Fleet:
         }
         self._recorder = Recorder(settings.record) if settings.record is not None else None
         self._new_period: Callable[..., Period] = Period if self._recorder is None else self._recorder.period
-        self._records: Records
+        self._diary: Diary
         self._trust = Trust() if settings.trust is None else Trust.read(settings.trust)
         self._boot: Boot | None = None
         self._servers: dict[str, Server | None] = {"": None}
-        self._silent: dict[tuple[str, int], socket.socket] = {}
-        self._ports: list[int] = []
+        self._silence = Silence(settings.interface)
         self._dropped = self._packets = 0
 
     def status(self) -> Mapping[str, int]:
@@ -126,7 +127,7 @@ class Fleet:
             BindError: the HTTP or the RTP port cannot be had.
         """
         settings = self._settings
-        self._records = records
+        self._diary = Diary(records)
         self._client = Client(
             records, timeout_s=settings.authentication_timeout_s, clock=self._clock, trust=self._trust
         )
@@ -143,12 +144,7 @@ class Fleet:
                 async with trio.open_nursery() as nursery:
                     self._nursery = nursery
                     for address, name, parameters in settings.faults:
-                        records.write(
-                            "phone.misbehaves",
-                            phone=self._phones[address].device_name,
-                            misbehaviour=name,
-                            parameters=parameters or None,
-                        )
+                        self._diary.misbehaves(self._phones[address], name, parameters)
                     nursery.start_soon(self._streams.run)
                     await nursery.start(self._serve, listener, limits)
                     first = next(iter(self._phones.values()))
@@ -161,42 +157,29 @@ class Fleet:
                     if settings.control is not None:
                         urls["control"] = await nursery.start(self._serve_control, settings.control)
                     if settings.callmanager is not None:
-                        await self._start_all(nursery, settings.callmanager)
+                        await self._start_all(nursery, settings.callmanager, records)
                     task_status.started(urls)
             finally:
                 self._end()
                 self._streams.close()
-                for silent in self._silent.values():
-                    silent.close()
+                self._silence.close()
+
+    def _is_silent(self, phone: Phone) -> bool:
+        return not phone.web_access or self._misbehaving.get(phone.address) == "silent"
 
     def _open_port(self, port: int) -> None:
-        """From now on there is a web server at this port; BindError as in `_set_silence`."""
-        self._ports.append(port)
-        for phone in self._phones.values():
-            self._set_silence(phone)
-
-    def _set_silence(self, phone: Phone) -> None:
-        """A phone whose web server is not there answers no connection: it has a listener of its own that hears nothing.
-
-        Raises:
-            BindError: one more socket cannot be had.
-        """
-        address = phone.address
-        wanted = not phone.web_access or self._misbehaving.get(address) == "silent"
-        if not wanted and not self._silent:
-            return  # a fleet without such phones pays nothing more for them
-        for port in self._ports:
-            place = (address, port)
-            if not wanted and place in self._silent:
-                self._silent.pop(place).close()
-            elif wanted and place not in self._silent:
-                soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-                if hard == resource.RLIM_INFINITY or soft < hard:
-                    resource.setrlimit(resource.RLIMIT_NOFILE, (soft + 1, hard))
-                self._silent[place] = deaf(*place, interface=self._settings.interface)
+        """From now on there is a web server at this port; BindError as in `Silence.open`."""
+        self._silence.open(port, (phone.address for phone in self.phones if self._is_silent(phone)))
 
     async def _serve(self, listener: socket.socket, limits: Limits, *, task_status: trio.TaskStatus[None]) -> None:
-        await serve([listener], self.handle, limits=limits, admit=self._admit, task_status=task_status)
+        await serve(
+            [listener],
+            self.handle,
+            limits=limits,
+            admit=self._admit,
+            connections=self._connections,
+            task_status=task_status,
+        )
 
     async def _serve_https(
         self, port: int, context: ssl.SSLContext, limits: Limits, *, task_status: trio.TaskStatus[str]
@@ -209,7 +192,14 @@ class Fleet:
             self._open_port(listener.getsockname()[1])
             first = next((phone for phone in self.phones if phone.model.https), self.phones[0])
             task_status.started(f"https://{first.address}:{listener.getsockname()[1]}")
-            await serve_secured(listener, context, self.handle, limits=limits, admit=self._admit_secured)
+            await serve_secured(
+                listener,
+                context,
+                self.handle,
+                limits=limits,
+                admit=self._admit_secured,
+                connections=self._connections,
+            )
 
     def _admit_secured(self, peer: tuple[str, int], local: tuple[str, int]) -> bool:
         return self._admit(peer, local) and self._phones[local[0]].model.https
@@ -220,11 +210,11 @@ class Fleet:
 
         await serve_control(self, *address, task_status=task_status)
 
-    async def _start_all(self, nursery: trio.Nursery, callmanager: Source) -> None:
+    async def _start_all(self, nursery: trio.Nursery, callmanager: Source, records: Records) -> None:
         """Nobody is there before it has its configuration; return when each has tried."""
         self._away.update(self._phones)
         boot = self._boot = Boot(
-            callmanager, self._trust, self._records, self._started, seed=self._settings.seed, clock=self._clock
+            callmanager, self._trust, records, self._started, seed=self._settings.seed, clock=self._clock
         )
         await nursery.start(boot.run, list(self._phones.values()))
 
@@ -235,7 +225,7 @@ class Fleet:
             phone.services_url = sys.intern(configuration.services_url_in_force)  # one text for thousands of phones
             phone.web_access = configuration.web_access
             with contextlib.suppress(BindError):  # out of descriptors: then its connections are reset (`_admit`)
-                self._set_silence(phone)
+                self._silence.set(phone.address, wanted=self._is_silent(phone))
         self._away.discard(phone.address)
 
     def _server_of(self, url: str) -> Server | None:
@@ -302,13 +292,7 @@ class Fleet:
         identity = self._named(phone, request)
         push = read_push(request.body, object_bytes=phone.model.object_bytes)
         manner = self._misbehaving.get(phone.address)
-        self._records.write(
-            "push.received",
-            phone=phone.device_name,
-            push=identity,
-            items=list(push.urls),
-            well_formed=push.well_formed,
-        )
+        self._diary.received(phone, identity, push)
         result: Executed | None = None
         finished = False
         credentials = read_credentials(request.headers.get(b"authorization"))
@@ -320,6 +304,8 @@ class Fleet:
                 self.happen(phone, "reset")
                 finished = True
                 return self._reboot(phone, identity)
+            if self.away(phone):
+                await trio.lowlevel.checkpoint_if_cancelled()  # it was reset while this was being resumed
             if authorised:
                 result = self._carry_out(phone, push, identity, by)
                 if result.play_s:
@@ -327,7 +313,7 @@ class Fleet:
             finished = True
         finally:
             if not finished:  # the server ends, or the total deadline has come
-                self._answered(phone, identity, "none")
+                self._diary.answered(phone, identity, "none")
         model, date = phone.model, self._http_date()
         said: tuple[str, int | None, int | None]
         if result is None:
@@ -347,7 +333,7 @@ class Fleet:
         spoilt = manner if manner in misbehaviour.ANSWERING else None
 
         def on_sent(there: bool) -> None:  # noqa: FBT001 - the engine's callback
-            self._answered(phone, identity, *(said if there else ("none", None, None)), spoilt=spoilt)
+            self._diary.answered(phone, identity, *(said if there else ("none", None, None)), spoilt=spoilt)
 
         if manner is not None and spoilt:
             write = partial(misbehaviour.play_out, manner, data=data, seed=f"{self._settings.seed} {phone.address}")
@@ -358,7 +344,7 @@ class Fleet:
         return Answer(
             b"\r\n\r\n",
             True,
-            lambda _: self._answered(phone, identity, "none"),
+            lambda _: self._diary.answered(phone, identity, "none"),
             partial(misbehaviour.play_out, "reset-before", data=b"\r\n\r\n", seed=""),
         )
 
@@ -367,34 +353,14 @@ class Fleet:
         items = [Item(url, *SUCCESS) for url in push.urls]
         data = answer.response(phone.model, items, self._http_date(), close=True)
 
-        async def write(sock: socket.socket) -> None:
-            await misbehaviour.send(sock, data)
-            self._answered(phone, identity, "response", 200)
+        async def write(wire: Wire) -> None:
+            await wire.send(data)
+            self._diary.answered(phone, identity, "response", 200)
             authorised, by = await self._authorise(phone, credentials, identity)
             if authorised:
                 self._carry_out(phone, push, identity, by)
 
         return Answer(data, True, lambda _: None, write)
-
-    def _answered(
-        self,
-        phone: Phone,
-        identity: str,
-        kind: str,
-        http_status: int | None = None,
-        number: int | None = None,
-        *,
-        spoilt: str | None = None,
-    ) -> None:
-        self._records.write(
-            "push.answered",
-            phone=phone.device_name,
-            push=identity,
-            answer=kind,
-            http_status=http_status,
-            error_number=number,
-            spoilt=spoilt,
-        )
 
     async def _authorise(self, phone: Phone, credentials: Credentials | None, identity: str) -> tuple[bool, str | None]:
         manner = self._misbehaving.get(phone.address)
@@ -421,9 +387,7 @@ class Fleet:
         result = phone.execute(push, **how) if push.media is None else stream_media(phone, push.media, **how)
         for change in result.changes:
             if change.reason == "push" and change.medium is None:
-                self._records.write(
-                    "push.executed", phone=phone.device_name, push=identity, action=change.action, authorised_by=by
-                )
+                self._diary.executed(phone, identity, change.action, by)
             self._follow(phone, change, identity)
         return result
 
@@ -433,7 +397,7 @@ class Fleet:
         if change.action == "Play:Stop" and phone.device_name in self._playing:
             self._playing[phone.device_name].cancel()
         elif change.action == "Show":
-            self._shown(phone, identity)
+            self._diary.shown(phone, identity)
         elif change.medium is not None:
             self._nursery.start_soon(self._notify, phone, change.medium, change.reason)
         elif change.url is not None:
@@ -450,15 +414,7 @@ class Fleet:
         else:
             self._listening += 1
             self._streams.listen(phone.address, period, self._doors.get(phone.address))
-            self._records.write(
-                "stream.listening",
-                t_ns=period.since_ns,
-                phone=phone.device_name,
-                push=identity,
-                source=period.source,
-                port=period.port,
-                mixed=period.mixed or None,
-            )
+            self._diary.listening(phone, identity, period)
 
     async def _play(self, phone: Phone, seconds: float) -> None:
         before = self._playing.get(phone.device_name)
@@ -483,30 +439,15 @@ class Fleet:
             del self._fetching[phone.device_name]
         if not scope.cancelled_caught:
             phone.show(screen)
-            self._shown(phone, identity)
+            self._diary.shown(phone, identity)
 
     async def _notify(self, phone: Phone, medium: Medium, reason: str) -> None:
         told = await notify(phone, medium, reason)
-        self._records.write("media.notified", phone=phone.device_name, stream=medium.identity, told=told)
-
-    def _shown(self, phone: Phone, identity: str | None) -> None:
-        screen = phone.screen
-        assert screen is not None
-        self._records.write(
-            "screen.shown", phone=phone.device_name, push=identity, object=screen.kind, title=screen.title or None
-        )
+        self._diary.notified(phone, medium, told=told)
 
     def _sent(self, phone: Phone, transmission: Transmission, reason: str) -> None:
         self._streams.stop_sending(transmission)
-        self._records.write(
-            "stream.sent",
-            phone=phone.device_name,
-            push=transmission.push,
-            destination=f"{transmission.destination}:{transmission.port}",
-            ssrc=transmission.ssrc,
-            packets=transmission.packets,
-            reason=reason,
-        )
+        self._diary.sent(phone, transmission, reason)
 
     def find(self, device_name: str) -> Phone | None:
         """The phone of that name."""
@@ -526,15 +467,30 @@ class Fleet:
         if not phone.possible(event) or self.away(phone):
             return False
         if event == "reset":
-            for running in (self._fetching, self._playing):
-                if phone.device_name in running:
-                    running[phone.device_name].cancel()
+            if phone.device_name in self._fetching:
+                self._fetching[phone.device_name].cancel()
+            self._connections.reset(phone.address)
             self._away.add(phone.address)
             self._nursery.start_soon(self._start_again, phone)
         changes = phone.move(event)
-        self._records.write("phone.changed", phone=phone.device_name, event=event, state=phone.state)
+        self._diary.changed(phone, event)
         for change in changes:
             self._follow(phone, change, None)
+        return True
+
+    def press(self, phone: Phone, name: str) -> bool:
+        """Press a soft key of the object that a phone shows: `SoftKey:Exit` leaves it, an http URL is fetched."""
+        if phone.screen is None or self.away(phone):
+            return False
+        urls = [fields.get("URL", "") for _, fields in phone.screen.items if fields.get("Name") == name]
+        url = urls[0] if urls else ""
+        if url == "SoftKey:Exit":
+            phone.show(None)
+        elif isinstance(read_uri(url), Fetch):
+            self._nursery.start_soon(self._fetch, phone, url, None)
+        else:
+            return False
+        self._diary.pressed(phone, name)
         return True
 
     async def _start_again(self, phone: Phone) -> None:
@@ -549,28 +505,10 @@ class Fleet:
         self._streams.stop(phone.address, period)
         door = self._doors.get(phone.address)
         if door is not None:
-            self._injected(phone, period, door)
+            self._diary.impaired(phone, period, door.close())
         if self._recorder is not None:
             self._recorder.keep(phone.device_name, period)
-        for stream in period.streams.values():
-            self._records.write("stream.heard", phone=phone.device_name, push=period.push, **_heard(stream))
-        self._records.write("stream.stopped", phone=phone.device_name, push=identity, reason=reason)
-
-    def _injected(self, phone: Phone, period: Period, door: Door) -> None:
-        for (source, source_port, ssrc), injected in door.close().items():
-            self._records.write(
-                "stream.impaired",
-                phone=phone.device_name,
-                push=period.push,
-                source=f"{address_text(source)}:{source_port}",
-                ssrc=ssrc,
-                packets=injected.packets,
-                lost=injected.lost,
-                duplicated=injected.duplicated,
-                reordered=injected.reordered,
-                delay_mean_ms=round(injected.delay_ns / 1e6 / max(1, injected.packets - injected.lost), 3),
-                delay_max_ms=round(injected.most_delay_ns / 1e6, 3),
-            )
+        self._diary.stopped(phone, period, identity, reason)
 
     def _end(self) -> None:
         self._streams.drain()
@@ -583,14 +521,7 @@ class Fleet:
         for (destination, source), count in self._streams.unlistened.items():
             phone_meant = self._phones.get(socket.inet_ntoa(destination))
             if phone_meant is not None:
-                self._records.write(
-                    "rtp.unlistened",
-                    phone=phone_meant.device_name,
-                    source=address_text(source),
-                    packets=count.packets,
-                    first_t_ns=count.first_t_ns,
-                    last_t_ns=count.last_t_ns,
-                )
+                self._diary.unlistened(phone_meant, source, count)
         self._dropped = self._streams.dropped
 
 
@@ -605,23 +536,3 @@ def _identity(request: Request) -> str:
     ordinal = request.connection_ordinal
     return f"{request.peer[0]}:{request.peer[1]}" + (f"/{ordinal}" if ordinal > 1 else "")
 
-
-def _heard(stream: Stream) -> Mapping[str, Any]:
-    return {
-        "source": f"{address_text(stream.source)}:{stream.source_port}",
-        "ssrc": stream.ssrc,
-        "packets": stream.packets,
-        "lost": stream.lost,
-        "duplicates": stream.duplicates,
-        "reordered": stream.reordered,
-        "malformed": stream.malformed,
-        "foreign": stream.foreign,
-        "first_t_ns": stream.first_t_ns,
-        "last_t_ns": stream.last_t_ns,
-        "first_sequence": stream.first_sequence,
-        "last_sequence": stream.last_sequence,
-        "first_timestamp": stream.first_timestamp,
-        "jitter_ms": round(stream.jitter_ms, 3),
-        "gap_ms": round(stream.gap_ns / 1e6, 3),
-        "crc32": f"{stream.crc:08x}",
-    }

@@ -34,10 +34,11 @@ async def notify(phone: Phone, medium: Medium, reason: str) -> bool:
         if attempt:
             await trio.sleep(_PAUSE_S)
         reader = AnswerReader()
-        with trio.move_on_after(_ATTEMPT_S), socket.socket(socket.AF_INET, socket.SOCK_STREAM) as sock:
+        with trio.move_on_after(_ATTEMPT_S):
             try:
-                connect(sock, phone.address, server)
-                await exchange(sock, data, reader)
+                with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as sock:
+                    connect(sock, phone.address, server)
+                    await exchange(sock, data, reader)
             except OSError:
                 continue
             if reader.status is not None and reader.status < 400:

@@ -72,7 +72,7 @@ class Client:
         self, phone: Phone, server: Server, data: bytes, push: str, hop: int, deadline: float
     ) -> tuple[Outcome, bytes | None]:
         self.questions += 1
-        sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        sock = None
         reader = AnswerReader(phone.model.answer_fields)
         begun_ns = self._clock()
         connection = None
@@ -80,6 +80,7 @@ class Client:
         try:
             with trio.CancelScope(deadline=deadline):
                 try:
+                    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
                     connection = connect(sock, phone.address, server)
                     self._asked(phone, server, push, hop, connection)
                     if server.secured:
@@ -95,7 +96,8 @@ class Client:
                     if connection is None:
                         self._asked(phone, server, push, hop, None)
         finally:
-            sock.close()
+            if sock is not None:
+                sock.close()
         self._records.write(
             "authentication.answered",
             phone=phone.device_name,

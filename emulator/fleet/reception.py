@@ -276,8 +276,9 @@ def _deliver(
 
 
 def _open(address: str, port: int, interface: str | None) -> socket.socket:
-    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock = None
     try:
+        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         sock.setblocking(False)
         if interface is not None:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.encode())
@@ -290,7 +291,8 @@ def _open(address: str, port: int, interface: str | None) -> socket.socket:
         sock.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
         sock.bind((address, port))
     except OSError as error:
-        sock.close()
+        if sock is not None:
+            sock.close()
         raise BindError(address, port, error) from error
     return sock
 

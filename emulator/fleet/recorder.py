@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 from pathlib import Path
@@ -59,10 +60,25 @@ class Recorder:
         if self._bytes + len(data) > FOLDER_BYTES:
             _log.warning("%s is not recorded: %d bytes are written", device_name, self._bytes)
             return
-        self._files += 1
         try:
-            (self._folder / f"{device_name}-{self._files:04d}.wav").write_bytes(data)
+            path = self._new(device_name)
         except OSError as error:
             _log.warning("%s is not recorded: %s", device_name, error.strerror)
             return
+        try:
+            path.write_bytes(data)
+        except OSError as error:
+            _log.warning("%s is not recorded: %s", device_name, error.strerror)
+            with contextlib.suppress(OSError):
+                path.unlink()  # half a file would be taken for what was heard
+            return
         self._bytes += len(data)
+
+    def _new(self, device_name: str) -> Path:
+        """A file that was not there: a second start must not write over what was heard in the first."""
+        while True:
+            self._files += 1
+            path = self._folder / f"{device_name}-{self._files:04d}.wav"
+            with contextlib.suppress(FileExistsError):
+                path.touch(exist_ok=False)
+                return path

@@ -185,13 +185,15 @@ class Streams:
             if len(self._groups) >= GROUPS:
                 _log.warning("group %s is not joined: %d groups are", name, GROUPS)
                 return False
-            membership = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-            index = socket.if_nametoindex(self._interface) if self._interface is not None else 0
-            wanted = struct.pack("@4s4si", socket.inet_aton(name), socket.inet_aton(address), index)
+            membership = None
             try:
+                membership = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+                index = socket.if_nametoindex(self._interface) if self._interface is not None else 0
+                wanted = struct.pack("@4s4si", socket.inet_aton(name), socket.inet_aton(address), index)
                 membership.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, wanted)
             except OSError as error:
-                membership.close()
+                if membership is not None:
+                    membership.close()
                 _log.warning("group %s cannot be joined: %s", name, error.strerror)
                 return False
             group = self._groups[name] = _Group(membership)
@@ -246,3 +248,4 @@ def _prepare(sock: socket.socket, address: str, transmission: Transmission) -> N
         sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(address))
         sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, _HOPS)
     sock.connect((transmission.destination, transmission.port))
+    transmission.local_port = sock.getsockname()[1]

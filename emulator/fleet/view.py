@@ -6,7 +6,7 @@ import time
 from typing import Final
 
 from emulator.fleet.reception import address_text
-from emulator.phone.pages import Hearing, View
+from emulator.phone.pages import Hearing, Sending, View
 from emulator.phone.phone import Phone
 from emulator.phone.screen import Screen
 
@@ -31,10 +31,11 @@ def view(phone: Phone, now_ns: int) -> View:
         address=phone.address,
         authentication_url=phone.server.url if phone.server is not None else "",
         services_url=phone.services_url,
-        time=time.strftime("%H:%M:%S", time.gmtime(now)),
+        time=_clock(now),
         date=time.strftime("%m/%d/%y", time.gmtime(now)),
         log=(f"{phone.device_name}.cnf.xml",),
         hearing=hearing,
+        sending=_sending(phone, now, now_ns),
         state=phone.state,
         shown=_shown(phone.screen, hearing),
     )
@@ -63,8 +64,25 @@ def _hearing(phone: Phone, now: float, now_ns: int) -> Hearing | None:
     return Hearing(
         remote=remote,
         local=f"{phone.address}/{period.port}",
-        start=time.strftime("%H:%M:%S", time.gmtime(now - (now_ns - period.since_ns) / 1e9)),
+        start=_clock(now - (now_ns - period.since_ns) / 1e9),
         packets=stream.packets if stream else 0,
         lost=stream.lost if stream else 0,
         jitter_ms=stream.jitter_ms if stream else 0.0,
+        most_jitter_ms=stream.most_jitter_ms if stream else 0.0,
     )
+
+
+def _sending(phone: Phone, now: float, now_ns: int) -> Sending | None:
+    transmission = phone.transmission
+    if transmission is None:
+        return None
+    return Sending(
+        remote=f"{transmission.destination}/{transmission.port}",
+        local=f"{phone.address}/{transmission.local_port}",
+        start=_clock(now - (now_ns - transmission.since_ns) / 1e9),
+        packets=transmission.packets,
+    )
+
+
+def _clock(seconds: float) -> str:
+    return time.strftime("%H:%M:%S", time.gmtime(seconds))

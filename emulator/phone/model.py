@@ -16,6 +16,7 @@ PLACEHOLDERS: Final = frozenset({
     "mac", "name", "dn", "serial", "model", "load", "boot", "version", "hardware", "udi_name", "udi_version",
     "address", "authentication_url", "services_url", "time", "date", "number",
     "remote", "local", "status", "start", "packets", "octets", "codec", "lost", "jitter", "max_jitter",
+    "sent_packets", "sent_octets", "sent_codec", "sent_size",
 })  # fmt: skip
 """What a page's text may hold in braces: filled in from the phone and from the stream it hears."""
 

@@ -31,6 +31,18 @@ class Hearing:
     packets: int
     lost: int
     jitter_ms: float
+    most_jitter_ms: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sending:
+    """What the phone sends now, in numbers."""
+
+    remote: str
+    """`address/port`."""
+    local: str
+    start: str
+    packets: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,6 +61,7 @@ class View:
     log: tuple[str, ...] = ()
     """Status messages, oldest first."""
     hearing: Hearing | None = None
+    sending: Sending | None = None
     state: str = "idle"
     """Of the line: idle, ringing, in-call, on-hold."""
     shown: tuple[str, ...] = ()
@@ -152,14 +165,15 @@ def _information(model: Model, name: str, number: int, view: View, *, x: bool) -
         "PortInformation": model.port_information,
         "StreamingStatistics": model.streaming_statistics,
     }[name]
-    values = _values(model, view, view.hearing if number == 1 else None)
+    values = _values(model, view, *(view.hearing, view.sending) if number == 1 else (None, None))
     filled = [(element, label, text.format(**values)) for element, label, text in elements]
     title = f"{kind.title} {number}" if kind.numbered else kind.title
     return _x(model, kind.root, filled) if x else _html(model, title, view, filled)
 
 
-def _values(model: Model, view: View, hearing: Hearing | None) -> dict[str, object]:
+def _values(model: Model, view: View, hearing: Hearing | None, sending: Sending | None) -> dict[str, object]:
     firmware = model.firmware
+    stream = hearing or sending  # one row for both directions: whose it is where they differ is assumed
     return {
         "mac": view.mac,
         "name": view.name,
@@ -178,16 +192,20 @@ def _values(model: Model, view: View, hearing: Hearing | None) -> dict[str, obje
         "time": view.time,
         "date": view.date,
         "number": 1,
-        "remote": hearing.remote if hearing else "0.0.0.0/0",
-        "local": hearing.local if hearing else "0.0.0.0/0",
-        "start": hearing.start if hearing else "00:00:00",
-        "status": "Active" if hearing else "Not Ready",
+        "remote": stream.remote if stream else "0.0.0.0/0",
+        "local": stream.local if stream else "0.0.0.0/0",
+        "start": stream.start if stream else "00:00:00",
+        "status": "Active" if stream else "Not Ready",
+        "sent_packets": sending.packets if sending else 0,
+        "sent_octets": sending.packets * 160 if sending else 0,
+        "sent_codec": "G.711u" if sending else "None",
+        "sent_size": "20 ms" if sending else "0 ms",
         "packets": hearing.packets if hearing else 0,
         "octets": hearing.packets * 160 if hearing else 0,  # payload octets (RFC 3550, 6.4.1), G.711 of 20 ms
         "codec": "G.711u" if hearing else "None",
         "lost": hearing.lost if hearing else 0,
         "jitter": round(hearing.jitter_ms) if hearing else 0,
-        "max_jitter": round(hearing.jitter_ms) if hearing else 0,
+        "max_jitter": round(hearing.most_jitter_ms) if hearing else 0,
     }
 
 

@@ -89,6 +89,7 @@ class Transmission:
     since_ns: int
     packets: int = 0
     ssrc: int = 0
+    local_port: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,8 +28,8 @@ class Stream:
 
     __slots__ = (
         "_highest", "_lowest", "_missing", "crc", "duplicates", "first_t_ns", "first_timestamp", "foreign", "gap_ns",
-        "jitter", "last_t_ns", "last_timestamp", "lost_before", "malformed", "packets", "reordered", "source",
-        "source_port", "ssrc",
+        "jitter", "last_t_ns", "last_timestamp", "lost_before", "malformed", "most_jitter", "packets", "reordered",
+        "source", "source_port", "ssrc",
     )  # fmt: skip
 
     def __init__(
@@ -42,7 +42,7 @@ class Stream:
         self.packets = self.duplicates = self.reordered = self.malformed = self.lost_before = 0
         self.first_t_ns = self.last_t_ns = t_ns
         self.first_timestamp = self.last_timestamp = timestamp
-        self.jitter = 0.0
+        self.jitter = self.most_jitter = 0.0
         self.gap_ns = 0
         self.crc = 0
         self._lowest = sequence
@@ -73,6 +73,11 @@ class Stream:
     def jitter_ms(self) -> float:
         """Interarrival jitter (RFC 3550, 6.4.1), last value."""
         return self.jitter / 8
+
+    @property
+    def most_jitter_ms(self) -> float:
+        """The highest that it has been."""
+        return self.most_jitter / 8
 
     def out_of_order(self, sequence: int) -> bool:
         """Place a packet that is not the next one; True if it had been heard before."""
@@ -187,7 +192,11 @@ class Period:
         if stream.packets > 1:
             ticks = (timestamp - stream.last_timestamp + 0x80000000) % 0x100000000 - 0x80000000  # also across the wrap
             moved = silence * _TICKS_PER_NS - ticks
-            stream.jitter += ((moved if moved >= 0 else -moved) - stream.jitter) / 16
+            jitter = stream.jitter
+            jitter += ((moved if moved >= 0 else -moved) - jitter) / 16
+            stream.jitter = jitter
+            if jitter > stream.most_jitter:  # noqa: PLR1730 - as below
+                stream.most_jitter = jitter
         stream.last_t_ns = t_ns
         stream.last_timestamp = timestamp
         if sequence == (stream._highest + 1) & 0xFFFF:  # noqa: SLF001 - one class in two, for speed

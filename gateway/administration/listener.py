@@ -1,16 +1,20 @@
-"""Hypercorn's connections behind a guard: no request ends the process.
+"""Hypercorn's connections behind a guard: no request ends the process. With TLS or without.
 
 Hypercorn 0.18 on trio lets exceptions of three requests out of the connection handler and ends with them: an h2c
 upgrade with bad settings, an HTTP/2 preface with a foreign path, a WebSocket upgrade with a trailing byte. So the
 accepting is done here, each connection is guarded, and everything that is not plain HTTP/1 is refused before
 hypercorn changes protocols. It also shields its sending without a limit, so that a client that does not read holds up
 the end: sending is limited here. Look again at each upgrade of hypercorn.
+
+With TLS the first byte is looked at before the handshake: who speaks plain HTTP to the port is told so, and nothing
+else is answered without encryption.
 """
 
 from __future__ import annotations
 
 import logging
 import socket
+import ssl
 
 import h11
 import trio
@@ -27,14 +31,26 @@ READ_S = 10.0
 """Between two pieces of a request. Not for its answer: reading an inventory takes as long as the slowest phones."""
 HEAD_S = 5
 """For a request's head, and for a connection that says nothing."""
+HANDSHAKE_S = 10.0
+"""For the TLS handshake (hypercorn's own default is 60)."""
 WRITE_S = 5.0
 """For a client to take its answer."""
 CONNECTION_S = 600.0
 """For a connection, whatever goes on in it."""
+DRAIN_S = 1.0
+"""How long the rest of a refused request is read away."""
 MAX_CONNECTIONS = 100
 """Those who page are few; the rest of the descriptors is the phones'."""
 MAX_HEAD = 16 * 1024
 RECEIVE_BYTES = 64 * 1024
+TLS_HANDSHAKE = 0x16
+"""First byte of a TLS connection (RFC 8446, 5.1)."""
+_PLAIN_TEXT = b"This port speaks HTTPS only: use https:// in the address.\n"
+PLAIN_ANSWER = (
+    b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s"
+    % (len(_PLAIN_TEXT), _PLAIN_TEXT)
+)
+"""What plain HTTP on the TLS port gets. No redirect: whoever sent a secret in plain text should notice."""
 
 _log = logging.getLogger("gateway.administration")
 
@@ -77,8 +93,8 @@ class _GuardedServer(TCPServer):
             try:
                 with trio.fail_after(CONNECTION_S if answering else READ_S):
                     data = await self.stream.receive_some(RECEIVE_BYTES)
-            except (trio.ClosedResourceError, trio.BrokenResourceError, trio.TooSlowError):
-                break
+            except (trio.ClosedResourceError, trio.BrokenResourceError, trio.TooSlowError, trio.BusyResourceError):
+                break  # busy: the connection is being closed at this moment
             await wrapper.handle(RawData(bytes(data)))
             if not data:
                 break
@@ -99,16 +115,19 @@ class _GuardedServer(TCPServer):
                 await self.protocol.handle(Closed())  # busy: the connection is being closed at this moment
 
 
-async def serve_administration(application: QuartTrio, listener: socket.socket) -> None:
-    """Serve ``application`` on a listening socket until cancelled. Takes the socket over."""
+async def serve_administration(
+    application: QuartTrio, listener: socket.socket, context: ssl.SSLContext | None = None
+) -> None:
+    """Serve ``application`` on a listening socket until cancelled. Takes the socket over. ``context``: with TLS."""
     config = Config()
     config.keep_alive_timeout = HEAD_S
+    config.ssl_handshake_timeout = HANDSHAKE_S
     config.h11_max_incomplete_size = MAX_HEAD
     config.include_server_header = False
     config.accesslog = None
     config.errorlog = None  # its texts may quote a request; the guard below and quart log what has to be known
     wrapped = wrap_app(application, MAX_HEAD, "asgi")
-    context = WorkerContext(None)
+    worker = WorkerContext(None)
     open_now = 0
 
     async def handle(stream: trio.SocketStream) -> None:
@@ -119,8 +138,12 @@ async def serve_administration(application: QuartTrio, listener: socket.socket) 
         open_now += 1
         try:
             with trio.move_on_after(CONNECTION_S):
-                # Hypercorn's annotation names TLS streams only; it serves both.
-                await _GuardedServer(wrapped, config, context, ConnectionState({}), stream)  # type: ignore[arg-type]
+                if context is None:
+                    # Hypercorn's annotation names TLS streams only; it serves both.
+                    await _GuardedServer(wrapped, config, worker, ConnectionState({}), stream)  # type: ignore[arg-type]
+                elif await _speaks_tls(stream):
+                    secured = trio.SSLStream(stream, context, server_side=True, https_compatible=True)
+                    await _GuardedServer(wrapped, config, worker, ConnectionState({}), secured)
         except* _ForeignProtocolError:
             pass
         except* Exception as group:  # noqa: BLE001  the guard: one connection never ends the process
@@ -130,3 +153,20 @@ async def serve_administration(application: QuartTrio, listener: socket.socket) 
             await trio.aclose_forcefully(stream)
 
     await trio.serve_listeners(handle, [trio.SocketListener(trio.socket.from_stdlib_socket(listener))])
+
+
+async def _speaks_tls(stream: trio.SocketStream) -> bool:
+    """Look at the first byte; whoever speaks HTTP in plain text is told so."""
+    with trio.move_on_after(HEAD_S):
+        first = await stream.socket.recv(1, socket.MSG_PEEK)
+        if first and first[0] == TLS_HANDSHAKE:
+            return True
+        if first.isalpha():
+            # Read what has come, so that closing does not destroy the answer.
+            await stream.receive_some(RECEIVE_BYTES)
+            await stream.send_all(PLAIN_ANSWER)
+            await stream.send_eof()
+            with trio.move_on_after(DRAIN_S):
+                while await stream.receive_some(RECEIVE_BYTES):
+                    pass
+    return False

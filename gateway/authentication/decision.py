@@ -9,13 +9,15 @@ from __future__ import annotations
 import enum
 import hmac
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Literal
 
 from gateway.authentication.question import Question, parse_question
 
-Answer = Literal["authorized", "redirected", "refused", "rejected"]
+Answer = Literal["authorized", "redirected", "refused", "rejected", "served"]
+"""`served`: it was no question, and something else of this gateway answered it."""
 
 _RECORDABLE = re.compile(rb"[A-Za-z0-9._-]{1,32}")
 
@@ -39,6 +41,8 @@ class Decision:
     own_user: bool
     device_name: str | None
     response: bytes = field(repr=False)
+    in_flight: bool | None = None
+    """False: right credentials, but this gateway has not pushed to the phone lately."""
 
 
 def text_response(status: str, body: bytes) -> bytes:
@@ -70,40 +74,60 @@ class Authenticator:
     Args:
         user: Name of the push user.
         password: The stored password that questions are compared with.
-        callmanager_url: Where a mismatch is redirected to: absolute, ASCII, already checked by the configuration.
+        callmanager_url: Where a mismatch is redirected to: absolute, ASCII, already checked. Empty while nobody has
+            set it: then a mismatch is refused.
         own_user_mismatch: What happens to the own user's wrong password.
         key: Random bytes of this process (at most 64), so that digests can be neither predicted nor compared elsewhere.
+        former: Users with passwords that were stored before and are accepted for a while: of pages begun with them.
     """
 
     def __init__(
-        self, *, user: str, password: str, callmanager_url: str, own_user_mismatch: OwnUserMismatch, key: bytes
+        self,
+        *,
+        user: str,
+        password: str,
+        callmanager_url: str,
+        own_user_mismatch: OwnUserMismatch,
+        key: bytes,
+        former: Sequence[tuple[str, str]] = (),
     ) -> None:
         self._key = key
-        self._user_digest = self._digest(user.encode())
-        self._password_digest = self._digest(password.encode())
+        self._accepted = [
+            (self._digest(name.encode()), self._digest(word.encode())) for name, word in ((user, password), *former)
+        ]
         self._own_user_mismatch = own_user_mismatch
-        if "?" not in callmanager_url:
+        if not callmanager_url:
+            self._location = ""
+        elif "?" not in callmanager_url:
             self._location = callmanager_url + "?"
         else:
             self._location = callmanager_url if callmanager_url.endswith(("?", "&")) else callmanager_url + "&"
 
     def compare(self, question: Question) -> tuple[bool, bool]:
-        """Whether user and password are the stored ones. Both are always compared, in constant time."""
-        user = hmac.compare_digest(self._digest(question.user), self._user_digest)
-        password = hmac.compare_digest(self._digest(question.password), self._password_digest)
-        return user, password
+        """Whether the user is a stored one, and whether the password is that user's.
+
+        All are always compared, in constant time.
+        """
+        asked_user, asked_password = self._digest(question.user), self._digest(question.password)
+        known = right = False
+        for stored_user, stored_password in self._accepted:
+            user = hmac.compare_digest(asked_user, stored_user)
+            password = hmac.compare_digest(asked_password, stored_password)
+            known |= user
+            right |= user & password
+        return known, right
 
     def decide(self, query: bytes, body: bytes) -> Decision:
         """Answer the question in ``query`` and ``body``."""
         question = parse_question(query, body)
         if question is None:
             return Decision(answer="rejected", own_user=False, device_name=None, response=ERROR)
-        user, password = self.compare(question)
+        user, right = self.compare(question)
         device_name = question.device_name.decode() if _RECORDABLE.fullmatch(question.device_name) else None
-        if user and password:
+        if right:
             return Decision(answer="authorized", own_user=True, device_name=device_name, response=AUTHORIZED)
-        if user and self._own_user_mismatch is OwnUserMismatch.REFUSE:
-            return Decision(answer="refused", own_user=True, device_name=device_name, response=UNAUTHORIZED)
+        if not self._location or (user and self._own_user_mismatch is OwnUserMismatch.REFUSE):
+            return Decision(answer="refused", own_user=user, device_name=device_name, response=UNAUTHORIZED)
         return Decision(
             answer="redirected",
             own_user=user,

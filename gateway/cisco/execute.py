@@ -14,6 +14,8 @@ from urllib.parse import quote_plus
 
 MAX_ITEMS = 3
 """Items in one CiscoIPPhoneExecute (Cisco XSI development notes 7.1(3), page 3-18)."""
+PRIORITIES = range(3)
+"""Of an item (Cisco XSI development notes; its XML schema has 3 as well)."""
 MAX_URL = 256
 """Characters in one URL (Cisco's own XML schema, CiscoIpPhoneServices.xsd)."""
 MAX_XML = 512
@@ -36,11 +38,12 @@ class Credentials:
         return b"Basic " + b64encode(f"{self.user}:{self.password}".encode())
 
 
-def execute_body(urls: Sequence[str]) -> bytes:
+def execute_body(urls: Sequence[str], *, priority: int = 0) -> bytes:
     """The form body that asks a phone to execute ``urls``.
 
     Args:
         urls: One to three URIs of at most 256 characters each.
+        priority: Of http URLs (XSI-6): 0 at once, 1 when the phone is idle, 2 only if it is. URIs are executed at once.
 
     Returns:
         ``XML=`` and the percent-encoded CiscoIPPhoneExecute.
@@ -50,12 +53,14 @@ def execute_body(urls: Sequence[str]) -> bytes:
     """
     if not 1 <= len(urls) <= MAX_ITEMS:
         raise ValueError(f"a phone executes 1 to {MAX_ITEMS} items at once, got {len(urls)}")
+    if priority not in PRIORITIES:
+        raise ValueError(f"a priority is from 0 to 2, got {priority}")
     for url in urls:
         if not 1 <= len(url) <= MAX_URL:
             raise ValueError(f"a URL for a phone has 1 to {MAX_URL} characters, got {len(url)}")
         if any(ord(character) < 0x20 and character not in "\t\n\r" for character in url):
             raise ValueError("a URL for a phone has no control characters")
-    items = "".join(f'<ExecuteItem Priority="0" URL="{url.translate(_ESCAPES)}"/>' for url in urls)
+    items = "".join(f'<ExecuteItem Priority="{priority}" URL="{url.translate(_ESCAPES)}"/>' for url in urls)
     xml = f"<CiscoIPPhoneExecute>{items}</CiscoIPPhoneExecute>".encode()
     if len(xml) > MAX_XML:
         raise ValueError(f"a phone takes objects of at most {MAX_XML} bytes, this one has {len(xml)}")

@@ -1,7 +1,25 @@
 """WAV to G.711 mu-law to RTP, paced by a process of its own."""
 
+from gateway.media.announcement import TONES, assemble, bundled_tone
 from gateway.media.audio import Audio, load_audio
 from gateway.media.errors import AudioError, PacerError
+from gateway.media.lasting_pacer import LastingPacer
+from gateway.media.multicast import MulticastPool, RangeError, read_range
 from gateway.media.pacer import Pacer, StreamStarted, StreamStopped
 
-__all__ = ["Audio", "AudioError", "Pacer", "PacerError", "StreamStarted", "StreamStopped", "load_audio"]
+__all__ = [
+    "TONES",
+    "Audio",
+    "AudioError",
+    "LastingPacer",
+    "MulticastPool",
+    "Pacer",
+    "PacerError",
+    "RangeError",
+    "StreamStarted",
+    "StreamStopped",
+    "assemble",
+    "bundled_tone",
+    "load_audio",
+    "read_range",
+]

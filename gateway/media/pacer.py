@@ -24,6 +24,8 @@ READY_S = 10.0
 """The process starts in about half a second; on a crowded machine that may be ten times as long."""
 CLOSE_S = 2.0
 """Given to the process for its last figures."""
+MULTICAST_TTL = 16
+"""Routers between gateway and phones at most: a campus, not the world (assumed; `media.multicast_ttl` sets it)."""
 _QUEUE = 64
 _READ_BYTES = 65_536
 
@@ -89,6 +91,7 @@ class Pacer:
         self._last_id = 0
         self._pages: dict[str, _Page] = {}
         self._ended: str | None = None
+        self._gone = trio.Event()
         self.packets = 0
         """Packets sent so far."""
         self.streams = 0
@@ -114,6 +117,7 @@ class Pacer:
         on_started: Callable[[StreamStarted], None] | None = None,
         on_stopped: Callable[[StreamStopped], None] | None = None,
         seed: int | None = None,
+        multicast_ttl: int = MULTICAST_TTL,
     ) -> AsyncIterator[Pacer]:
         """Start the pacer process and wait until it is ready; end it with the block.
 
@@ -122,6 +126,7 @@ class Pacer:
             rtp_port: Port of the phones.
             on_started: Called for each stream, from a task of this block. Not to block.
             on_stopped: Likewise.
+            multicast_ttl: Routers that a packet to a group may pass.
             seed: Makes SSRC, sequence numbers and timestamps repeat.
 
         Raises:
@@ -145,7 +150,15 @@ class Pacer:
                 nursery.start_soon(pacer._write, stream)
                 nursery.start_soon(pacer._read, stream)
                 with trio.move_on_after(READY_S) as patience:
-                    answer = await pacer._ask({"command": "open", "source": source, "rtp_port": rtp_port, "seed": seed})
+                    answer = await pacer._ask(
+                        {
+                            "command": "open",
+                            "source": source,
+                            "rtp_port": rtp_port,
+                            "seed": seed,
+                            "multicast_ttl": multicast_ttl,
+                        }
+                    )
                     pacer.port = answer["port"]
                 if patience.cancelled_caught:
                     raise PacerError(f"the pacer process was not ready within {READY_S:g} s")
@@ -178,17 +191,18 @@ class Pacer:
         state.loaded, state.stopped = True, False
         await self._ask({"command": "load", "page": page, "crc32": audio.crc32}, audio.payload)
 
-    async def start(self, page: str, phones: Sequence[tuple[str, str]]) -> None:
-        """Play to these phones (device name, address) from the beginning, at once.
+    async def start(self, page: str, phones: Sequence[tuple[str, str]], *, frame: int = 0) -> None:
+        """Play to these phones (device name, address) at once, from the beginning or from a later frame.
 
+        An address may carry a port: `239.0.1.1:20480` is a group, and one stream to it is many phones'.
         May be called again for others. The first call, even without phones, sets the clock that `join` follows.
         After `stop` of the whole page nothing is sent.
 
         Raises:
-            PacerError: The page was not loaded, a phone already receives it, an address is no IPv4 address, or the
-                process has ended.
+            PacerError: The page was not loaded, a phone already receives it, an address is no IPv4 address, the audio
+                has no such frame, or the process has ended.
         """
-        await self._ask_for(page, "start", phones)
+        await self._ask_for(page, "start", phones, {"frame": frame})
 
     async def join(self, page: str, phones: Sequence[tuple[str, str]]) -> None:
         """Play to these phones from the frame that is due now of the first cohort.
@@ -226,6 +240,15 @@ class Pacer:
             await state.changed.wait()
         self._require_process()
 
+    @property
+    def gone(self) -> bool:
+        """Whether the process has ended by itself."""
+        return self._gone.is_set()
+
+    async def wait_ended(self) -> None:
+        """Return when the process has ended by itself."""
+        await self._gone.wait()
+
     async def measure(self) -> dict[str, float]:
         """Ask for the figures so far; return `lateness`, and set `cpu_s` and `rss_bytes`.
 
@@ -244,13 +267,15 @@ class Pacer:
         except PacerError:
             return  # the figures of the last `measure` stay
 
-    async def _ask_for(self, page: str, command: str, phones: Sequence[tuple[str, str]]) -> None:
+    async def _ask_for(
+        self, page: str, command: str, phones: Sequence[tuple[str, str]], more: Message | None = None
+    ) -> None:
         state = self._pages.get(page)
         if state is None or not state.loaded:
             raise PacerError(f"page {page} was not loaded")
         if state.stopped:
             return
-        await self._ask({"command": command, "page": page, "phones": [list(phone) for phone in phones]})
+        await self._ask({"command": command, "page": page, "phones": [list(phone) for phone in phones], **(more or {})})
 
     async def _ask(self, message: Message, payload: bytes = b"") -> Message:
         self._require_process()
@@ -300,6 +325,7 @@ class Pacer:
     def _end(self) -> None:
         """Note that the process is gone and wake all who wait for it."""
         self._ended = "the pacer process has ended, no audio is sent"
+        self._gone.set()
         self._queued.close()
         self.streams = 0
         for request in self._requests.values():

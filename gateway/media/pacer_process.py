@@ -195,7 +195,7 @@ class PacerProcess:
         self._known(message["page"])
         streams = self._streams(message["phones"])
         numbering = rtp.Numbering.draw(self._random)
-        self._schedule.start(message["page"], streams, numbering, time.monotonic_ns())
+        self._schedule.start(message["page"], streams, numbering, time.monotonic_ns(), message.get("frame", 0))
 
     def _open(self, message: Message) -> Message:
         if message["seed"] is not None:
@@ -203,6 +203,7 @@ class PacerProcess:
         self._rtp_port = message["rtp_port"]
         self._socket = _bind(message["source"] or "0.0.0.0")
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
+        _prepare_multicast(self._socket, message["source"], message["multicast_ttl"])
         self._source = (message["source"] or "", self._socket.getsockname()[1])
         self._sender = PacketSender(self._socket)
         return {"port": self._source[1]}
@@ -240,15 +241,15 @@ class PacerProcess:
         return page.playing
 
     def _streams(self, phones: list[list[str]]) -> list[Stream]:
-        return [
-            Stream(
-                phone=phone,
-                source=f"{self._source[0] or _local_address(address)}:{self._source[1]}",
-                destination=f"{address}:{self._rtp_port}",
-                address=_socket_address(phone, address, self._rtp_port),
-            )
-            for phone, address in phones
-        ]
+        return [self._stream(phone, *_destination(destination, self._rtp_port)) for phone, destination in phones]
+
+    def _stream(self, phone: str, address: str, port: int) -> Stream:
+        return Stream(
+            phone=phone,
+            source=f"{self._source[0] or _local_address(address)}:{self._source[1]}",
+            destination=f"{address}:{port}",
+            address=_socket_address(phone, address, port),
+        )
 
     def _measurements(self) -> Message:
         usage = resource.getrusage(resource.RUSAGE_SELF)
@@ -273,6 +274,23 @@ class PacerProcess:
         except (BlockingIOError, ConnectionError):
             return  # a broken channel is noticed by reading
         del self._outgoing[:written]
+
+
+def _destination(text: str, port: int) -> tuple[str, int]:
+    """`address` or `address:port`."""
+    address, _, own_port = text.partition(":")
+    return (address, int(own_port)) if own_port.isdigit() else (text, port)
+
+
+def _prepare_multicast(sock: socket.socket, source: str | None, ttl: int) -> None:
+    """Leave by the source's interface; copies to listeners on this very machine stay on, as the system has it.
+
+    Without a listener on the machine the system makes no copy, and with one (emulated phones, a monitor) it is wanted.
+    """
+    sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, ttl)
+    sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_LOOP, 1)
+    if source is not None:
+        sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(source))
 
 
 def _socket_address(phone: str, address: str, port: int) -> bytes:

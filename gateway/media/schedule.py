@@ -53,6 +53,7 @@ class Cohort:
     frames: int
     numbering: Numbering
     next_frame: int = 0
+    first_frame: int = 0
     packets: int = 0
     members: dict[str, Stream] = field(default_factory=dict)
     newcomers: dict[str, Stream] = field(default_factory=dict)
@@ -155,22 +156,34 @@ class Schedule:
             for cohort in page.cohorts:
                 self._slots[cohort.begin_tick % SLOTS].remove(cohort)
 
-    def start(self, name: str, streams: Iterable[Stream], numbering: Numbering, now_ns: int) -> None:
-        """Begin a cohort at the next tick, from frame 0. The first one, even an empty one, is the page's clock.
+    def start(
+        self, name: str, streams: Iterable[Stream], numbering: Numbering, now_ns: int, first_frame: int = 0
+    ) -> None:
+        """Begin a cohort at the next tick, from `first_frame`. The first one, even an empty one, is the page's clock.
 
         Raises:
-            ValueError: A phone already receives this page, or is named twice.
+            ValueError: A phone already receives this page, or is named twice, or the audio is shorter.
         """
         page = self._pages[name]
+        if not 0 <= first_frame < page.frames:
+            raise ValueError(f"page {name} has {page.frames} frames, it cannot be started at {first_frame}")
         newcomers = self._new(page, streams)
         parts = max(1, min(SLOTS, -(-len(newcomers) // PART_PHONES)))
         tick = max((now_ns - self._epoch_ns) // TICK_NS, self._last_tick) + 1
         begun = []
         for part in range(parts):
             mine = newcomers[part::parts]
-            cohort = self._beginning_at(page, tick + part) if page.first_parts else None
+            begin_tick = tick + part - first_frame * SLOTS
+            cohort = self._beginning_at(page, begin_tick) if page.first_parts and not first_frame else None
             if cohort is None:
-                cohort = Cohort(page=name, begin_tick=tick + part, frames=page.frames, numbering=numbering)
+                cohort = Cohort(
+                    page=name,
+                    begin_tick=begin_tick,
+                    frames=page.frames,
+                    numbering=numbering,
+                    next_frame=first_frame,
+                    first_frame=first_frame,
+                )
                 page.cohorts.append(cohort)
                 self._slots[cohort.begin_tick % SLOTS].append(cohort)
             self._receive(page, cohort, mine)
@@ -226,9 +239,10 @@ class Schedule:
 
     def _visit(self, cohort: Cohort, tick: int) -> Visit:
         due = (tick - cohort.begin_tick) // SLOTS
-        if cohort.next_frame == 0 and due > 0:
-            cohort.begin_tick += due * SLOTS
-            overdue, due = due + 1, 0
+        late = due - cohort.first_frame
+        if cohort.next_frame == cohort.first_frame and late > 0:
+            cohort.begin_tick += late * SLOTS
+            overdue, due = late + 1, cohort.first_frame
         else:
             overdue = min(due, cohort.frames - 1) - cohort.next_frame + 1
         newest = min(due, cohort.frames - 1)

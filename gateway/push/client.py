@@ -9,6 +9,7 @@ import trio
 
 from gateway.cisco import Credentials, Outcome, PushAnswer, execute_body, execute_request, read_push_answer
 from gateway.push.exchange import Exchange, Limits, exchange
+from gateway.push.plan import Group
 from gateway.records import Records
 
 Action = Literal["start", "stop"]
@@ -35,53 +36,59 @@ class PushSettings:
     port: int
     rtp_port: int
     limits: Limits
-    concurrency: int
+
+
+class Flying(Protocol):
+    """Who is to know which phones have a push in flight (`gateway.authentication.Flights`)."""
+
+    def begun(self, phone: str) -> None:
+        """A push is about to be sent."""
+
+    def ended(self, phone: str, now: float) -> None:
+        """It is over."""
 
 
 class Pusher:
-    """Sends pushes, at most ``concurrency`` at once over all pages.
+    """Sends pushes. How many at once is the business of who calls (`gateway.push.crew`)."""
 
-    A phone that hangs holds its slot until the total deadline and no longer.
-    """
-
-    def __init__(self, *, settings: PushSettings, records: Records) -> None:
+    def __init__(self, *, settings: PushSettings, records: Records, flights: Flying | None = None) -> None:
         self._settings = settings
+        self._flights = flights
         self._records = records
         self._authorization = settings.credentials.basic()
-        self._slots = trio.Semaphore(settings.concurrency)
-        self._bodies: dict[tuple[Action, str], bytes] = {}
+        self._bodies: dict[tuple[Action, str, Group | None], bytes] = {}
         self._host_suffix = "" if settings.port == 80 else f":{settings.port}"
         self.answered = 0
         """Pushes that got any answer."""
 
-    @property
-    def concurrency(self) -> int:
-        """Pushes in flight at most."""
-        return self._settings.concurrency
+    def use(self, credentials: Credentials) -> None:
+        """Push with these credentials from now on."""
+        self._authorization = credentials.basic()
 
-    async def push(self, phone: PushTarget, *, page: str, action: Action, attempt: int) -> PushAnswer:
-        """Push the start or the stop of reception and wait for what comes of it."""
-        try:
-            self._slots.acquire_nowait()
-        except trio.WouldBlock:
-            await self._slots.acquire()
-        try:
-            return await self._push(phone, page, action, attempt)
-        finally:
-            self._slots.release()
+    def uris(self, action: Action, source: str, group: Group | None = None) -> list[str]:
+        """What the phone is asked to execute.
 
-    def uris(self, action: Action, source: str) -> list[str]:
-        """What the phone is asked to execute. ``source`` is where the audio comes from."""
-        return [f"RTPRx:{source}:{self._settings.rtp_port}"] if action == "start" else ["RTPRx:Stop"]
+        Args:
+            action: Start or stop; one URI stops both kinds of reception (XSI development notes, RTP URIs).
+            source: Where the audio comes from by unicast.
+            group: Where it goes to by multicast.
+        """
+        if action == "stop":
+            return ["RTPRx:Stop"]
+        return [f"RTPMRx:{group}" if group is not None else f"RTPRx:{source}:{self._settings.rtp_port}"]
 
-    def request(self, phone: PushTarget, action: Action, source: str) -> bytes:
+    def request(self, phone: PushTarget, action: Action, source: str, group: Group | None = None) -> bytes:
         """The bytes of a push."""
-        body = self._bodies.get((action, source))
+        body = self._bodies.get((action, source, group))
         if body is None:
-            body = self._bodies[action, source] = execute_body(self.uris(action, source))
+            body = self._bodies[action, source, group] = execute_body(self.uris(action, source, group))
         return execute_request(host=phone.address + self._host_suffix, authorization=self._authorization, body=body)
 
-    async def _push(self, phone: PushTarget, page: str, action: Action, attempt: int) -> PushAnswer:
+    async def push(
+        self, phone: PushTarget, *, page: str, action: Action, attempt: int, group: Group | None = None
+    ) -> PushAnswer:
+        """Push the start or the stop of reception and wait for what comes of it."""
+
         def sent(state: Exchange) -> None:
             self._records.write(
                 "push.sent",
@@ -95,6 +102,8 @@ class Pusher:
             )
 
         state = Exchange()
+        if self._flights is not None:
+            self._flights.begun(phone.device_name)
         answer = PushAnswer(outcome=Outcome.INDETERMINATE, detail="interrupted")
         try:
             await exchange(
@@ -103,7 +112,7 @@ class Pusher:
                 port=self._settings.port,
                 source=self._settings.source,
                 limits=self._settings.limits,
-                request=lambda source: self.request(phone, action, source),
+                request=lambda source: self.request(phone, action, source, group),
                 on_sent=sent,
             )
             if state.response is not None:
@@ -112,6 +121,8 @@ class Pusher:
             else:
                 answer = PushAnswer(outcome=state.failure or Outcome.INDETERMINATE, detail=state.detail)
         finally:
+            if self._flights is not None:
+                self._flights.ended(phone.device_name, trio.current_time())
             # Also when cancelled: whatever was sent has an end in the records.
             self._records.write(
                 "push.ended",

@@ -19,6 +19,8 @@ from gateway.cisco import HttpResponse, Outcome, ResponseReader
 from gateway.cisco.http_response import ResponseDefectError
 
 RECEIVE_BYTES = 16 * 1024
+DESCRIPTOR_S = 0.05
+"""Between two tries to get a descriptor where the system has none."""
 IP_BIND_ADDRESS_NO_PORT = 24
 """Not in Python's socket module on 3.11. Without it a bound source takes a port for all destinations at once, and ports
 run out."""
@@ -71,9 +73,12 @@ async def exchange(
     """
     started = trio.current_time()
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    with trio.CancelScope(deadline=started + min(limits.connect_s, limits.total_s)) as scope:
+    opened = False
+    with trio.CancelScope(deadline=started + limits.total_s) as scope:
         try:
-            with socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC) as connection:
+            with await _socket(family) as connection:
+                opened = True
+                scope.deadline = min(trio.current_time() + limits.connect_s, scope.deadline)
                 if source is not None:
                     connection.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
                     connection.bind((source, 0))
@@ -94,8 +99,23 @@ async def exchange(
             state.detail = str(error)
     if scope.cancelled_caught:
         state.failure = Outcome.UNREACHABLE if state.connection is None else Outcome.TIMED_OUT
-        limit_s = limits.connect_s if state.connection is None else limits.total_s
-        state.detail = f"{'no connection' if state.connection is None else 'no whole answer'} within {limit_s:g} s"
+        if not opened:
+            state.detail = f"this system had no descriptor free within {limits.total_s:g} s"
+        elif state.connection is None:
+            state.detail = f"no connection within {limits.connect_s:g} s"
+        else:
+            state.detail = f"no whole answer within {limits.total_s:g} s"
+
+
+async def _socket(family: int) -> socket.socket:
+    """A socket, waited for while the system has no descriptor: that is not the phone's fault."""
+    while True:
+        try:
+            return socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+        except OSError as error:
+            if error.errno not in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS):
+                raise
+        await trio.sleep(DESCRIPTOR_S)
 
 
 async def _connect(connection: socket.socket, address: tuple[str, int]) -> None:

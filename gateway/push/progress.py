@@ -3,44 +3,23 @@
 `together`: the audio starts when ``start_fraction`` of the phones listen, or at the deadline, or when no more answers
 are awaited; phones that listen later join it where it is. A phone that listens only after the end, or so shortly before
 it that the rest says nothing, hears it from the beginning on its own: late is better than never. `each`: every phone
-hears it from the beginning as soon as it listens.
+hears it from the beginning as soon as it listens. By multicast all phones hear one stream, so that nothing can be
+played again for one that is too late.
 """
 
 from __future__ import annotations
 
-import enum
 import math
 from collections import Counter
 from dataclasses import dataclass
 
 from gateway.cisco import Outcome
 from gateway.cisco.outcome import UNKNOWN_OUTCOMES
+from gateway.push.plan import Delivery, PagePlan, Start
+from gateway.push.result import PhoneOutcome, Unheard
 
 JOIN_LEAST_S = 1.0
 """A phone that would hear less of the audio than this does not join: nobody understands the last second of a page."""
-NOT_SENT = "not_sent"
-"""In a page's outcomes only: phones whose push had not begun when the page was interrupted."""
-
-
-class Start(enum.StrEnum):
-    """How the audio starts."""
-
-    TOGETHER = "together"
-    EACH = "each"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PagePlan:
-    """What a page is to do."""
-
-    phones: tuple[str, ...]
-    """Device names, each once, at least one."""
-    duration_s: float
-    """Of the audio."""
-    start: Start = Start.TOGETHER
-    start_fraction: float = 1.0
-    """Share of the phones, above 0 and up to 1."""
-    start_deadline_s: float = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +36,13 @@ class Join:
     phones: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Miss:
+    """The audio is over, and cannot be played again for these phones."""
+
+    phones: tuple[str, ...]
+
+
 class PageProgress:
     """The state of one page. Times are seconds on any clock, always the same one."""
 
@@ -65,15 +51,23 @@ class PageProgress:
         self._deadline = now + plan.start_deadline_s
         self._needed = max(1, math.ceil(plan.start_fraction * len(plan.phones) - 1e-9))
         self._sent: set[str] = set()
-        self._outcomes: dict[str, Outcome] = {}
+        self._refused: set[str] = set()
+        self._lost: set[str] = set()
+        self._outcomes: dict[str, PhoneOutcome] = {}
         self._waiting: list[str] = []
         self._listening = 0
         self._audio_began: float | None = None
+        self._audio_ends = math.inf
 
     @property
     def audio_began(self) -> bool:
         """Whether any phone was given audio."""
         return self._audio_began is not None
+
+    @property
+    def audio_ends(self) -> float:
+        """When the last phone that was given the audio from its beginning has heard it; infinite before any was."""
+        return self._audio_ends
 
     @property
     def listening(self) -> int:
@@ -95,14 +89,33 @@ class PageProgress:
         """The start push of ``phone`` is on its way."""
         self._sent.add(phone)
 
-    def ended(self, phone: str, outcome: Outcome) -> None:
-        """The start push of ``phone`` has its outcome."""
+    def postponed(self, phone: str) -> None:
+        """``phone`` was busy; it will be asked again."""
+        self._sent.discard(phone)
+        self._refused.add(phone)
+
+    def ended(self, phone: str, outcome: PhoneOutcome) -> None:
+        """``phone`` has its outcome."""
+        if phone in self._outcomes:
+            return  # taken by another page while its push was on its way
         self._outcomes[phone] = outcome
         if outcome is Outcome.EXECUTED:
             self._listening += 1
             self._waiting.append(phone)
 
-    def due(self, now: float) -> Begin | Join | None:
+    def lost(self, phone: str, *, audio_over: bool) -> None:
+        """Another page has taken ``phone``: it gets nothing more from this one, nor is it stopped by it."""
+        self._lost.add(phone)
+        if phone in self._waiting:
+            self._waiting.remove(phone)
+        if not audio_over:
+            self._outcomes[phone] = Unheard.PREEMPTED
+
+    def outcome(self, phone: str) -> PhoneOutcome | None:
+        """Of ``phone``, once it has one."""
+        return self._outcomes.get(phone)
+
+    def due(self, now: float) -> Begin | Join | Miss | None:
         """What to do with the audio now; each phone is named once in a page."""
         if not self._waiting or not self._may_play(now):
             return None
@@ -110,42 +123,44 @@ class PageProgress:
         self._waiting.clear()
         if self._audio_began is None:
             self._audio_began = now
-            return Begin(phones)
-        if self._plan.start is Start.TOGETHER and now <= self._audio_began + self._plan.duration_s - JOIN_LEAST_S:
+        elif self._plan.start is Start.TOGETHER and now <= self._audio_began + self._plan.duration_s - JOIN_LEAST_S:
             return Join(phones)
+        elif self._plan.delivery is Delivery.MULTICAST:
+            self._outcomes.update(dict.fromkeys(phones, Unheard.TOO_LATE))
+            return Miss(phones)
+        self._audio_ends = now + self._plan.duration_s
         return Begin(phones)
 
     def due_for_stop(self) -> tuple[str, ...]:
         """Phones that listen, or may: those that executed, and those of which nobody knows."""
-        return tuple(
-            phone
-            for phone in self._plan.phones
-            if phone in self._sent
-            and (
-                (outcome := self._outcomes.get(phone)) is None
-                or outcome is Outcome.EXECUTED
-                or outcome in UNKNOWN_OUTCOMES
-            )
-        )
+        return tuple(phone for phone in self._plan.phones if self.may_listen(phone))
+
+    def may_listen(self, phone: str) -> bool:
+        """Whether ``phone`` has to be stopped by this page."""
+        return phone in self._sent and phone not in self._lost and may_listen(self._outcomes.get(phone))
 
     def executed(self, phone: str) -> bool:
         """Whether ``phone`` said that it executed the start."""
-        return self._outcomes.get(phone) is Outcome.EXECUTED
+        return self._outcomes.get(phone) in (Outcome.EXECUTED, Unheard.TOO_LATE)
 
     def outcomes(self) -> dict[str, int]:
         """Outcome to count, so far."""
         return dict(Counter(str(outcome) for outcome in self._outcomes.values()))
 
-    def final_outcomes(self) -> dict[str, int]:
-        """As `outcomes`, once nothing is awaited any more: the sum is the number of phones."""
-        counts: Counter[str] = Counter(self.outcomes())
-        cut_off = len(self._sent - self._outcomes.keys())
-        if cut_off:
-            counts[Outcome.INDETERMINATE] += cut_off
-        never = len(self._plan.phones) - len(self._sent | self._outcomes.keys())
-        if never:
-            counts[NOT_SENT] += never
-        return {str(outcome): count for outcome, count in counts.items()}
+    def settle(self) -> dict[str, PhoneOutcome]:
+        """Nothing is awaited any more: give an outcome to each phone that has none, and return those."""
+        rest: dict[str, PhoneOutcome] = {}
+        for phone in self._plan.phones:
+            if phone not in self._outcomes:
+                rest[phone] = (
+                    Outcome.INDETERMINATE
+                    if phone in self._sent
+                    else Outcome.REFUSED_BUSY
+                    if phone in self._refused
+                    else Unheard.NOT_SENT
+                )
+        self._outcomes.update(rest)
+        return rest
 
     def _may_play(self, now: float) -> bool:
         return (
@@ -155,3 +170,11 @@ class PageProgress:
             or now >= self._deadline
             or self.settled
         )
+
+
+def may_listen(outcome: PhoneOutcome | str | None) -> bool:
+    """Whether a phone that was pushed to may listen: it executed, or nobody knows."""
+    return outcome is None or outcome in _MAY_LISTEN
+
+
+_MAY_LISTEN = frozenset({Outcome.EXECUTED, Unheard.TOO_LATE, *UNKNOWN_OUTCOMES})

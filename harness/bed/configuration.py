@@ -14,6 +14,8 @@ from harness.scenario.model import Scenario, User, share_of
 
 CONTROL_USER: Final = "pushlab-control"
 """The CallManager user of the positive control; associated with the control phone alone."""
+MULTICAST: Final = ("239.20.1.1", "239.20.1.16")
+"""The lab's groups: of the scope that organisations may use as they like (RFC 2365, 6)."""
 RING_BLOCK_BYTES: Final = 2**20
 """The tap hands packets over by whole blocks: 4,500 packets each."""
 
@@ -36,6 +38,7 @@ listen = "{addresses.gateway}:{addresses.authentication_port}"
 [administration]
 listen = "{addresses.gateway}:{addresses.gateway_administration_port}"
 token_file = {text(token)}
+tls = "off"
 
 [push_user]
 name = {text(gateway.user)}
@@ -57,6 +60,11 @@ networks = ["{addresses.phones_network}"]
 
 [media]
 rtp_port = {addresses.rtp_port}
+
+[multicast]
+first = "{MULTICAST[0]}"
+last = "{MULTICAST[1]}"
+port = {addresses.rtp_port}
 """
 
 

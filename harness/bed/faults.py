@@ -95,6 +95,9 @@ def _apply(ground: Ground, one: Struck, phones: Sequence[Phone]) -> str:
         case "control-blocked":
             ground.block_host(addresses.control_phone)
             return f"everything to {addresses.control_phone} is dropped"
+        case "callmanager-blocked":
+            ground.block_host(addresses.callmanager)
+            return f"everything from and to {addresses.callmanager} is dropped"
         case "directory-blocked":
             ground.block_host(addresses.directory)
             return f"everything from and to {addresses.directory} is dropped"

@@ -29,3 +29,12 @@ class GatewayClient:
     async def stop_page(self, number: str) -> None:
         """End a page now."""
         await self.interface.ask("POST", f"/api/pages/{number}/stop")
+
+    async def begin_alert(self, wish: dict[str, object]) -> str:
+        """Begin an alert; return its number."""
+        answer = await self.interface.ask("POST", "/api/alerts", wish)
+        return str(answer["alert"])
+
+    async def alert(self, number: str) -> dict[str, Any]:
+        """An alert's state, outcomes, and phones."""
+        return await self.interface.ask("GET", f"/api/alerts/{number}")

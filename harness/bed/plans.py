@@ -114,6 +114,7 @@ _MANNERS: Final = ("--status-s", str(STATUS_S), "--stop-with-stdin")
 
 def _fleet(setup: Setup, struck: Sequence[faults.Struck], private: PrivateFolder) -> list[str]:
     scenario, addresses = setup.scenario, setup.ground.addresses
+    controlled = setup.fetching or any(alert.acknowledge for alert in scenario.alerts)
     own_faults = any(one.kind.carrier is Carrier.PHONES for one in struck)
     told = ("--faults", str(private.write(FAULTS, faults.fleet_file(struck)))) if own_faults else ()
     return [
@@ -123,16 +124,22 @@ def _fleet(setup: Setup, struck: Sequence[faults.Struck], private: PrivateFolder
         *(_fetching(addresses) if setup.fetching else ("--auth-url", setup.authentication_url)),
         *("--authentication-timeout-s", str(scenario.fleet.authentication_timeout_s)),
         *("--seed", str(scenario.seed)),
+        *(("--control", f"{addresses.phones}:{addresses.phones_control_port}") if controlled else ()),
         *told,
-        *(() if setup.ground.hermetic else ("--interface", "lo")),
+        *_interface(setup),
     ]
+
+
+def _interface(setup: Setup) -> Sequence[str]:
+    """On loopback, so that nothing else is answered; with multicast, since a phone's own address is on `lo` alone."""
+    multicast = any(page.delivery == "multicast" for page in setup.scenario.pages)
+    return ("--interface", setup.ground.host("phones").interface) if multicast or not setup.ground.hermetic else ()
 
 
 def _fetching(addresses: Addresses) -> tuple[str, ...]:
     return (
         *("--callmanager", f"http://{addresses.callmanager}:{addresses.configuration_port}"),
         *("--tftp-port", str(addresses.tftp_port)),
-        *("--control", f"{addresses.phones}:{addresses.phones_control_port}"),
     )
 
 

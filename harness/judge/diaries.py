@@ -5,18 +5,22 @@ wrote records, every push that starts or stops audio is, but for those of other 
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from harness.judge.end_states import GatewaySays, PhoneTruth
-from harness.judge.evidence import Evidence
+from harness.judge.evidence import Evidence, host
 from harness.observe.records import Record
 
 START: Final = "start"
+SHOW: Final = "show"
+"""The push of an alert: what a start is to a page."""
 STOP: Final = "stop"
 RTP_START: Final = "RTPRx"
+RTP_GROUP_START: Final = "RTPMRx"
 RTP_STOP: Final = "RTPRx:Stop"
+_FETCHES: Final = frozenset({"Fetch", "Fetch:Waiting", "Fetch:Dropped"})
 _AUTHORIZED: Final = "authorized"
 _ERROR_BUSY: Final = 1
 _ERROR_AUTHENTICATION: Final = 4
@@ -102,6 +106,9 @@ class PhoneStory:
     impaired: list[Record] = field(default_factory=list)
     """What was injected at its door."""
     unlistened: list[Record] = field(default_factory=list)
+    shown: list[Record] = field(default_factory=list)
+    pressed: list[Record] = field(default_factory=list)
+    """Keys of what it showed."""
     stream_started: list[Record] = field(default_factory=list)
     stream_stopped: list[Record] = field(default_factory=list)
 
@@ -169,7 +176,10 @@ def stories(evidence: Evidence) -> Mapping[str, PhoneStory]:
 
     _attempts(evidence, story_of=found)
     _diaries(evidence, story_of=found)
-    for kind in ("stream.listening", "stream.stopped", "stream.heard", "stream.impaired", "rtp.unlistened"):
+    for kind in (
+        "stream.listening", "stream.stopped", "stream.heard", "stream.impaired", "rtp.unlistened", "screen.shown",
+        "softkey.pressed",
+    ):  # fmt: skip
         for record in evidence.of("phones", kind):
             own = story(record)
             {
@@ -178,13 +188,30 @@ def stories(evidence: Evidence) -> Mapping[str, PhoneStory]:
                 "stream.heard": own.heard,
                 "stream.impaired": own.impaired,
                 "rtp.unlistened": own.unlistened,
+                "screen.shown": own.shown,
+                "softkey.pressed": own.pressed,
             }[kind].append(record)
-    for record in evidence.of("gateway", "stream.started"):
-        story(record).stream_started.append(record)
-    for record in evidence.of("gateway", "stream.stopped"):
-        story(record).stream_stopped.append(record)
+    _streams(evidence, found)
     _own_pushes(evidence, found)
     return found
+
+
+def _streams(evidence: Evidence, story_of: dict[str, PhoneStory]) -> None:
+    """The gateway's streams, by phone; a group's stream is that of each phone that listened to the group."""
+    groups: dict[str, str] = {}
+    for record in evidence.of("gateway", "stream.started"):
+        if record.phone:
+            names: Iterable[str] = [record.phone]
+        else:
+            group = host(record.text("destination"))
+            groups[record.text("page")] = group
+            names = evidence.listeners.get(group, ())
+        for name in names:
+            story_of.setdefault(name, PhoneStory(name=name)).stream_started.append(record)
+    for record in evidence.of("gateway", "stream.stopped"):
+        names = [record.phone] if record.phone else evidence.listeners.get(groups.get(record.text("page"), ""), ())
+        for name in names:
+            story_of.setdefault(name, PhoneStory(name=name)).stream_stopped.append(record)
 
 
 def _attempts(evidence: Evidence, story_of: dict[str, PhoneStory]) -> None:
@@ -196,7 +223,7 @@ def _attempts(evidence: Evidence, story_of: dict[str, PhoneStory]) -> None:
         story = story_of.setdefault(record.phone, PhoneStory(name=record.phone))
         action = record.text("action")
         key = (record.phone, action, record.whole("attempt", 1))
-        attempts = story.start_attempts if action == START else story.stop_attempts
+        attempts = story.start_attempts if action in (START, SHOW) else story.stop_attempts
         if record.kind == "push.sent":
             attempt = Attempt(sent=record)
             attempts.append(attempt)
@@ -231,12 +258,14 @@ def _diaries(evidence: Evidence, story_of: dict[str, PhoneStory]) -> None:
         story = story_of.setdefault(record.phone, PhoneStory(name=record.phone))
         return story.pushes.setdefault(record.push, PushDiary(name=record.push))
 
+    fetching = bool(evidence.scenario.alerts)  # an alert is fetched: what a start is to a page
     for record in evidence.of("phones", "push.received"):
         push = diary(record)
         push.received = record
         for item in record.texts("items"):
             push.stops |= item.startswith(RTP_STOP)
-            push.starts |= item.startswith(RTP_START) and not item.startswith(RTP_STOP)
+            push.starts |= item.startswith((RTP_START, RTP_GROUP_START)) and not item.startswith(RTP_STOP)
+            push.starts |= fetching and item.startswith("http:")
     for record in evidence.of("phones", "authentication.asked"):
         diary(record).asked.append(record)
     for record in evidence.of("phones", "authentication.answered"):
@@ -245,7 +274,8 @@ def _diaries(evidence: Evidence, story_of: dict[str, PhoneStory]) -> None:
         push = diary(record)
         push.executed = record
         push.stops |= record.text("action") == RTP_STOP
-        push.starts |= record.text("action") == RTP_START
+        push.starts |= record.text("action") in (RTP_START, RTP_GROUP_START)
+        push.starts |= fetching and record.text("action") in _FETCHES
     for record in evidence.of("phones", "push.answered"):
         diary(record).reply = record
 

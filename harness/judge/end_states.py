@@ -24,6 +24,10 @@ class EndState(StrEnum):
     PARTIAL_AUDIO = "partial_audio"
     DELIVERED_LATE = "delivered_late"
     DELIVERED = "delivered"
+    NOT_DISPLAYED = "not_displayed"
+    DISPLAYED_LATE = "displayed_late"
+    DISPLAYED = "displayed"
+    ACKNOWLEDGED = "acknowledged"
 
 
 class GatewaySays(StrEnum):
@@ -68,6 +72,28 @@ class Heard(StrEnum):
     ALL = "all"
 
 
+class Shown(StrEnum):
+    """What came onto its screen, by its diary."""
+
+    NOTHING = "nothing"
+    OTHER = "other"
+    """Another text, or an error of its own."""
+    ALERT = "alert"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertCase:
+    """All that decides an end state of an alert."""
+
+    says: GatewaySays
+    truth: PhoneTruth
+    shown: Shown
+    late: bool
+    """It showed the alert later than `late_after_ms` after Send."""
+    pressed: bool
+    """A key of the alert was pressed."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
     """All that decides an end state."""
@@ -92,6 +118,10 @@ WHOSE: Final = {
     EndState.PARTIAL_AUDIO: "network or gateway",
     EndState.DELIVERED_LATE: "",
     EndState.DELIVERED: "",
+    EndState.NOT_DISPLAYED: "network, phone or gateway",
+    EndState.DISPLAYED_LATE: "",
+    EndState.DISPLAYED: "",
+    EndState.ACKNOWLEDGED: "",
 }
 """Where to look first."""
 
@@ -128,10 +158,9 @@ def end_state(case: Case) -> EndState:
     What the gateway was told decides, not what it should have been told: where that is not the phone's truth the state
     stays and the law `gateway-agrees-with-phones` fails.
     """
-    if case.truth is PhoneTruth.WEB_ACCESS_OFF and case.says in (GatewaySays.UNREACHABLE, GatewaySays.NOTHING):
-        return EndState.WEB_ACCESS_DISABLED
-    if case.says is not GatewaySays.EXECUTED:
-        return _NOT_EXECUTED[case.says]
+    before = _before_executing(case.says, case.truth)
+    if before is not None:
+        return before
     match case.heard:
         case Heard.NOTHING:
             return EndState.NO_AUDIO
@@ -141,3 +170,21 @@ def end_state(case: Case) -> EndState:
             return EndState.PARTIAL_AUDIO
         case Heard.ALL:
             return EndState.DELIVERED_LATE if case.late else EndState.DELIVERED
+
+
+def alert_end_state(case: AlertCase) -> EndState:
+    """The end state of a phone in a run with an alert: as `end_state` until the push is executed."""
+    before = _before_executing(case.says, case.truth)
+    if before is not None:
+        return before
+    if case.shown is not Shown.ALERT:
+        return EndState.NOT_DISPLAYED
+    if case.pressed:
+        return EndState.ACKNOWLEDGED
+    return EndState.DISPLAYED_LATE if case.late else EndState.DISPLAYED
+
+
+def _before_executing(says: GatewaySays, truth: PhoneTruth) -> EndState | None:
+    if truth is PhoneTruth.WEB_ACCESS_OFF and says in (GatewaySays.UNREACHABLE, GatewaySays.NOTHING):
+        return EndState.WEB_ACCESS_DISABLED
+    return None if says is GatewaySays.EXECUTED else _NOT_EXECUTED[says]

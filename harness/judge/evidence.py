@@ -166,10 +166,21 @@ class Evidence:
         """Streams from the gateway, by the phone that they go to."""
         found: dict[str, list[Stream]] = {}
         for stream in self.audio_streams:
+            if not self.from_gateway(stream.source_address):
+                continue
             phone = self.by_address.get(stream.destination_address)
-            if phone is not None and self.from_gateway(stream.source_address):
-                found.setdefault(phone.name, []).append(stream)
+            for name in [phone.name] if phone else self.listeners.get(stream.destination_address, ()):
+                found.setdefault(name, []).append(stream)
         return found
+
+    @cached_property
+    def listeners(self) -> Mapping[str, list[str]]:
+        """Multicast group to the phones of the fleet that listened to it at any time, by their own diaries."""
+        found: dict[str, dict[str, None]] = {}
+        for record in self.of("phones", "stream.listening"):
+            if is_group(record.text("source")) and record.phone in self.roster:
+                found.setdefault(record.text("source"), {})[record.phone] = None
+        return {group: list(names) for group, names in found.items()}
 
     def from_gateway(self, source: str) -> bool:
         """Whether audio from this address is the gateway's; where nobody described the lab, all of it is."""
@@ -206,6 +217,11 @@ class Evidence:
     def uncertainty_ns(self) -> int:
         """How far a time of the wire may be off against times of records."""
         return 0 if self.wire.packets is None else self.wire.packets.uncertainty_ns
+
+
+def is_group(place: str) -> bool:
+    """Whether an address is a multicast group."""
+    return _is_address(place) and ipaddress.IPv4Address(place).is_multicast
 
 
 def place_of(evidence: Evidence, url: str) -> str:
@@ -261,9 +277,17 @@ def read_evidence(folder: Path) -> Evidence:
     )
 
 
+_SENDS: Final = (
+    ("harness", "page.requested"),
+    ("harness", "alert.requested"),
+    ("gateway", "page.started"),
+    ("gateway", "push.sent"),
+)
+
+
 def _zero(records: Records, control: Phone | None) -> int | None:
     """Send: when the harness asked for the page, else as a foreign gateway tells, else the first push at a phone."""
-    for witness, kind in (("harness", "page.requested"), ("gateway", "page.started"), ("gateway", "push.sent")):
+    for witness, kind in _SENDS:
         first = next(iter(records.of(witness, kind)), None)
         if first is not None:
             return first.t_ns

@@ -36,6 +36,8 @@ class Hearing:
     heard: Heard
     expected: int
     """Packets sent while it listened."""
+    due: int
+    """Of these, without those at the ends that the clocks cannot tell."""
     packets: int
     """Of the gateway's, heard, duplicates left out."""
     lost: int
@@ -89,6 +91,7 @@ def hearing(evidence: Evidence, story: PhoneStory) -> Hearing:
     return Hearing(
         heard=state,
         expected=expected,
+        due=len(due),
         packets=packets,
         lost=lost,
         clipped_ms=(int((times < begin - uncertainty).sum()) + missed) * PACKET_MS,

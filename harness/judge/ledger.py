@@ -7,7 +7,17 @@ from dataclasses import dataclass
 from typing import Final
 
 from harness.judge.diaries import PhoneStory
-from harness.judge.end_states import WHOSE, Case, EndState, GatewaySays, PhoneTruth, end_state
+from harness.judge.end_states import (
+    WHOSE,
+    AlertCase,
+    Case,
+    EndState,
+    GatewaySays,
+    PhoneTruth,
+    Shown,
+    alert_end_state,
+    end_state,
+)
 from harness.judge.evidence import Evidence, Phone, host
 from harness.judge.hearing import Hearing, hearing
 
@@ -27,6 +37,8 @@ COLUMNS: Final = (
     "executed_ms",
     "answered_ms",
     "listening_ms",
+    "displayed_ms",
+    "acknowledged_ms",
     "first_packet_ms",
     "last_packet_ms",
     "packets_expected",
@@ -67,6 +79,9 @@ class Row:
     hearing: Hearing
     listening_ms: float | None
     """Send to the first moment when it listened to the page."""
+    displayed_ms: float | None
+    """Send to the first moment when it showed the alert."""
+    acknowledged_ms: float | None
 
 
 def ledger(evidence: Evidence, stories: Mapping[str, PhoneStory]) -> tuple[Row, ...]:
@@ -92,8 +107,14 @@ def _row(evidence: Evidence, phone: Phone, story: PhoneStory, *, told: bool) -> 
     says = own_word or GatewaySays.INDETERMINATE
     heard = hearing(evidence, story)
     listening_ms = _ms(evidence, _first_listening(story))
-    late = listening_ms is not None and listening_ms > evidence.scenario.pages[0].late_after_ms
-    state = end_state(Case(says=says, truth=truth, heard=heard.heard, late=late))
+    shown, displayed_ms, acknowledged_ms = _alerted(evidence, story)
+    began_ms = displayed_ms if evidence.scenario.alerts else listening_ms
+    late = began_ms is not None and began_ms > evidence.scenario.late_after_ms
+    if evidence.scenario.alerts:
+        pressed = acknowledged_ms is not None
+        state = alert_end_state(AlertCase(says=says, truth=truth, shown=shown, late=late, pressed=pressed))
+    else:
+        state = end_state(Case(says=says, truth=truth, heard=heard.heard, late=late))
     return Row(
         phone=phone,
         story=story,
@@ -103,7 +124,26 @@ def _row(evidence: Evidence, phone: Phone, story: PhoneStory, *, told: bool) -> 
         truth=truth,
         hearing=heard,
         listening_ms=listening_ms,
+        displayed_ms=displayed_ms,
+        acknowledged_ms=acknowledged_ms,
     )
+
+
+def _alerted(evidence: Evidence, story: PhoneStory) -> tuple[Shown, float | None, float | None]:
+    """What came onto its screen, when the alert did, and when one of its keys was pressed. Exit is no answer."""
+    if not evidence.scenario.alerts:
+        return Shown.NOTHING, None, None
+    alert = evidence.scenario.alerts[0]
+    right = [
+        record.t_ns
+        for record in story.shown
+        if (record.text("object"), record.text("title"), record.text("text"))
+        == ("CiscoIPPhoneText", alert.title, alert.text.strip())
+    ]
+    if not right:
+        return Shown.OTHER if story.shown else Shown.NOTHING, None, None
+    pressed = [r.t_ns for r in story.pressed if r.t_ns >= min(right) and r.text("name") != "Exit"]
+    return Shown.ALERT, _ms(evidence, min(right)), _ms(evidence, min(pressed, default=None))
 
 
 def cells(evidence: Evidence, row: Row) -> Mapping[str, Cell]:
@@ -130,6 +170,8 @@ def cells(evidence: Evidence, row: Row) -> Mapping[str, Cell]:
         "executed_ms": _ms(evidence, executed.t_ns if executed else None),
         "answered_ms": _ms(evidence, max(answered, default=None)),
         "listening_ms": row.listening_ms,
+        "displayed_ms": row.displayed_ms,
+        "acknowledged_ms": row.acknowledged_ms,
         "first_packet_ms": _ms(evidence, heard.first_t_ns),
         "last_packet_ms": _ms(evidence, heard.last_t_ns),
         "packets_expected": heard.expected,
@@ -147,8 +189,14 @@ def _why(evidence: Evidence, row: Row) -> str:
     behind = f" (fault {fault})" if fault else ""
     push = story.last_start
     match row.state:
-        case EndState.DELIVERED:
+        case EndState.DELIVERED | EndState.DISPLAYED | EndState.ACKNOWLEDGED:
             return f"fault {fault}" if fault else ""
+        case EndState.DISPLAYED_LATE:
+            return f"showed it {row.displayed_ms or 0:.0f} ms after Send{behind}"
+        case EndState.NOT_DISPLAYED:
+            last = story.shown[-1] if story.shown else None
+            saw = f"it showed {last.text('object')} {last.text('text')!r}" if last else "it showed nothing"
+            return saw + behind
         case EndState.DELIVERED_LATE:
             return f"listened {row.listening_ms or 0:.0f} ms after Send{behind}"
         case EndState.NO_AUDIO | EndState.WRONG_AUDIO | EndState.PARTIAL_AUDIO:

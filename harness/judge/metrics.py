@@ -68,6 +68,8 @@ def _pushes(_: Evidence, rows: Sequence[Row]) -> Figures:
     figures |= _rate(rows)
     listening = [row.listening_ms for row in rows if row.listening_ms is not None]
     figures |= distribution("page.listening_ms", listening)
+    displayed = [row.displayed_ms for row in rows if row.displayed_ms is not None]
+    figures |= distribution("alert.displayed_ms", displayed)
     if listening:
         figures["page.activation_spread_ms"] = round(max(listening) - min(listening), 6)
     return figures

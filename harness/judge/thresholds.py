@@ -23,8 +23,14 @@ _TIMED: Final = (
     "rtp.gap_ms",
     "rtp.clipped_ms",
     "phones.delivered_late",
+    "phones.displayed_late",
+    "alert.",
 )
 """Metrics that a part's lateness changes."""
+
+
+_ASKED_BETWEEN: Final = ("push.", "page.", "alert.", "authent")
+"""Metrics with a phone's question inside their times."""
 
 
 def decide(
@@ -43,7 +49,7 @@ def decide(
     witnesses = metric.witnesses
     timed = threshold.metric.startswith(_TIMED)
     judged_by = witnesses
-    if timed and authentication_url == "callmanager" and threshold.metric.startswith(("push.", "page.", "authent")):
+    if timed and authentication_url == "callmanager" and threshold.metric.startswith(_ASKED_BETWEEN):
         judged_by = (*witnesses, "callmanager")
     why = integrity.why_blind(judged_by, scopes_of(threshold.metric))
     if observed is None and not why:

@@ -25,6 +25,8 @@ LABELS: Final[dict[str, str]] = {
     "push.answer_ms.max": "Push answered, slowest",
     "page.listening_ms.p50": "Phone listens, median",
     "page.listening_ms.p99": "Phone listens, p99",
+    "alert.displayed_ms.p50": "Phone shows it, median",
+    "alert.displayed_ms.p99": "Phone shows it, p99",
     "page.activation_spread_ms": "First to last phone",
     "authentication.gateway": "Authentications, gateway",
     "authentication.redirected": "Redirected to CallManager",

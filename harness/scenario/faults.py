@@ -93,6 +93,13 @@ _KINDS: Final = (
         follows="a zero at CallManager is worth nothing: inconclusive",
     ),
     _kind(
+        "callmanager-blocked",
+        Carrier.BARRIER,
+        "",
+        "everything from and to CallManager is dropped",
+        follows="whoever does not need it goes on; it and the control are blind, so say `witnesses` without it",
+    ),
+    _kind(
         "directory-blocked",
         Carrier.BARRIER,
         "",

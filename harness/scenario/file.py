@@ -12,6 +12,7 @@ from harness.scenario.keys import MAX_USERS
 from harness.scenario.lines import key_lines
 from harness.scenario.model import (
     SAME,
+    Alert,
     Application,
     CallManager,
     Capture,
@@ -149,6 +150,12 @@ def _contradictions(values: Mapping[str, Any], findings: Findings) -> None:
         findings.wrong(("fleet", "authentication_url_at_boot"), 'only with boot = "fetch"')
     if len(values["page"]) > 1:
         findings.wrong(("page", "1"), "not available yet: several pages in one run")
+    if len(values["alert"]) > 1:
+        findings.wrong(("alert", "1"), "not available yet: several alerts in one run")
+    if values["alert"] and values["page"]:
+        findings.wrong(("alert", "0"), "not available yet: an alert beside a page in one run")
+    if values["alert"] and gateway["kind"] != "own":
+        findings.wrong(("alert", "0"), "not available yet: alerts of another gateway")
     _faults(values, findings)
     expect = values["expect"]
     if expect["verdict"] == "pass" and expect["checks"]:
@@ -203,7 +210,7 @@ def _audio(scenario: Scenario, findings: Findings) -> None:
 def _scenario(values: Mapping[str, Any], path: Path, origins: dict[str, str]) -> Scenario:
     fleet, manager, gateway = values["fleet"], values["callmanager"], values["gateway"]
     users = manager["user"] or [{"name": gateway["user"], "cti": True, "devices": "all"}]
-    pages = values["page"] or [_default_page(origins)]
+    pages = values["page"] or ([] if values["alert"] else [_default_page(origins)])
     return Scenario(
         name=values["name"],
         purpose=values["purpose"],
@@ -238,6 +245,7 @@ def _scenario(values: Mapping[str, Any], path: Path, origins: dict[str, str]) ->
         ),
         applications=tuple(Application(**application) for application in values["application"]),
         pages=tuple(Page(**page, audio_path=audio_path(page["audio"], path.parent)) for page in pages),
+        alerts=tuple(Alert(**alert) for alert in values["alert"]),
         faults=tuple(Fault(**fault) for fault in values["fault"]),
         probe=Probe(**values["probe"]),
         capture=Capture(**values["capture"]),

@@ -72,6 +72,17 @@ def text(value: object) -> object:
     return value
 
 
+def text_of(most: int) -> Accept:
+    """A text that is not empty and has at most so many characters, on one line."""
+
+    def accept(value: object) -> object:
+        if not isinstance(value, str) or not value.strip() or len(value) > most or not value.isprintable():
+            raise WrongValueError(f"a text of 1 to {most} characters on one line")
+        return value
+
+    return accept
+
+
 def flag(value: object) -> object:
     """True or false."""
     if not isinstance(value, bool):

@@ -25,6 +25,10 @@ END_STATES: Final = (
     "partial_audio",
     "delivered_late",
     "delivered",
+    "not_displayed",
+    "displayed_late",
+    "displayed",
+    "acknowledged",
 )
 """End states of the ledger, top down; a test holds them equal to the judge's."""
 
@@ -73,6 +77,7 @@ def _catalogue() -> tuple[Metric, ...]:
             "answered start pushes of a page over the time from its first sent to its last answered",
         ),
         _metric("page.listening_ms", "ms", "phones", "Send to the moment a phone listens", distribution=True),
+        _metric("alert.displayed_ms", "ms", "phones", "Send to the moment a phone shows the alert", distribution=True),
         _metric("page.activation_spread_ms", "ms", "phones", "first phone listening to last phone listening"),
         _metric("authentication.gateway", "requests", "gateway", f"requests answered by the gateway, {asked}"),
         _metric("authentication.redirected", "requests", "gateway", "of them redirected to CallManager"),

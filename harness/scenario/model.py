@@ -146,6 +146,20 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """One text alert to the whole fleet."""
+
+    at_s: float
+    text: str
+    title: str
+    priority: str
+    late_after_ms: float
+    """A phone that shows it later than this after Send is `displayed_late`."""
+    acknowledge: float
+    """Share of the fleet where a person presses Acknowledge once all phones are settled; drawn by the seed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
     """Something made wrong on purpose."""
 
@@ -204,6 +218,8 @@ class Scenario:
     gateway: Gateway
     applications: tuple[Application, ...]
     pages: tuple[Page, ...]
+    """Empty where there is an alert."""
+    alerts: tuple[Alert, ...]
     faults: tuple[Fault, ...]
     probe: Probe
     capture: Capture
@@ -214,3 +230,8 @@ class Scenario:
     """Key path → `scenario`, `--set` and the like, `default`, or `assumed (a)`."""
     source: Path
     """The file it was read from."""
+
+    @property
+    def late_after_ms(self) -> float:
+        """Of the page or the alert."""
+        return self.alerts[0].late_after_ms if self.alerts else self.pages[0].late_after_ms

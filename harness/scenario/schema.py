@@ -20,6 +20,7 @@ from harness.scenario.keys import (
     slug,
     some_of,
     text,
+    text_of,
     texts,
     url_or,
     whole,
@@ -159,7 +160,9 @@ _PAGE: Final = {
     "at_s": Key(accept=number(0, MAX_SECONDS), default=0.0, meaning="when, seconds after the run's zero"),
     "audio": Key(accept=text, default="announcement", meaning="bundled recording or a WAV file"),
     "delivery": Key(
-        accept=choice("unicast", later={"multicast": "group addresses"}), default="unicast", meaning="how audio travels"
+        accept=choice("unicast", "multicast"),
+        default="unicast",
+        meaning="how audio travels: to each phone by itself, or once to a group that all join",
     ),
     "start": Key(
         accept=choice("together", "each"),
@@ -174,6 +177,22 @@ _PAGE: Final = {
         accept=number(0, MAX_SECONDS * 1000, above=True),
         default=2000.0,
         meaning="a phone that listens later than this after Send is delivered_late",
+    ),
+}
+_ALERT: Final = {
+    "at_s": Key(accept=number(0, MAX_SECONDS), default=0.0, meaning="when, seconds after the run's zero"),
+    "text": Key(accept=text_of(256), default="A test. Nothing has to be done.", meaning="what phones show"),
+    "title": Key(accept=text_of(32), default="Test alert", meaning="the line above it"),
+    "priority": Key(
+        accept=choice("emergency", "normal"), default="emergency", meaning="at once, or when the phone is idle"
+    ),
+    "late_after_ms": Key(
+        accept=number(0, MAX_SECONDS * 1000, above=True),
+        default=2000.0,
+        meaning="a phone that shows it later than this after Send is displayed_late",
+    ),
+    "acknowledge": Key(
+        accept=number(0, 1), default=0.0, meaning="share of the phones where somebody presses Acknowledge in the end"
     ),
 }
 _FAULT: Final = {
@@ -226,7 +245,7 @@ SCHEMA: Final = Table(
         "gateway": Table(keys=_GATEWAY),
         "application": Table(keys=_APPLICATION, repeated=True),
         "page": Table(keys=_PAGE, repeated=True),
-        "alert": Table(keys={}, repeated=True, later="text alerts"),
+        "alert": Table(keys=_ALERT, repeated=True),
         "load": Table(keys={}, later="load shapes; one page is sent"),
         "fault": Table(keys=_FAULT, repeated=True),
         "probe": Table(keys=_PROBE),

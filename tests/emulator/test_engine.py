@@ -115,6 +115,7 @@ LIMITS = Limits(target_bytes=50, header_bytes=100, header_count=5, body_bytes=10
         (b"POST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\na", 400),
         (b"POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 400),
         (b"POST / HTTP/1.1\r\nContent-Length: 11\r\n\r\nhello hello", 413),
+        (b"POST / HTTP/1.1\r\nContent-Length: 11\r\n\r\n", 413),  # told before the body comes
         (b"GET /" + b"a" * 60 + b" HTTP/1.1\r\n\r\n", 414),
         (b"GET / HTTP/1.1\r\nA: " + b"a" * 120 + b"\r\n\r\n", 431),
         (b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * 6 + b"\r\n", 431),

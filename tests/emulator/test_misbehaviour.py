@@ -2,8 +2,9 @@
 
 import json
 import socket
+import ssl
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 import trio
 
 from emulator import misbehaviour
+from emulator.callmanager.certificate import ensure_certificate, server_context
 from emulator.engine import Answer, Request, listen, serve
 from emulator.fleet.catalogue import load
 from emulator.fleet.faults import Faults
@@ -41,15 +43,15 @@ def test_what_are_no_shares(texts: list[str]) -> None:
 
 
 class Bed:
-    def __init__(self, fleet: Fleet, port: int, asked: list[Request]) -> None:
+    def __init__(self, fleet: Fleet, urls: Mapping[str, str], asked: list[Request]) -> None:
         self.fleet = fleet
         self.asked = asked
-        self._port = port
+        self._ports = {name: int(url.rpartition(":")[2]) for name, url in urls.items()}
 
     async def push(self) -> bytes:
         body = b'XML=<CiscoIPPhoneExecute><ExecuteItem URL="Key:Info"/></CiscoIPPhoneExecute>'
         head = b"POST /CGI/Execute HTTP/1.1\r\nAuthorization: Basic YTpi\r\nContent-Length: %d\r\n\r\n" % len(body)
-        async with await trio.open_tcp_stream("127.20.0.1", self._port) as stream:
+        async with await trio.open_tcp_stream("127.20.0.1", self._ports["phones"]) as stream:
             await stream.send_all(head + body)
             stream.socket.shutdown(socket.SHUT_WR)
             self.got = b""
@@ -57,9 +59,26 @@ class Bed:
                 self.got += more
         return self.got
 
+    async def push_secured(self) -> bytes:
+        """What came of the answer by TLS, a reset being its end as well."""
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        plain = await trio.open_tcp_stream("127.20.0.1", self._ports["phones_secured"])
+        got = b""
+        async with trio.SSLStream(plain, context, https_compatible=True) as stream:
+            body = b'XML=<CiscoIPPhoneExecute><ExecuteItem URL="Key:Info"/></CiscoIPPhoneExecute>'
+            head = b"POST /CGI/Execute HTTP/1.0\r\nAuthorization: Basic YTpi\r\nContent-Length: %d\r\n\r\n" % len(body)
+            await stream.send_all(head + body)
+            try:
+                while more := await stream.receive_some(1 << 20):
+                    got += more
+            except trio.BrokenResourceError:
+                got += b"<reset>"
+        return got
+
 
 @asynccontextmanager
-async def running(name: str, path: Path) -> AsyncIterator[Bed]:
+async def running(name: str, path: Path, https: tuple[int, ssl.SSLContext] | None = None) -> AsyncIterator[Bed]:
     asked: list[Request] = []
 
     async def yes(request: Request) -> Answer:
@@ -75,13 +94,14 @@ async def running(name: str, path: Path) -> AsyncIterator[Bed]:
         probe.bind(("", 0))
         rtp_port = probe.getsockname()[1]
     fleet = Fleet(
-        [phone], Settings(port=0, rtp_port=rtp_port, faults=Faults(misbehaving={"127.20.0.1": name}), reset_s=60)
+        [phone],
+        Settings(port=0, rtp_port=rtp_port, https=https, faults=Faults(misbehaving={"127.20.0.1": name}), reset_s=60),
     )
     records = Records(path / "events.jsonl", witness="phones", clock=time.monotonic_ns)
     async with trio.open_nursery() as nursery:
         await nursery.start(partial(serve, [listener], yes))
         urls = await nursery.start(fleet.run, records)
-        yield Bed(fleet, int(urls["phones"].rpartition(":")[2]), asked)
+        yield Bed(fleet, urls, asked)
         nursery.cancel_scope.cancel()
     records.close()
 
@@ -166,3 +186,46 @@ async def test_slow_ones(tmp_path: Path, autojump_clock: trio.testing.MockClock)
         begun = trio.current_time()
         assert await bed.push() == b""
         assert trio.current_time() - begun == 30.0  # the engine's total of 20 s, and the authentication's 10 s
+
+
+async def test_they_misbehave_by_https_too(tmp_path: Path) -> None:
+    ensure_certificate(tmp_path / "c.pem", tmp_path / "c.key", address="phones.invalid")
+    https = (0, server_context(tmp_path / "c.pem", tmp_path / "c.key"))
+    answers = {}
+    names = ("asks-twice", "two-answers", "garbage", "truncated", "giant-body", "reset-before", "reboots")
+    for name in (*names, "reset-after", "answers-first"):
+        async with running(name, tmp_path, https) as bed:
+            answers[name] = await bed.push_secured()
+            if name == "answers-first":
+                with trio.fail_after(5):
+                    while not bed.asked:
+                        await trio.sleep(0.01)
+    whole = answers["asks-twice"]
+    assert b'Status="0"' in whole
+    assert answers["two-answers"].count(b"HTTP/1.1 200 OK") == 2
+    assert answers["garbage"][:1] == b"\x00"
+    assert len(answers["truncated"]) < len(whole)
+    assert len(answers["giant-body"]) > 16 << 20
+    assert answers["reset-before"] == answers["reboots"] == b"<reset>"
+    assert answers["reset-after"].endswith(b"\r\n\r\n<reset>")
+    assert b'Status="0"' in answers["answers-first"]
+
+
+class Sent(bytearray):
+    async def send(self, data: bytes) -> None:
+        self.extend(data)
+
+    def reset(self) -> None:
+        raise AssertionError
+
+
+@pytest.mark.parametrize("name", ["truncated", "wrong-length"])
+async def test_a_refusal_without_a_body_is_spoilt_too(name: str) -> None:
+    refusal = b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n"
+    sent = Sent()
+    await misbehaviour.play_out(name, sent, data=refusal, seed="")
+    if name == "truncated":
+        assert refusal.startswith(sent)
+        assert len(sent) < len(refusal)
+    else:
+        assert sent == refusal + bytes(7)

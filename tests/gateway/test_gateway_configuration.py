@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from ipaddress import IPv4Network
 from pathlib import Path
 
 import pytest
@@ -46,11 +47,12 @@ def errors(folder: Path, text: str) -> tuple[str, ...]:
 def test_defaults_and_secrets_beside_the_file(folder: Path) -> None:
     configuration = load_configuration(write(folder, BASE))
     assert configuration.phone_port == Endpoint(host="10.20.128.10", port=80)
-    assert configuration.push_user.password == configuration.accepted_password == "canary pass"
+    assert configuration.fixed["push_password"] == "canary pass"
+    assert configuration.accepted_password is None
     assert configuration.token == "t0ken"
     assert (configuration.concurrency, configuration.connect_s, configuration.total_s) == (200, 2.0, 10.0)
     assert (configuration.phones_port, configuration.rtp_port, configuration.source) == (80, 32674, None)
-    assert configuration.own_user_mismatch == "redirect"
+    assert configuration.fixed["own_user_mismatch"] == "redirect"
     assert "canary" not in repr(configuration)
     assert "t0ken" not in repr(configuration)
 
@@ -68,8 +70,7 @@ def test_everything_set(folder: Path) -> None:
     assert configuration.accepted_password == "0ther"
     assert configuration.phones_csv == folder / "roster.csv"
     assert (configuration.source, configuration.rtp_port) == ("10.20.128.10", 20480)
-    assert configuration.is_phone_address("10.20.127.255")
-    assert not configuration.is_phone_address("10.20.128.10")
+    assert configuration.fixed["phone_networks"] == (IPv4Network("10.20.0.0/17"),)
 
 
 def test_the_interface_may_be_left_out(folder: Path) -> None:
@@ -195,7 +196,7 @@ def test_other_urls_pass(folder: Path) -> None:
         "https://10.20.128.10/x",
     ):
         path = write(folder, BASE.replace("http://10.20.128.20/CCMCIP/authenticate.asp", url))
-        assert load_configuration(path).callmanager_url == url
+        assert load_configuration(path).fixed["callmanager_url"] == url
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root can read everything")
@@ -203,3 +204,38 @@ def test_a_secret_that_cannot_be_read(folder: Path) -> None:
     (folder / "password").chmod(0o000)
     (found,) = errors(folder, BASE)
     assert "Permission denied" in found
+
+
+STORED = '[phone_port]\nlisten = "10.20.128.10:80"\n[administration]\nlisten = "10.20.128.10:8443"\n'
+STORE = '[store]\nfolder = "data"\nkey_file = "keys/key"\n'
+
+
+def test_the_administration_port_speaks_https_unless_it_is_told_not_to(folder: Path) -> None:
+    assert load_configuration(write(folder, BASE)).administration_tls
+    off = BASE.replace('token_file = "token"', 'token_file = "token"\ntls = "off"')
+    assert not load_configuration(write(folder, off)).administration_tls
+    assert errors(folder, off.replace('"off"', '"yes"'))[0].endswith(
+        'administration.tls: must be "on" or "off", got "yes"'
+    )
+
+
+def test_a_certificate_and_its_key_belong_together(folder: Path) -> None:
+    both = STORED + 'certificate_file = "c.crt"\nkey_file = "c.key"\n' + STORE
+    configuration = load_configuration(write(folder, both))
+    assert (configuration.administration_certificate, configuration.administration_key) == (
+        folder / "c.crt",
+        folder / "c.key",
+    )
+    (error,) = errors(folder, both.replace('key_file = "c.key"\n', ""))
+    assert "belong together" in error
+
+
+def test_a_store_makes_the_token_file_optional(folder: Path) -> None:
+    assert load_configuration(write(folder, STORED + STORE)).token is None
+    assert load_configuration(write(folder, STORED + 'token_file = "token"\n' + STORE)).token == "t0ken"
+    assert "administration.token_file: is missing" in errors(folder, BASE.replace('token_file = "token"\n', ""))[0]
+
+
+def test_networks_of_the_metrics(folder: Path) -> None:
+    configuration = load_configuration(write(folder, STORED + 'metrics_networks = ["10.1.0.0/16"]\n' + STORE))
+    assert configuration.metrics_networks == (IPv4Network("10.1.0.0/16"),)

@@ -125,7 +125,8 @@ def configure(folder: Path, phone_port: int, *, listen: str = f"{GATEWAY}:0") ->
         file.writeframes(b"\x10\x20" * 4000)
     path = folder / "g.toml"
     path.write_text(
-        f'[phone_port]\nlisten = "{listen}"\n[administration]\nlisten = "{GATEWAY}:0"\ntoken_file = "token"\n'
+        f'[phone_port]\nlisten = "{listen}"\n'
+        f'[administration]\nlisten = "{GATEWAY}:0"\ntoken_file = "token"\ntls = "off"\n'
         '[push_user]\nname = "agpush"\npassword_file = "password"\n'
         '[authentication]\ncallmanager_url = "http://127.20.128.20:18080/CCMCIP/authenticate.asp"\n'
         f'[push]\nsource = "{GATEWAY}"\nconnect_s = 1\ntotal_s = 2\n'
@@ -235,7 +236,7 @@ def test_bad_wishes_are_refused_before_anything_is_sent(tmp_path: Path, phone: P
     for wish, error in (
         ({"audio": str(tmp_path / "nowhere.wav")}, "cannot be read"),
         ({"audio": str(tmp_path / "text.wav")}, "not a WAV file"),
-        ({"audio": str(tmp_path / "a.wav"), "phones": ["SEP001BD4000009"]}, "not in the phone list: SEP001BD4000009"),
+        ({"audio": str(tmp_path / "a.wav"), "phones": ["SEP001BD4000009"]}, "not in the inventory: SEP001BD4000009"),
     ):
         with pytest.raises(urllib.error.HTTPError) as caught:
             ask(url, wish)

@@ -85,7 +85,7 @@ async def read_all(stream: trio.SocketStream) -> bytes:
 async def door(networks: tuple[Network, ...] = (), listen: str = ADDRESS) -> AsyncIterator[Door]:
     with open_listener(listen, 0) as listener:
         unit = Door(listener.getsockname()[1])
-        port = PhonePort(listener=listener, respond=unit.respond, observe=unit.observe, networks=networks)
+        port = PhonePort(listener=listener, respond=unit.respond, observe=unit.observe, networks=lambda: networks)
         with trio.fail_after(15):
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(port.serve)

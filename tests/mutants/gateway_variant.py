@@ -38,14 +38,15 @@ class AsksCallManagerFirst(Gateway):
     def respond(self, request: Request) -> Decision:
         decision = super().respond(request)
         if decision.answer == "authorized":
+            settings = self.settings.current
             question = urlencode(
                 {
-                    "UserID": self.configuration.push_user.user,
-                    "Password": self.configuration.accepted_password,
+                    "UserID": settings.push_user,
+                    "Password": settings.push_password,
                     "devicename": decision.device_name,
                 }
             )
-            url = f"{self.configuration.callmanager_url}?{question}"
+            url = f"{settings.callmanager_url}?{question}"
             with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - CallManager of the lab
                 answer.read()
         return decision

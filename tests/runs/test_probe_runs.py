@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.real
 
 NAMES = {check.name for check in CHECKS}
-NOT_APPLICABLE = {"blank-as-plus", "beyond-ascii", "failures-slowed"}
+NOT_APPLICABLE = {"blank-as-plus", "beyond-ascii"}
 NOISE = {"timing"}
 """Inconclusive where the machine is too busy to tell."""
 
@@ -48,7 +48,7 @@ class TestInTheLab:
 
     @pytest.mark.slow
     def test_a_foreign_gateway_that_is_right_passes(self, pushlab: Pushlab) -> None:
-        ended = pushlab.variant("clean", "--set", "probe.when=before", "--set", 'probe.leave_out=["failures-slowed"]')
+        ended = pushlab.variant("clean", "--set", "probe.when=before")
         assert ended.checks("fail") == set(), ended.stdout
         assert ended.checks("inconclusive") <= NOISE, ended.stdout
 

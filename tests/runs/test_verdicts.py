@@ -50,6 +50,7 @@ class TestInTheLab:
             "credential-mismatch",
             "wrong-password",
             "port-blocked",
+            "multicast-page",
             "stale-authentication-url",
             "stale-authentication-url-nobody-reset",
         ],
@@ -63,6 +64,7 @@ class TestInTheLab:
         "scenario",
         [
             "inventory",
+            pytest.param("callmanager-down", marks=pytest.mark.slow),  # its canaries wait in vain
             "web-access-disabled",
             pytest.param("web-access-disabled-strict", marks=pytest.mark.slow),
             "lossy-network",
@@ -71,6 +73,11 @@ class TestInTheLab:
     )
     def test_scenarios_of_faulty_phones_end_as_they_expect(self, pushlab: Pushlab, scenario: str) -> None:
         ended = pushlab.run(scenario, phones=40)
+        assert ended.code == 0, ended.stdout + ended.stderr
+
+    @pytest.mark.parametrize("scenario", ["alert", "alert-strict", "alert-acknowledged"])
+    def test_alerts_end_as_they_expect(self, pushlab: Pushlab, scenario: str) -> None:
+        ended = pushlab("run", scenario, "--phones", "40")
         assert ended.code == 0, ended.stdout + ended.stderr
 
     @pytest.mark.slow

@@ -5,6 +5,7 @@ Changes are made in memory and hold at once; those that concern phones reach the
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -12,7 +13,7 @@ from typing import Any, Final
 import trio
 
 from emulator.callmanager.administration.device_search import Found, Search, find, matching
-from emulator.callmanager.cluster import Accounts, Cluster, GlobalDirectory, ResetError
+from emulator.callmanager.cluster import Accounts, Cluster, GlobalDirectory, LostError, ResetError
 from emulator.callmanager.directory import Person
 from emulator.callmanager.enterprise import EnterpriseParameters
 from emulator.callmanager.registry import Device
@@ -173,6 +174,8 @@ class Actions:
                 try:
                     await self._cluster.reset(name)
                 except ResetError as error:
+                    if isinstance(error, LostError):
+                        self._cluster.registry.lost(name, int(time.time()))
                     resets.failed[name] = str(error).removeprefix(f"{name}: ")
                 else:
                     del resets.failed[name]

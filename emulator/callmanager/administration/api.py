@@ -105,26 +105,26 @@ def _add_users(pages: Blueprint, actions: Actions) -> None:
             {"users": [{"name": one.name, "dn": one.dn, "associated": user is not None} for one, user in found]}
         )
 
-    @pages.get("/users/<name>")
+    @pages.get("/users/<path:name>")
     async def show_user(name: str) -> Response:
         return jsonify(shown(actions.user(name)))
 
-    @pages.patch("/users/<name>")
+    @pages.patch("/users/<path:name>")
     async def change_user(name: str) -> Response:
         actions.user(name)
         return jsonify(shown(actions.change_user(name, **await _body(_CHANGED_USER))))
 
-    @pages.delete("/users/<name>")
+    @pages.delete("/users/<path:name>")
     async def remove_user(name: str) -> tuple[str, int]:
         actions.remove_user(name)
         return "", 204
 
-    @pages.post("/users/<name>/devices")
+    @pages.post("/users/<path:name>/devices")
     async def associate(name: str) -> Response:
         actions.user(name)
         return jsonify(shown(actions.associate(name, **await _body(_ASSOCIATED))))
 
-    @pages.post("/users/<name>/unlock")
+    @pages.post("/users/<path:name>/unlock")
     async def unlock(name: str) -> Response:
         return jsonify(shown(actions.unlock(name)))
 
@@ -181,8 +181,9 @@ def shown_user(user: User, *, locked: bool) -> dict[str, Any]:
 
 
 def shown_device(device: Device) -> dict[str, Any]:
-    """A device as JSON."""
-    return {**asdict(device), "registration": device.registration.name.lower()}
+    """A device as JSON; `registration_s` only where it is known."""
+    shown = {**asdict(device), "registration": device.registration.name.lower()}
+    return {key: value for key, value in shown.items() if key != "registration_s" or value}
 
 
 async def _body(known: _Kinds, *, needed: frozenset[str] = frozenset()) -> dict[str, Any]:

@@ -91,7 +91,7 @@ def application(
     for name in app.jinja_env.list_templates():  # now and not at the first visit: compiling holds up phones' answers
         app.jinja_env.get_template(name)
     actions = Actions(cluster, accounts)
-    entrance = Entrance(cluster.administrator, token=token)
+    entrance = Entrance(cluster.administrator, cluster.attempts, token=token)
     app.register_blueprint(api.blueprint(actions))
     app.register_blueprint(login_pages.blueprint(entrance))
     app.register_blueprint(user_pages.blueprint(actions))

@@ -1,13 +1,12 @@
 """Who may come in: by a session's cookie, by HTTP Basic as CallManager 4 asked for it, or (JSON alone) by a token.
 
-The administrator's failures are slowed (`sessions.Attempts`). What changes anything is taken from no other site's page:
-a form needs the token that was made for its session, and where the browser names the page's origin it must be this one.
+The administrator's failures are slowed (`emulator.callmanager.gate`). What changes anything is taken from no other
+site's page: a form needs the token that was made for its session, and where the browser names the page's origin it must
+be this one.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 import hmac
 from typing import Final
@@ -16,8 +15,11 @@ from urllib.parse import urlsplit
 import trio
 from quart import request
 
-from emulator.callmanager.administration.sessions import Attempts, Sessions
+from emulator.callmanager.administration.sessions import Sessions
+from emulator.callmanager.attempts import Attempts
+from emulator.callmanager.basic import credentials
 from emulator.callmanager.cluster import Administrator
+from emulator.callmanager.gate import TooManyAttemptsError, admits
 
 COOKIE: Final = "pushlab_callmanager"
 """Cookies do not tell ports apart: other programs on this address have names of their own."""
@@ -37,11 +39,11 @@ class EntranceError(Exception):
 class Entrance:
     """The door of the pages and of the JSON interface."""
 
-    def __init__(self, administrator: Administrator | None, *, token: str | None) -> None:
+    def __init__(self, administrator: Administrator | None, attempts: Attempts, *, token: str | None) -> None:
         """Let in the administrator, and to the JSON interface whoever has the token; None: nobody this way."""
         self._administrator = administrator
         self._token = None if token is None else hashlib.sha256(token.encode()).digest()
-        self._attempts = Attempts()
+        self._attempts = attempts
         self.sessions = Sessions()
 
     @property
@@ -56,16 +58,10 @@ class Entrance:
             EntranceError: 429: it would have to wait too long.
         """
         address = request.remote_addr or ""
-        wait_s = self._attempts.wait_s(address, trio.current_time())
-        if wait_s is None:
-            raise EntranceError(429, "too many failed attempts: wait a moment")
-        if wait_s:
-            await trio.sleep(wait_s)
-        if self._administrator is not None and self._administrator.admits(name, password):
-            self._attempts.succeeded(address)
-            return True
-        self._attempts.failed(address, trio.current_time())
-        return False
+        try:
+            return await admits(self._administrator, self._attempts, address=address, name=name, password=password)
+        except TooManyAttemptsError:
+            raise EntranceError(429, "too many failed attempts: wait a moment") from None
 
     async def page_identity(self) -> str | None:
         """Whose request for a page this is: what the token of its forms is made for; None: nobody's, log in first.
@@ -91,13 +87,8 @@ class Entrance:
             require_own_page()
 
     async def _basic(self) -> str:
-        scheme, _, given = request.headers["Authorization"].partition(" ")
-        name, password = "", ""
-        if scheme.lower() == "basic":
-            try:
-                name, _, password = base64.b64decode(given.strip(), validate=True).decode("utf-8").partition(":")
-            except (binascii.Error, ValueError):  # no base64 or no UTF-8 (RFC 7617, 2.1)
-                name, password = "", ""
+        given = request.headers["Authorization"].encode("latin-1", "replace")
+        name, password = credentials(given) or ("", "")
         if not await self.admits(name, password):
             raise EntranceError(401, "the administrator's name or password is wrong")
         return "basic"

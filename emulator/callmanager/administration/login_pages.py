@@ -54,7 +54,7 @@ def blueprint(entrance: Entrance) -> Blueprint:
         form().require()
         entrance.sessions.end(g.identity)
         response = redirect("/ccmadmin/login", code=303)
-        response.delete_cookie(COOKIE, path="/ccmadmin/", httponly=True, samesite="Strict")
+        response.delete_cookie(COOKIE, path="/ccmadmin/", httponly=True, samesite="Lax")
         return response
 
     return pages
@@ -67,6 +67,7 @@ def _own(following: str) -> str:
 
 
 def _with_cookie(response: _Answer, identity: str) -> _Answer:
-    # Not `Secure`: this port speaks HTTP, as CallManager 4 did.
-    response.set_cookie(COOKIE, identity, max_age=int(SESSION_S), path="/ccmadmin/", httponly=True, samesite="Strict")
+    # Not `Secure`: this port speaks HTTP, as CallManager 4 did. Not `Strict`: who follows a link from a wiki would come
+    # without his cookie, be sent to the login page, and there be given one that ends his session in every tab.
+    response.set_cookie(COOKIE, identity, max_age=int(SESSION_S), path="/ccmadmin/", httponly=True, samesite="Lax")
     return response

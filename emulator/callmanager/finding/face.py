@@ -9,7 +9,7 @@ from __future__ import annotations
 from email.utils import formatdate
 from typing import Final
 
-IIS_REASONS: Final = {200: "OK", 401: "Access Denied", 405: "Method Not Allowed"}
+IIS_REASONS: Final = {200: "OK", 401: "Access Denied", 405: "Method Not Allowed", 503: "Service Unavailable"}
 TOMCAT_REALM: Final = "Cisco Web Services Realm"
 """As Unified CM names it on its port 8443 (EDGELOG: /cucm-uds/; the same for these services is inferred)."""
 

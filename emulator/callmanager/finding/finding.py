@@ -18,13 +18,15 @@ from typing import Final, TypeVar
 
 import trio
 
+from emulator.callmanager.attempts import Attempts
+from emulator.callmanager.basic import credentials
 from emulator.callmanager.cluster import Administrator
 from emulator.callmanager.finding import axl, devicelistx, face, risport, selection, wsdl
-from emulator.callmanager.finding.basic import credentials
 from emulator.callmanager.finding.rate import OneAtATime, RequestsPerMinute
 from emulator.callmanager.finding.settings import FindingSettings
 from emulator.callmanager.finding.soap import Element, Fault, fault_document, read_operation
 from emulator.callmanager.finding.wsdl_encoded import risport_wsdl
+from emulator.callmanager.gate import TooManyAttemptsError, admits
 from emulator.callmanager.registry import Registry
 from emulator.callmanager.users import Users
 from emulator.engine import Answer, Request
@@ -71,6 +73,7 @@ class Finding:
         users: Users,
         registry: Registry,
         administrator: Administrator | None,
+        attempts: Attempts,
         records: Records,
         clock_ns: Callable[[], int],
         unix_s: Callable[[], float],
@@ -82,6 +85,7 @@ class Finding:
             users: changed by AXL.
             registry: of the phones.
             administrator: whose credentials are asked for; None: everybody is refused.
+            attempts: failed ones to be him.
             records: where each request is recorded.
             clock_ns: of the limits, nanoseconds that never go back.
             unix_s: of the Date field and of TimeStamp, seconds since 1970.
@@ -90,6 +94,7 @@ class Finding:
         self._registry = registry
         self._database = axl.Database(users=users, registry=registry)
         self._administrator = administrator
+        self._attempts = attempts
         self._records = records
         self._clock_ns = clock_ns
         self._unix_s = unix_s
@@ -117,8 +122,9 @@ class Finding:
         else:
             return None
         began_ns = self._clock_ns()
-        if not self._may(request):
-            outcome = _Outcome(401, face.UNAUTHORIZED_PAGE, kind="text/html")
+        refused = await self._refused(request)
+        if refused:
+            outcome = _Outcome(refused, face.UNAUTHORIZED_PAGE if refused == 401 else b"", kind="text/html")
         elif interface != "devicelistx" and request.method == "GET":
             outcome = self._page(request, interface, secured=secured)
         elif request.method != ("GET" if interface == "devicelistx" else "POST"):
@@ -140,14 +146,25 @@ class Finding:
         close = request.http_version == "1.0" or not request.keep_alive
         return Answer(self._tomcat(outcome, close=close), close=close)
 
-    def _may(self, request: Request) -> bool:
+    async def _refused(self, request: Request) -> int:
+        """0 for the administrator; else the status: 401, or 503 where he would have to wait too long."""
         if self._administrator is None:
             if not self._said:
                 self._said = True
                 _log.warning(NOBODY)
-            return False
+            return 401
         given = credentials(request.headers.get(b"authorization", b""))
-        return given is not None and self._administrator.admits(*given)
+        if given is None:
+            return 401  # how clients learn that they have to say who they are: no failure
+        name, password = given
+        try:
+            if await admits(
+                self._administrator, self._attempts, address=request.peer[0], name=name, password=password
+            ):
+                return 0
+        except TooManyAttemptsError:
+            return 503
+        return 401
 
     def _iis(self, request: Request, outcome: _Outcome) -> bytes:
         extra = {
@@ -207,7 +224,7 @@ class Finding:
         def work(operation: Element) -> Generator[bytes, None, int]:
             criteria = selection.read_criteria(operation, devices_max=self._settings.ris_devices_max)
             devices = yield from _breathing(selection.select(self._registry, criteria))
-            yield from risport.answer(operation, criteria, devices, node=node, seen_s=self._started_s)
+            yield from risport.answer(operation, criteria, devices, node=node, started_s=self._started_s)
             return len(devices)
 
         return await self._soap(request, work, selection.OPERATIONS)

@@ -45,7 +45,9 @@ def rate_fault(per_minute: int) -> Fault:
     )
 
 
-def answer(operation: Element, criteria: Criteria, devices: list[Device], *, node: str, seen_s: int) -> Iterator[bytes]:
+def answer(
+    operation: Element, criteria: Criteria, devices: list[Device], *, node: str, started_s: int
+) -> Iterator[bytes]:
     """Write the answer, in pieces of about half a millisecond.
 
     Args:
@@ -53,7 +55,7 @@ def answer(operation: Element, criteria: Criteria, devices: list[Device], *, nod
         criteria: of which the node counts.
         devices: what `select` found.
         node: this CallManager's name.
-        seen_s: TimeStamp of every device, seconds since 1970: its status last changed then (assumed: at the start).
+        started_s: when CallManager started, seconds since 1970: TimeStamp of devices that stand so since then.
     """
     shape = _Old() if operation.name == "SelectCmDevice" else _New()
     known = not criteria.node or criteria.node.casefold() == node.casefold()
@@ -67,11 +69,11 @@ def answer(operation: Element, criteria: Criteria, devices: list[Device], *, nod
         yield shape.node_start(code, name, len(devices)).encode("utf-8")
         for start in range(0, len(devices), _DEVICES_A_PIECE):
             piece = devices[start : start + _DEVICES_A_PIECE]
-            yield "".join(shape.device(device, seen_s) for device in piece).encode("utf-8")
+            yield "".join(shape.device(device, device.registration_s or started_s) for device in piece).encode("utf-8")
         yield shape.node_end().encode("utf-8")
     # A truncated answer says nothing of it (RISDOC): both numbers are of what is returned (assumed).
     info = (
-        f'<StateInfo ClusterWide="1"><Node Name="{xml_text(node)}" SubsystemStartTime="{seen_s}" StateId="1"'
+        f'<StateInfo ClusterWide="1"><Node Name="{xml_text(node)}" SubsystemStartTime="{started_s}" StateId="1"'
         f' TotalItemsFound="{len(devices)}" TotalItemsReturned="{len(devices)}"/></StateInfo>'
     )
     yield (shape.end(xml_text(info) if devices else "") + ENVELOPE_END).encode("utf-8")

@@ -148,5 +148,6 @@ LAW = Law(
     witnesses=("wire", "phones"),
     essential=("wire",),
     scopes=("rtp", AUDIO),
+    audio=True,
     find=find,
 )

@@ -24,15 +24,18 @@ def find(case: Case) -> Finding:
                 continue
             finding.looked_at += 1
             phone = by_address.get(stream.destination_address)
-            if phone is None:
+            names = [phone.name] if phone else evidence.listeners.get(stream.destination_address, [])
+            if not names:
                 finding.add(f"{stream.packets} packets to {stream.destination_address}, which is no phone's")
                 continue
             t_ns = packets.t_ns[stream.rows]
             allowed = np.zeros(len(t_ns), bool)
-            for begin, end in case.stories[phone.name].periods(_FOR_EVER):
+            # To a group: while any phone listens to it. That one hears nothing before it joins, the network sees to.
+            for begin, end in {period for name in names for period in case.stories[name].periods(_FOR_EVER)}:
                 allowed |= (t_ns >= begin - slack) & (t_ns <= end + IN_FLIGHT_NS + slack)
             if not allowed.all():
-                finding.add(f"{int((~allowed).sum())} packets while it did not listen", phone.name)
+                who = names[0] if phone else ""
+                finding.add(f"{int((~allowed).sum())} packets while it did not listen", who)
     else:
         _by_diaries(case, finding)
     return finding

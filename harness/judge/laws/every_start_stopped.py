@@ -23,5 +23,6 @@ LAW = Law(
     sentence="Every phone that began to listen was stopped by a push.",
     witnesses=("phones",),
     essential=("phones",),
+    audio=True,
     find=find,
 )

@@ -1,8 +1,12 @@
 """What the gateway reports of a push is what the phone did with it."""
 
+from typing import Final
+
 from harness.judge.diaries import Attempt, PhoneStory
 from harness.judge.end_states import AGREES, GatewaySays, PhoneTruth
 from harness.judge.laws.law import Case, Finding, Law
+
+_SCREENS: Final = ("displayed", "acknowledged")
 
 
 def find(case: Case) -> Finding:
@@ -12,6 +16,8 @@ def find(case: Case) -> Finding:
     if not told:
         finding.undecided = "the gateway wrote no record of a push"
         return finding
+    if case.evidence.scenario.alerts:
+        _screens(case, finding)
     for row in case.rows:
         for attempt in (*row.story.start_attempts, *row.story.stop_attempts):
             finding.looked_at += 1
@@ -26,6 +32,21 @@ def find(case: Case) -> Finding:
             ):
                 finding.add(f"it was pushed to by {name}, and nobody says so", row.phone.name)
     return finding
+
+
+def _screens(case: Case, finding: Finding) -> None:
+    """Who fetched the alert and who answered, by the gateway's word and by the phones' diaries.
+
+    A phone that fetched and shows something else, or an error, had no alert whatever the gateway gave it.
+    """
+    told = {kind: {r.phone for r in case.evidence.of("gateway", f"alert.{kind}")} for kind in _SCREENS}
+    for row in case.rows:
+        seen = {"displayed": row.displayed_ms is not None, "acknowledged": row.acknowledged_ms is not None}
+        for kind in _SCREENS:
+            finding.looked_at += 1
+            if (row.phone.name in told[kind]) != seen[kind]:
+                who, other = ("its diary", "the gateway") if seen[kind] else ("the gateway", "its diary")
+                finding.add(f"{who} says {kind}, {other} does not", row.phone.name)
 
 
 def _disagreement(attempt: Attempt, story: PhoneStory, *, web_access: bool) -> str:

@@ -61,6 +61,8 @@ class Law:
     """Without one of these by the scenario's own word, the law is not asked."""
     scopes: tuple[str, ...] = ()
     """Scopes of blindness that matter to it: clauses of the capture, `times`, `audio`."""
+    audio: bool = False
+    """It is about a page's audio: a run with an alert is not asked."""
     find: Callable[[Case], Finding]
 
     @property
@@ -74,6 +76,8 @@ def decide(law: Law, case: Case, integrity: Integrity) -> Check:
     absent = [witness for witness in law.essential if witness not in case.present]
     if absent:
         return _check(law, Verdict.NONE, f"not asked: the scenario has no witness {' or '.join(absent)}")
+    if law.audio and case.evidence.scenario.alerts:
+        return _check(law, Verdict.NONE, "not asked: no page in this scenario")
     try:
         finding = law.find(case)
     except Exception as error:  # noqa: BLE001 - whatever a law raises, the verdict is error, never pass

@@ -24,7 +24,8 @@ def find(case: Case) -> Finding:
     def is_phone(address: str) -> bool:
         if address not in inside:
             try:
-                inside[address] = ipaddress.IPv4Address(address) in network
+                # A group of the lab is one that a phone of the lab listened to.
+                inside[address] = ipaddress.IPv4Address(address) in network or address in evidence.listeners
             except ValueError:
                 inside[address] = False
         return inside[address]

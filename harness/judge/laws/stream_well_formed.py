@@ -7,7 +7,7 @@ import numpy as np
 
 from harness.capture.reader import Packets
 from harness.capture.rtp import Stream
-from harness.judge.diaries import RTP_START, PushDiary
+from harness.judge.diaries import RTP_GROUP_START, RTP_START, PushDiary
 from harness.judge.evidence import RTP_PORT
 from harness.judge.integrity import AUDIO
 from harness.judge.laws.law import Case, Finding, Law
@@ -54,7 +54,7 @@ def _ports(push: PushDiary) -> Iterator[str]:
     items = push.received.texts("items") if push.received is not None else ()
     for item in items:
         words = item.split(":")
-        if words[0] == RTP_START and len(words) > 2:
+        if words[0] in (RTP_START, RTP_GROUP_START) and len(words) > 2:
             yield words[2]
 
 

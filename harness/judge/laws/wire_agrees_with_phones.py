@@ -2,8 +2,9 @@
 
 from collections import Counter
 
-from harness.judge.evidence import host
+from harness.judge.evidence import host, is_group
 from harness.judge.laws.law import Case, Finding, Law
+from harness.judge.ledger import Row
 from harness.scenario.faults import IMPAIRMENT
 
 
@@ -20,11 +21,16 @@ def find(case: Case) -> Finding:
         return finding
     on_wire: dict[str, Counter[str]] = {}
     for stream in evidence.audio_streams:
+        if is_group(stream.destination_address):
+            continue
         on_wire.setdefault(stream.destination_address, Counter())[stream.source_address] += stream.packets
     for row in case.rows:
         finding.looked_at += 1
         wire = on_wire.get(row.phone.address, Counter())
         phone: Counter[str] = Counter()
+        if any(is_group(record.text("source")) for record in row.story.listening):
+            _compare_group(finding, row)
+            continue
         for record in (*row.story.heard, *row.story.unlistened):
             source = host(record.text("source"))
             if source not in evidence.outsiders:
@@ -38,6 +44,17 @@ def find(case: Case) -> Finding:
                     f"counted {phone[source]} packets from {source}, the wire saw {wire[source]}", row.phone.name
                 )
     return finding
+
+
+def _compare_group(finding: Finding, row: Row) -> None:
+    """A group's packets come whether a phone listens or not: it counts those of its time, give or take the clocks."""
+    hearing = row.hearing
+    if not hearing.due <= hearing.packets + hearing.lost <= hearing.expected + 1:
+        finding.add(
+            f"counted {hearing.packets} packets of its group and missed {hearing.lost}, the wire saw {hearing.due} to "
+            f"{hearing.expected} while it listened",
+            row.phone.name,
+        )
 
 
 LAW = Law(

@@ -283,6 +283,17 @@ url_authentication = "http://10.0.0.1/a"
     assert (code, err) == (0, "")
 
 
+@pytest.mark.real
+def test_phones_are_given_callmanagers_own_page_until_somebody_says_another(tmp_path: Path):
+    (tmp_path / "devices.csv").write_text("device_name\nSEP001BD4000001\n")
+    extra = 'configuration_listen = "127.0.0.1:0"\ndevices_csv = "devices.csv"\n'
+    with running("--config", configuration(tmp_path, extra)) as (process, urls):
+        file = asked(urls["configuration"], "GET /SEP001BD4000001.cnf.xml HTTP/1.0\r\n\r\n")
+        process.send_signal(signal.SIGTERM)
+        ended(process)
+    assert f"<authenticationURL>{urls['authentication']}</authenticationURL>".encode() in file
+
+
 def test_a_door_of_tftp_that_is_taken_is_named(tmp_path: Path, capfd: pytest.CaptureFixture[str]):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
         taken.bind(("127.0.0.1", 0))

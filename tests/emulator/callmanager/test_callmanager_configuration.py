@@ -47,6 +47,8 @@ name = "agpush"
 password_file = "agpush.password"
 cti = true
 devices = "all"
+first_name = "Paging"
+last_name = "Gateway"
 [[user]]
 name = "other"
 password = "inline"
@@ -63,6 +65,7 @@ devices = ["SEP001BD4000001"]
         ("agpush", "geheim", True, Devices(everything=True)),
         ("other", "inline", False, Devices(names=frozenset({"SEP001BD4000001"}))),
     ]
+    assert [(u.first_name, u.last_name) for u in configuration.users] == [("Paging", "Gateway"), ("", "")]
     assert not any(text in repr(configuration) for text in ("geheim", "inline", "t0ken"))
 
 
@@ -247,12 +250,14 @@ def test_errors_of_its_users_and_of_the_policy(tmp_path: Path):
 name = "a"
 directory = true
 password = "p"
+last_name = "L"
 [[user]]
 name = "A"
 directory = true
 """
     assert errors(written(tmp_path, DIRECTORY + users)) == [
         "user[1].password: a user of the directory has none here",
+        "user[1].last_name: a user of the directory has none here",
         "user[2].name: there is a user 'A' already",
     ]
     assert errors(written(tmp_path, "credential_cache_s = 121\n[credential_policy]\nfailure = 1" + users)) == [
@@ -260,6 +265,7 @@ directory = true
         "credential_policy.failure: unknown key; did you mean failures?",
         "user[1].directory: there is no [directory]",
         "user[1].password: a user of the directory has none here",
+        "user[1].last_name: a user of the directory has none here",
         "user[2].name: there is a user 'A' already",
         "user[2].directory: there is no [directory]",
     ]
@@ -292,6 +298,14 @@ class TestPhones:
         assert configuration.enterprise.url_authentication == "http://10.1.1.1/auth"
         assert configuration.phones_control == "127.20.128.20:18090"
 
+    @pytest.mark.parametrize(
+        "value", ["http://10.0.0.1", "http://10.0.0.1:99999", "http://a@10.0.0.1:80", "http://[::1", "10.0.0.1:80", ""]
+    )
+    def test_a_control_api_that_is_none(self, tmp_path: Path, value: str):
+        assert errors(written(tmp_path, f'phones_control = "{value}"')) == [
+            'phones_control: "http://address:port" of a fleet\'s control API is needed'
+        ]
+
     def test_all_errors_at_once(self, tmp_path: Path):
         path = tmp_path / "callmanager.toml"
         path.write_text(
@@ -301,6 +315,12 @@ class TestPhones:
         with pytest.raises(ConfigurationError) as caught:
             load(path)
         text = str(caught.value)
-        parts = ("none.csv", "phones_control", "administrator.password_file", "url_authentication?", "url_services")
+        parts = (
+            "none.csv: cannot be read: No such file or directory",
+            "phones_control",
+            "administrator.password_file",
+            "url_authentication?",
+            "url_services",
+        )
         for part in parts:
             assert part in text

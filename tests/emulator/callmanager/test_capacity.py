@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emulator.callmanager.capacity import NS_PER_MS, NS_PER_S, Capacity, Plan, ServiceTime
+from emulator.callmanager.capacity import NS_PER_MS, Capacity, Plan, ServiceTime
+from emulator.callmanager.load import NS_PER_S
 
 DEFAULT = ServiceTime(p50_ms=60, p99_ms=300, seed=1)
 

@@ -1,12 +1,26 @@
 """The certificate of the secured page: made once, kept, closed to others."""
 
+import os
+import pty
 import ssl
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from emulator.callmanager.certificate import CertificateError, ensure_certificate, server_context
+
+AT_A_TERMINAL = """
+import os, pathlib, sys
+os.open(os.ttyname(0), os.O_RDWR)  # the first one that a new session opens is its own
+from emulator.callmanager.certificate import CertificateError, server_context
+try:
+    server_context(*map(pathlib.Path, sys.argv[1:]))
+except CertificateError as error:
+    print(error)
+"""
 
 
 def test_it_is_made_once_and_kept(tmp_path: Path):
@@ -45,3 +59,24 @@ def test_what_is_no_certificate_is_refused(tmp_path: Path):
     (tmp_path / "k.pem").write_text("mine")
     with pytest.raises(CertificateError, match="no certificate with its key"):
         server_context(tmp_path / "c.pem", tmp_path / "k.pem")
+
+
+def test_a_key_with_a_passphrase_is_refused_and_nobody_is_asked(tmp_path: Path):
+    certificate, key, locked = (tmp_path / name for name in ("c.pem", "k.pem", "locked.pem"))
+    ensure_certificate(certificate, key, address="127.0.0.1")
+    command = ["openssl", "rsa", "-aes256", "-passout", "pass:x", "-in", str(key), "-out", str(locked)]
+    subprocess.run(command, check=True, capture_output=True)
+    ours, terminal = pty.openpty()
+    try:
+        refused = subprocess.run(
+            [sys.executable, "-c", AT_A_TERMINAL, certificate, locked],
+            stdin=terminal,
+            capture_output=True,
+            start_new_session=True,
+            timeout=20,
+            check=False,
+        )
+    finally:
+        os.close(terminal)
+        os.close(ours)
+    assert b"no certificate with its key" in refused.stdout, refused.stderr

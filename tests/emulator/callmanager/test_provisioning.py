@@ -50,7 +50,13 @@ def doors(tmp_path: Path) -> Callable[[], Any]:
     @asynccontextmanager
     async def opened() -> AsyncIterator[Doors]:
         made = Doors(tmp_path / "events.jsonl")
-        served = Provisioning(made.cluster, made.records, callmanager="10.20.128.20", trusted=CERTIFICATE)
+        served = Provisioning(
+            made.cluster,
+            made.records,
+            callmanager="10.20.128.20",
+            trusted=CERTIFICATE,
+            unix_s=lambda: 1653653459.5,
+        )
         http, door = engine.listen(ADDRESS, 0), tftp_door(ADDRESS, 0)
         made.http, made.tftp = http.getsockname()[:2], door.getsockname()[:2]
         async with trio.open_nursery() as nursery:
@@ -102,7 +108,8 @@ async def test_an_unmodified_http_client_reads_the_file(doors: Callable[[], Any]
     async with doors() as made:
         base = f"http://{ADDRESS}:{made.http[1]}"
         assert await curl("--interface", "127.20.0.1", f"{base}/{NAME}.cnf.xml") == (0, made.file())
-        assert made.cluster.registry.get(NAME).address == "127.20.0.1"
+        device = made.cluster.registry.get(NAME)
+        assert (device.address, device.registration_s) == ("127.20.0.1", 1653653459)
         assert await curl(f"{base}/trust-list.pem") == (0, CERTIFICATE)
         assert (await curl("--fail", f"{base}/SEP001BD4000002.cnf.xml"))[0] == 22
         assert (await curl("--fail", f"{base}/XMLDefault.cnf.xml"))[0] == 22

@@ -43,6 +43,18 @@ class TestRegistry:
         assert (device.address, device.registration) == ("10.20.0.1", Registration.REGISTERED)
         assert len(registry) == 1
 
+    def test_a_lost_phone_keeps_its_address_and_who_was_never_there_is_not_lost(self):
+        other = "SEP001BD4000002"
+        registry = Registry([Device(name=NAME), Device(name=other)])
+        registry.seen(NAME, "10.20.0.1", 100)
+        for name in (NAME, other, "SEP001BD4000003"):
+            registry.lost(name, 200)
+        registry.lost(NAME, 300)
+        expected = Device(
+            name=NAME, address="10.20.0.1", registration=Registration.UNREGISTERED, registration_s=200
+        )
+        assert registry.all() == [expected, Device(name=other)]
+
 
 class TestSettings:
     PARAMETERS = EnterpriseParameters(

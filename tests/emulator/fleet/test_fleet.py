@@ -336,6 +336,50 @@ async def test_a_taken_rtp_port_is_named(bed: Bed) -> None:
             )
 
 
+async def test_a_reset_phone_drops_its_connections_and_what_it_was_asked(bed: Bed) -> None:
+    get = b"GET /DeviceInformationX HTTP/1.1\r\nHost: x\r\n\r\n"
+    async with running(bed, "/silent"), trio.open_nursery() as nursery:
+        nursery.cancel_scope.deadline = trio.current_time() + 5
+        kept = await trio.open_tcp_stream("127.20.0.1", bed.port)
+        other = await trio.open_tcp_stream("127.20.0.2", bed.port)
+        for stream in (kept, other):
+            await stream.send_all(get)
+            assert b" 200 OK" in await stream.receive_some()
+
+        async def reset_while_asking() -> None:
+            while not bed.asked:
+                await trio.sleep(0.01)
+            assert bed.fleet.happen(bed.fleet.phones[0], "reset")
+
+        nursery.start_soon(reset_while_asking)
+        with pytest.raises(trio.BrokenResourceError):
+            await bed.push(f"RTPRx:{GATEWAY}:20480")
+        with pytest.raises(trio.BrokenResourceError):
+            await kept.receive_some()
+        await other.send_all(get)
+        assert b" 200 OK" in await other.receive_some()
+        for stream in (kept, other):
+            await stream.aclose()
+        assert not nursery.cancel_scope.cancel_called
+    assert [entry["answer"] for entry in bed.diary() if entry["kind"] == "push.answered"] == ["none"]
+    assert "push.executed" not in kinds(bed.diary())
+
+
+async def test_an_answer_that_comes_with_the_reset_executes_nothing(bed: Bed) -> None:
+    async with running(bed):
+        ask = bed.fleet._client.ask
+
+        async def reset_at_the_answer(phone: Phone, *rest: Any) -> Any:  # noqa: ANN401 - handed through
+            asked = await ask(phone, *rest)
+            bed.fleet.happen(phone, "reset")
+            return asked
+
+        bed.fleet._client.ask = reset_at_the_answer  # type: ignore[method-assign]
+        with pytest.raises(trio.BrokenResourceError):
+            await bed.push(f"RTPRx:{GATEWAY}:20480")
+    assert "push.executed" not in kinds(bed.diary())
+
+
 async def test_a_port_that_is_used_again_makes_another_push_of_it(bed: Bed) -> None:
     with socket.socket() as probe:
         probe.bind((GATEWAY, 0))

@@ -1,6 +1,8 @@
 """`pushlab phones` as a process: ready line, status, stops, exit codes."""
 
+import contextlib
 import json
+import resource
 import shutil
 import signal
 import socket
@@ -8,6 +10,7 @@ import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.request import urlopen
@@ -27,11 +30,16 @@ def free_port(kind: socket.SocketKind) -> int:
 
 
 @contextmanager
-def phones(*arguments: str, port: int | None = None) -> Iterator[subprocess.Popen[str]]:
+def phones(
+    *arguments: str, port: int | None = None, descriptors: int = 0, hard: int = 0
+) -> Iterator[subprocess.Popen[str]]:
     command = [
         sys.executable, "-c", CODE, "--port", str(port or free_port(socket.SOCK_STREAM)),
         "--rtp-port", str(free_port(socket.SOCK_DGRAM)), *arguments,
     ]  # fmt: skip
+    if descriptors:
+        limit = f"ulimit -Sn {descriptors}; ulimit -Hn {hard or descriptors}; exec"
+        command = ["bash", "-c", f'{limit} "$@"', "-", *command]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
@@ -80,6 +88,52 @@ def test_a_second_fleet_on_the_same_port_ends_with_5() -> None:
             assert second.wait(10) == 5
             assert second.stderr is not None
             assert f"cannot listen on 0.0.0.0:{port}: Address already in use" in second.stderr.read()
+
+
+def test_running_out_of_descriptors_costs_requests_and_not_the_fleet() -> None:
+    """Questions, fetches and groups each want a descriptor when there is none."""
+    server = socket.create_server(("127.20.128.10", 0), backlog=128)  # accepts and never answers
+    url = f"http://127.20.128.10:{server.getsockname()[1]}/x"
+
+    def push(number: int, address: str) -> bytes:
+        urls = f'<ExecuteItem URL="{url}"/><ExecuteItem URL="RTPMRx:239.1.1.{number + 1}:{20480 + 2 * number}"/>'
+        body = f"XML=<CiscoIPPhoneExecute>{urls}</CiscoIPPhoneExecute>".encode()
+        with socket.create_connection((address, port), timeout=1) as sock:
+            sock.sendall(b"POST /CGI/Execute HTTP/1.0\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+            with contextlib.suppress(TimeoutError):  # not accepted while there is none to accept it with
+                return sock.recv(4096)[:12]
+        return b""
+
+    with server, phones("--count", "60", "--model", "7961", descriptors=48) as process:
+        port = int(line(process)["urls"]["phones"].rpartition(":")[2])
+        with ThreadPoolExecutor(60) as pool:
+            answers = list(pool.map(push, range(60), (f"127.20.0.{number}" for number in range(1, 61))))
+        assert set(answers) == {b"HTTP/1.1 200", b""}
+        assert process.poll() is None
+        process.terminate()
+        assert process.wait(10) == 0
+        assert process.stderr is not None
+        said = process.stderr.read()
+    assert "handler failed" not in said
+    assert "Traceback" not in said
+    assert "Too many open files" in said  # or it would show nothing
+
+
+def test_the_soft_limit_of_descriptors_is_raised() -> None:
+    with phones("--count", "1", descriptors=256, hard=4096) as process:
+        assert line(process)["ready"]
+        assert resource.prlimit(process.pid, resource.RLIMIT_NOFILE) == (4096, 4096)
+
+
+def test_a_second_control_api_on_the_same_address_ends_with_5() -> None:
+    """Both would be reached by turns."""
+    control = f"127.20.128.10:{free_port(socket.SOCK_STREAM)}"
+    with phones("--count", "1", "--control", control) as first:
+        assert line(first)["ready"]
+        with phones("--count", "1", "--control", control) as second:
+            assert second.wait(10) == 5
+            assert second.stderr is not None
+            assert control in second.stderr.read()
 
 
 def test_a_taken_port_ends_with_5() -> None:

@@ -190,6 +190,10 @@ async def test_a_phone_sends_rtp_from_its_address_until_stopped(bed: Bed) -> Non
                 while len(packets) < 3:
                     await trio.lowlevel.wait_readable(receiver)
                     packets.append(receiver.recvfrom(2000))
+            page = await talk("127.20.0.1", bed.port, b"GET /StreamingStatisticsX?1 HTTP/1.0\r\n\r\n")
+            assert f"<RemoteAddr>{GATEWAY}/{port}<".encode() in page
+            assert f"<LocalAddr>127.20.0.1/{packets[0][1][1]}<".encode() in page
+            assert int(page.partition(b"<SenderPackets>")[2].partition(b"<")[0]) >= 3
             assert b'Status="0"' in await bed.push("RTPTx:Stop")
             assert (await bed.state())["sending"] is None
     heads = [struct.unpack("!BBHII", data[:12]) for data, _ in packets]
@@ -247,6 +251,9 @@ async def test_the_control_api_pages_and_refuses(bed: Bed) -> None:
         for method, path, more, expected in (
             ("GET", "/phones?count=0", "", 400),
             ("GET", "/phones?first=x", "", 400),
+            ("GET", "/phones?count=", "", 400),
+            ("GET", "/phones?first=0&first=1", "", 400),
+            ("GET", "/phones?" + "&".join(f"field{number}=1" for number in range(12)), "", 400),
             ("POST", "/phones", "", 405),
             ("GET", "/phones/SEP001BD4000001/ring", "", 405),
             ("POST", "/phones/SEP001BD4000001/explode", "", 404),
@@ -335,6 +342,28 @@ async def test_play_withholds_the_answer(bed: Bed, autojump_clock: trio.testing.
                 await trio.lowlevel.checkpoint()
             await bed.push("Play:Stop")
         assert trio.current_time() - begun < 1
+
+
+async def test_soft_keys_are_pressed_by_the_control_api(bed: Bed) -> None:
+    keys = ("Exit", "SoftKey:Exit"), ("Again", "http://127.20.0.1:9/"), ("Dial", "Dial:x")
+    items = "".join(
+        f"<SoftKeyItem><Name>{name}</Name><URL>{url}</URL><Position>{at}</Position></SoftKeyItem>"
+        for at, (name, url) in enumerate(keys, 1)
+    )
+    async with running(bed):
+        assert await bed.act("softkey?name=Exit") == 409
+        await bed.push_object(f"<CiscoIPPhoneText><Text>a</Text>{items}</CiscoIPPhoneText>")
+        for query in ("", "?name=a&name=b", "?name=a&b=c", "?" + "&".join(f"field{n}=1" for n in range(12))):
+            assert await bed.act(f"softkey{query}") == 400
+        assert await bed.act("softkey?name=Nothing") == 409
+        assert await bed.act("softkey?name=Dial") == 409
+        assert (await bed.say("GET", "/phones/SEP001BD4000001/softkey?name=Exit"))[0] == 405
+        assert await bed.act("softkey?name=Again") == 200
+        await bed.until(lambda: bed.fleet.phones[0].screen and bed.fleet.phones[0].screen.kind == "HTTP Error")
+        await bed.push_object(f"<CiscoIPPhoneText><Text>a</Text>{items}</CiscoIPPhoneText>")
+        assert await bed.act("softkey?name=Exit") == 200
+        assert (await bed.state())["screen"] is None
+    assert [entry["name"] for entry in bed.diary("softkey.pressed")] == ["Again", "Exit"]
 
 
 async def test_a_stream_of_the_media_api_is_heard_like_any_and_its_end_is_told(bed: Bed) -> None:

@@ -37,6 +37,7 @@ VIEW = View(
         packets=150,
         lost=2,
         jitter_ms=1.4,
+        most_jitter_ms=1.4,
     ),
     shown=("Receiving from 10.20.128.10/40000",),
 )

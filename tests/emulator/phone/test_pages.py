@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from emulator.fleet.catalogue import load
 from emulator.phone.model import Display
-from emulator.phone.pages import QUERY_CHARACTERS, Hearing, View, is_protected, page, protected
+from emulator.phone.pages import QUERY_CHARACTERS, Hearing, Sending, View, is_protected, page, protected
 from emulator.phone.picture import Picture, bmp, draw, image_object, png
 
 MODELS = load().models
@@ -27,8 +27,10 @@ VIEW = View(
     log=("first", "second & third"),
 )
 HEARING = Hearing(
-    remote="10.20.128.10/40000", local="10.20.0.1/32674", start="1:2:3", packets=50, lost=1, jitter_ms=2.6
-)
+    remote="10.20.128.10/40000", local="10.20.0.1/32674", start="1:2:3", packets=50, lost=1, jitter_ms=2.6,
+    most_jitter_ms=7.2,
+)  # fmt: skip
+SENDING = Sending(remote="10.20.128.11/20480", local="10.20.0.1/50000", start="3:2:1", packets=25)
 
 
 def text_of(model: object, path: str, query: str = "", view: View = VIEW) -> str | None:
@@ -60,6 +62,21 @@ def test_live_numbers_of_the_stream_are_in_the_first_and_nowhere_else() -> None:
         second = page(model, "/StreamingStatisticsX", "2", view)
         assert second is not None
         assert b"<RcvrPackets>0</RcvrPackets>" in second.body
+
+
+def test_what_a_phone_sends_is_in_the_first_stream_too() -> None:
+    for model in MODELS.values():
+        for view in (replace(VIEW, sending=SENDING), replace(VIEW, hearing=HEARING, sending=SENDING)):
+            first = page(model, "/StreamingStatisticsX", "1", view)
+            assert first is not None
+            said = {element.tag: element.text for element in ET.fromstring(first.body)}  # noqa: S314 - our own bytes
+            assert (said["SenderPackets"], said["SenderOctets"]) == ("25", "4000")
+            assert said.get("SenderCodec", "G.711u") == "G.711u"
+            assert said.get("StreamStatus", said.get("RowStatus")) == "Active"
+            hears = view.hearing is not None
+            assert said["RcvrPackets"] == ("50" if hears else "0")
+            assert said["RemoteAddr"] == (HEARING.remote if hears else SENDING.remote)
+            assert said.get("MaxJitter", "7") == ("7" if hears else said.get("AvgJitter", "7"))
 
 
 def test_java_phones_have_the_same_pages_behind_adapters() -> None:

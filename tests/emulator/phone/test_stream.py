@@ -76,6 +76,10 @@ def test_jitter_is_that_of_rfc_3550():
         if index:
             expected += (5 - expected) / 16
     assert abs(only(listening).jitter_ms - expected) < 1e-6
+    for index in range(200, 400):
+        hear(listening, index, t_ms=index * 20)
+    assert only(listening).jitter_ms < 0.1
+    assert only(listening).most_jitter_ms >= expected - 1e-6
 
 
 def test_malformed_and_foreign_packets_are_named():

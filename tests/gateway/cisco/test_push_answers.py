@@ -86,7 +86,7 @@ ITEM = b'<ResponseItem Status="%s" Data="%s" URL=""/>'
         (404, b"Not found", "garbled", None),
     ],
 )
-def test_one_outcome_for_each_answer(status: int, body: bytes, outcome: str, number: int | None) -> None:
+def test_c13_c14_c16_one_outcome_for_each_answer(status: int, body: bytes, outcome: str, number: int | None) -> None:
     result = answer(body, status)
     assert (result.outcome, result.error_number, result.http_status) == (outcome, number, status)
 
@@ -131,7 +131,7 @@ def test_a_redirect_is_not_followed_and_said_so() -> None:
         b"\xff\xfe<\0a\0/\0>\0",
     ],
 )
-def test_bombs_are_refused_quickly(body: bytes) -> None:
+def test_c15_bombs_are_refused_quickly(body: bytes) -> None:
     started = time.process_time()
     with pytest.raises(XmlDefectError):
         read_elements(body)
@@ -165,7 +165,7 @@ def test_no_bytes_bring_the_http_reader_down(tail: bytes, piece: int) -> None:
         b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * MAX_RESPONSE,
     ],
 )
-def test_what_is_no_response(data: bytes) -> None:
+def test_c12_c13_what_is_no_response(data: bytes) -> None:
     for piece in (1, 1000):
         with pytest.raises(ResponseDefectError):
             read(data, piece=piece)

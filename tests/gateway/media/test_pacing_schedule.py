@@ -302,3 +302,31 @@ def test_whatever_happens_streams_are_well_formed(steps: list[tuple[str, int]]):
         assert max(at_once.values(), default=0) <= CATCH_UP_FRAMES
     assert all(late >= 0 for late in player.late)
     assert TICK_NS * 10 == FRAME_NS
+
+
+def test_a_cohort_that_goes_on_in_the_middle():
+    player = Player(frames=10)
+    player.schedule.start("1", streams("A"), NUMBERING, 3 * MS, first_frame=7)
+    player.to_the_end()
+    assert player.heard["A"] == [
+        (4 * MS, 7, 65_530, NUMBERING.timestamp_at(7), True),
+        (24 * MS, 8, 65_531, NUMBERING.timestamp_at(8), False),
+        (44 * MS, 9, 65_532, NUMBERING.timestamp_at(9), False),
+    ]
+    assert player.stopped == {"A": (64 * MS, 3)}
+    assert player.late == [0, 0, 0]
+
+
+def test_a_late_process_moves_a_cohort_that_goes_on_in_the_middle_too():
+    player = Player(frames=10)
+    player.schedule.start("1", streams("A"), NUMBERING, 0, first_frame=5)
+    player.schedule.join("1", streams("B"))
+    player.at(100 * MS)
+    player.to_the_end()
+    assert player.frames("A") == player.frames("B") == [5, 6, 7, 8, 9]
+
+
+def test_a_frame_that_is_not_there_is_refused():
+    player = Player(frames=10)
+    with pytest.raises(ValueError, match="cannot be started at 10"):
+        player.schedule.start("1", streams("A"), NUMBERING, 0, first_frame=10)

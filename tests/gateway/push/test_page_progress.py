@@ -93,7 +93,8 @@ def test_those_who_listen_or_may_are_stopped() -> None:
     assert stopped == {EXECUTED, TIMED_OUT, Outcome.INDETERMINATE, Outcome.GARBLED}
     assert f"p{cut_off}" in unit.due_for_stop()
     assert f"p{cut_off + 1}" not in unit.due_for_stop()
-    final = unit.final_outcomes()
+    unit.settle()
+    final = unit.outcomes()
     assert sum(final.values()) == len(Outcome) + 2
     assert final["not_sent"] == 1
     assert final["indeterminate"] == 2
@@ -116,7 +117,8 @@ def test_every_listener_is_given_audio_exactly_once(
             played += command.phones
     assert unit.settled
     assert sorted(played) == sorted(f"p{n}" for n, (outcome, _) in enumerate(ends) if outcome is EXECUTED)
-    assert sum(unit.final_outcomes().values()) == len(ends)
+    assert unit.settle() == {}
+    assert sum(unit.outcomes().values()) == len(ends)
 
 
 @pytest.mark.parametrize(

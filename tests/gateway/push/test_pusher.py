@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import errno
 import json
+import os
+import resource
 import socket
 import struct
+import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -17,8 +20,8 @@ import pytest
 import trio
 
 from gateway.cisco import Credentials, PushAnswer
-from gateway.inventory import Inventory, Phone
-from gateway.push import Limits, Pusher
+from gateway.inventory import Phone
+from gateway.push import Group, Limits, Pusher
 from gateway.push.client import PushSettings
 from gateway.records import Records
 
@@ -102,7 +105,6 @@ def make_pusher(port: int, records: Records, *, source: str | None = GATEWAY, to
             port=port,
             rtp_port=32674,
             limits=Limits(connect_s=0.3, total_s=total_s),
-            concurrency=10,
         ),
         records=records,
     )
@@ -217,40 +219,72 @@ async def test_a_cancelled_push_has_an_end_in_the_records(tmp_path: Path) -> Non
     assert (ended["outcome"], ended["detail"], ended["push"]) == ("indeterminate", "interrupted", sent["push"])
 
 
-@pytest.mark.parametrize(
-    ("behaviour", "outcome"),
-    [
-        ("good", "read"),
-        (says(b"HTTP/1.0 404 Not Found\r\nContent-Length: 0\r\n\r\n"), "garbled"),
-        (says(b"HTTP/1.0 200 OK\r\n\r\n<html/>"), "garbled"),
-        (says(b""), "garbled"),
-        (hangs, "timed_out"),
-    ],
-)
-async def test_reading_the_inventory(tmp_path: Path, behaviour: Behaviour | str, outcome: str) -> None:
-    page = (GOLDEN / "device-information-7940.xml").read_bytes()
-    good = says(b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\n\r\n" + page)
-    chosen = good if isinstance(behaviour, str) else behaviour
-    with Records(tmp_path / "e") as records:
-        async with listening(chosen) as (unit, port):
-            inventory = Inventory(
-                [
-                    Phone(device_name="SEP001BD4000001", address=PHONE),
-                    Phone(device_name="SEP001BD4000002", address="127.20.0.2"),
-                ],
-                source=GATEWAY,
-                port=port,
-                limits=Limits(connect_s=0.3, total_s=0.4),
-                concurrency=5,
-                records=records,
-            )
-            assert await inventory.read() == {outcome: 1, "unreachable": 1}
-    assert unit.requests[0][1].startswith(b"GET /DeviceInformationX HTTP/1.0\r\n")
-    assert b"Authorization" not in unit.requests[0][1]
-    events = {event["phone"]: event for event in map(json.loads, (tmp_path / "e").read_text().splitlines())}
-    assert events["SEP001BD4000001"]["outcome"] == outcome
-    if outcome == "read":
-        event = events["SEP001BD4000001"]
-        assert (event["directory_number"], event["mac"], event["model"]) == ("2001", "001BD4000001", "CP-7940")
-        shown = inventory.entries["SEP001BD4000001"].as_json()
-        assert (shown["outcome"], shown["directory_number"]) == ("read", "2001")
+async def test_p7_a_push_waits_for_a_descriptor_and_no_phone_is_blamed(tmp_path: Path) -> None:
+    async with listening(says(GOOD)) as (_, port):
+        with Records(None) as records:
+            pusher = make_pusher(port, records, total_s=5.0)
+            target = Phone(device_name="SEP001BD4000001", address=PHONE)
+            answers: list[PushAnswer] = []
+            soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+            taken: list[int] = []
+            resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 200), hard))
+            try:
+                with suppress(OSError):
+                    while True:
+                        taken.append(os.dup(0))
+
+                async def push_once() -> None:
+                    answers.append(await pusher.push(target, page="1", action="start", attempt=1))
+
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(push_once)
+                    await trio.sleep(0.2)
+                    assert answers == []
+                    for descriptor in taken:
+                        os.close(descriptor)
+                    taken.clear()
+            finally:
+                for descriptor in taken:
+                    os.close(descriptor)
+                resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert [answer.outcome for answer in answers] == ["executed"]
+
+
+async def test_c9_giant_answers_leave_memory_flat(tmp_path: Path) -> None:
+    async def giant(stream: trio.SocketStream) -> None:
+        await stream.send_all(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n")
+        for _ in range(1000):
+            await stream.send_all(bytes(64 * 1024))
+
+    async with listening(giant) as (_, port):
+        with Records(None) as records:
+            pusher = make_pusher(port, records, total_s=10.0)
+            target = Phone(device_name="SEP001BD4000001", address=PHONE)
+            await pusher.push(target, page="1", action="start", attempt=1)
+            tracemalloc.start()
+            for _ in range(30):
+                answer = await pusher.push(target, page="1", action="start", attempt=1)
+                assert answer.outcome == "garbled"
+            _, peak = tracemalloc.get_traced_memory()
+            tracemalloc.stop()
+    assert peak < 5 * 1024 * 1024
+
+
+async def test_c17_a_redirect_is_not_followed_and_nothing_is_sent_there(tmp_path: Path) -> None:
+    async with listening(hangs) as (elsewhere, other_port):
+        location = f"HTTP/1.1 302 Found\r\nLocation: http://{PHONE}:{other_port}/\r\nContent-Length: 0\r\n\r\n"
+        answer, unit, _ = await push(says(location.encode()), tmp_path)
+        assert (answer.outcome, answer.http_status) == ("garbled", 302)
+        assert len(unit.requests) == 1
+        assert elsewhere.requests == []
+
+
+async def test_multicast_is_asked_for_with_the_group_and_stopped_as_any_other(tmp_path: Path) -> None:
+    with Records(None) as records:
+        pusher = make_pusher(80, records)
+        group = Group(address="239.0.1.1", port=20480)
+        assert pusher.uris("start", GATEWAY, group) == ["RTPMRx:239.0.1.1:20480"]
+        assert pusher.uris("stop", GATEWAY, group) == ["RTPRx:Stop"]
+        target = Phone(device_name="SEP001BD4000001", address=PHONE)
+        assert b"RTPMRx%3A239.0.1.1%3A20480" in pusher.request(target, "start", GATEWAY, group)
+        assert b"RTPRx%3A127.20.128.10%3A32674" in pusher.request(target, "start", GATEWAY)

@@ -65,6 +65,8 @@ class Run:
     """TOML put behind the fleet's and the page's."""
     fleet: str = ""
     """TOML put into the fleet's."""
+    alert: str = ""
+    """TOML of an alert in place of the page's; the records are the test's business."""
     records: list[Record] = field(default_factory=list)
     packets: list[Packet] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
@@ -347,6 +349,7 @@ class Run:
             file.setsampwidth(2)
             file.setframerate(8000)
             file.writeframes(self.samples.astype("<i2").tobytes())
+        page = self.alert or f'[[page]]\naudio = "{audio}"'
         text = f"""
 name = "synthetic"
 purpose = "A run made by hand."
@@ -354,8 +357,7 @@ purpose = "A run made by hand."
 phones = {self.phones}
 authentication_url = "{self.url}"
 {self.fleet}
-[[page]]
-audio = "{audio}"
+{page}
 {self.scenario}
 """
         scenario = parse(text, folder / "synthetic.toml", files=False)

@@ -5,11 +5,14 @@ import pytest
 from harness.judge.end_states import (
     AGREES,
     WHOSE,
+    AlertCase,
     Case,
     EndState,
     GatewaySays,
     Heard,
     PhoneTruth,
+    Shown,
+    alert_end_state,
     end_state,
 )
 from harness.scenario.metrics import END_STATES
@@ -47,8 +50,36 @@ def test_every_combination_has_exactly_one_state() -> None:
         assert rows_of_the_table(case) == [end_state(case)], case
 
 
+EVERY_ALERT = [
+    AlertCase(says=says, truth=truth, shown=shown, late=late, pressed=pressed)
+    for says, truth, shown, late, pressed in product(GatewaySays, PhoneTruth, Shown, (False, True), (False, True))
+]
+AUDIO = {"no_audio", "wrong_audio", "partial_audio", "delivered_late", "delivered"}
+ALERT = {"not_displayed", "displayed_late", "displayed", "acknowledged"}
+
+
+def rows_of_an_alert(case: AlertCase) -> list[EndState]:
+    """The same table with the four rows of alerts in place of those of audio."""
+    silent = Case(says=case.says, truth=case.truth, heard=Heard.NOTHING, late=case.late)
+    rows = {state for state in rows_of_the_table(silent) if state not in AUDIO}
+    executed, on_screen = case.says is GatewaySays.EXECUTED, case.shown is Shown.ALERT
+    alert = {
+        EndState.NOT_DISPLAYED: executed and not on_screen,
+        EndState.DISPLAYED_LATE: executed and on_screen and not case.pressed and case.late,
+        EndState.DISPLAYED: executed and on_screen and not case.pressed and not case.late,
+        EndState.ACKNOWLEDGED: executed and on_screen and case.pressed,
+    }
+    return [*rows, *(state for state, applies in alert.items() if applies)]
+
+
+def test_every_combination_of_an_alert_has_exactly_one_state() -> None:
+    for case in EVERY_ALERT:
+        assert rows_of_an_alert(case) == [alert_end_state(case)], case
+
+
 def test_every_state_is_reached() -> None:
-    assert {end_state(case) for case in EVERY_CASE} == set(EndState)
+    assert {end_state(case) for case in EVERY_CASE} == {state for state in EndState if state not in ALERT}
+    assert {alert_end_state(case) for case in EVERY_ALERT} == {state for state in EndState if state not in AUDIO}
 
 
 def test_the_catalogue_of_metrics_knows_the_states() -> None:

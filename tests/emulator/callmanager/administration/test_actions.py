@@ -6,8 +6,8 @@ import trio
 from emulator.callmanager.administration import actions as module
 from emulator.callmanager.administration.actions import Actions, ConflictError, UnknownError
 from emulator.callmanager.administration.device_search import Search
-from emulator.callmanager.cluster import Cluster, ResetError
-from emulator.callmanager.registry import Device, Registry
+from emulator.callmanager.cluster import Cluster, LostError, ResetError
+from emulator.callmanager.registry import Device, Registration, Registry
 from emulator.callmanager.users import Devices, UserError
 
 NAMES = [f"SEP001BD40000{number:02X}" for number in range(60)]
@@ -45,6 +45,19 @@ async def test_each_phone_is_told_once_and_failures_are_named():
     assert sorted(resets.told) == sorted(fleet.told) == sorted(NAMES[2:])
     unreachable = dict.fromkeys(NAMES[:2], "it does not answer")
     assert resets.failed == {**unreachable, "SEPX": "there is no such device"}
+
+
+async def test_a_phone_that_the_fleet_does_not_have_is_unregistered():
+    async def tell(name: str) -> None:
+        raise LostError(name) if name == NAMES[0] else ResetError(name)
+
+    phones = registry()
+    for name in NAMES[:2]:
+        phones.seen(name, "10.20.0.1")
+    resets = await Actions(Cluster(registry=phones, reset=tell)).reset(NAMES[:2])
+    assert len(resets.failed) == 2
+    found = [device.registration for device in phones.all()[:2]]
+    assert found == [Registration.UNREGISTERED, Registration.REGISTERED]
 
 
 async def test_resets_are_bounded_in_number_and_time(autojump_clock: trio.abc.Clock):

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import urllib.parse
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -63,6 +64,18 @@ async def test_defaults_of_a_new_user_are_cti_and_no_devices():
             "cti": True,
             "devices": "none",
         }
+
+
+async def test_a_name_with_a_slash_is_reached_like_any_other():
+    async with running(Users()) as ask:
+        for name in ("lab/agpush", "a/devices"):
+            quoted = urllib.parse.quote(name, safe="")
+            assert (await ask("POST", "/api/users", {"name": name, "password": "p"}))[0] == 201
+            assert (await ask("PATCH", f"/api/users/{quoted}", {"cti": False}))[1]["name"] == name
+            answer = await ask("POST", f"/api/users/{quoted}/devices", {"add": ["SEP001BD4000001"]})
+            assert answer[1]["devices"] == ["SEP001BD4000001"]
+            assert await ask("DELETE", f"/api/users/{quoted}") == (204, None)
+        assert await ask("GET", "/api/users") == (200, {"users": []})
 
 
 async def test_devices_are_associated_and_taken_back_by_name():

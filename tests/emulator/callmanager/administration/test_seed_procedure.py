@@ -213,3 +213,27 @@ async def test_pages_have_labels_and_fit_a_phones_screen(hands: Hands):
         screen = {"width": 390, "height": 800, "deviceScaleFactor": 1, "mobile": True}
         browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
         await trio.to_thread.run_sync(look)
+
+
+async def test_other_sites_neither_act_nor_log_the_administrator_out(hands: Hands):
+    browser = hands.browser
+    callmanager = CallManager()
+
+    def visit() -> None:
+        log_in(hands, callmanager.pages)
+        browser.get(f"data:text/html,<main><a href='{callmanager.pages}device/phones'>wiki</a></main>")
+        hands.follow("wiki")  # he comes from a page about this CallManager, and is still logged in
+        assert browser.find_element("tag name", "h1").text == "Phones"
+        browser.get(callmanager.pages + "user/add")
+        token = browser.find_element("name", "token").get_attribute("value")
+        values = {"name": "evil", "password": "x", "confirm": "x", "first_name": "", "last_name": "", "token": token}
+        fields = "".join(f"<input name={key} value='{value}'>" for key, value in values.items())
+        form = f"<form method=post action={callmanager.pages}user/add>{fields}<button>Win</button></form>"
+        browser.get(f"data:text/html,<main>{form}</main>")
+        hands.press("Win")
+        browser.get(callmanager.pages)
+        assert browser.find_element("tag name", "h1").text == "Start"
+
+    async with callmanager.running():
+        await trio.to_thread.run_sync(visit)
+    assert callmanager.cluster.users.names() == []

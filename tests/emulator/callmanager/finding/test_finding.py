@@ -65,6 +65,7 @@ class Played:
     def __init__(
         self, folder: Path, *, phones: int = 3, administrator: bool = True, **settings: Any  # noqa: ANN401
     ) -> None:
+        self.began = trio.current_time()
         self._path = folder / "events.jsonl"
         self.records_of = Records(self._path, witness="callmanager", clock=virtual_ns)
         users = Users()
@@ -171,6 +172,29 @@ async def test_only_the_administrator_may(
     status, head, _ = await Played(tmp_path)(path, authorization=authorization)
     assert status == 401
     assert "WWW-Authenticate: Basic realm=" in head
+
+
+@pytest.mark.parametrize("path", [DLX, RIS, "/axl/"])
+async def test_guessing_is_paced_as_at_the_administration(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock, path: str
+):
+    played = Played(tmp_path)
+    for _ in range(5):
+        assert (await played(path, authorization=b""))[0] == 401  # a client that waits for the challenge
+    for _ in range(6):
+        assert (await played(path, authorization=basic("admin", "x")))[0] == 401
+    assert trio.current_time() - 3 == pytest.approx(played.began, abs=0.01)
+    statuses: list[int] = []
+
+    async def guess() -> None:
+        statuses.append((await played(path, authorization=basic("admin", "x")))[0])
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(20):
+            nursery.start_soon(guess)
+    assert (statuses.count(401), statuses.count(503)) == (10, 10)
+    body = {DLX: "", RIS: SELECT, "/axl/": LIST}[path]
+    assert (await played(path, body=body, peer=("10.20.0.8", 51234)))[0] == 200  # whom nobody slows down
 
 
 async def test_without_an_administrator_nobody_may_and_the_log_says_so_once(

@@ -73,7 +73,7 @@ def found(criteria: str, *, name: str = "selectCmDevice", devices_max: int = 100
 def answered(criteria: str, *, name: str = "selectCmDevice", node: str = "ccm1") -> bytes:
     asked = operation(criteria, name=name)
     read = read_criteria(asked, devices_max=1000)
-    return b"".join(answer(asked, read, ended(select(REGISTRY, read)), node=node, seen_s=1547903169))
+    return b"".join(answer(asked, read, ended(select(REGISTRY, read)), node=node, started_s=1547903169))
 
 
 @pytest.mark.parametrize(
@@ -152,6 +152,16 @@ def test_the_older_shape_is_read_as_its_clients_read_it():
     node = body.find("{http://schemas.cisco.com/ast/soap/}SelectCmDeviceResponse/SelectCmDeviceResult/CmNodes/item")
     assert node is not None
     assert [each.findtext("Class") for each in node.findall("CmDevices/item")] == ["Phone"] * 4
+
+
+@pytest.mark.parametrize("name", ["selectCmDevice", "SelectCmDevice"])
+def test_time_stamp_is_when_the_phone_registered_else_the_start(name: str):
+    asked = operation("", name=name)
+    read = read_criteria(asked, devices_max=1000)
+    phones = [device(1, registration=Registration.REGISTERED, registration_s=1547903200)]
+    text = b"".join(answer(asked, read, phones, node="ccm1", started_s=1547903169)).decode()
+    assert re.findall(r"TimeStamp[^>]*>(\d+)<", text) == ["1547903200"]
+    assert 'SubsystemStartTime=&quot;1547903169&quot;' in text
 
 
 def test_web_access_and_lost_phones_are_told():
