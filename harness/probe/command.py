@@ -16,6 +16,7 @@ from typing import Final
 import trio
 from rich.console import Console
 
+from harness.interruption import interruption_alone, terminated_as_interrupted
 from harness.probe.checks import NAMES
 from harness.probe.exchange import exchange
 from harness.probe.outcome import judgement, write_folder
@@ -98,7 +99,7 @@ def _run(plan: ProbePlan, arguments: argparse.Namespace, argv: Sequence[str]) ->
             screen.print(
                 f"probing {plan.target.url}: about {_about_s(plan):g} s, at most {plan.total_s:g} s", style="dim"
             )
-    with Progress(screen) as progress:
+    with interruption_alone(), terminated_as_interrupted(), Progress(screen) as progress:
         results = trio.run(probe, plan, progress)
     judged = judgement(results, plan.credentials.password)
     try:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import shutil
 import signal
 import socket
@@ -17,6 +18,7 @@ import pytest
 from probe_endpoint import CALLMANAGER, GENTLE, Wrong, plan_for, running
 
 from harness.probe import Result, probe
+from harness.probe.checks import NAMES
 from harness.probe.command import main
 from harness.probe.question import Credentials
 
@@ -106,14 +108,14 @@ def checks(verdict: dict[str, Any], word: str) -> set[str]:
 def test_our_gateway_is_known_and_asked_everything(tmp_path: Path, gateway: str, password_file: Path) -> None:
     ended = run_command(
         tmp_path, gateway, "--password-file", password_file, "--callmanager-url", CALLMANAGER,
-        "--own-user-mismatch", "redirect", "--leave-out", "failures-slowed", "--json",
+        "--own-user-mismatch", "redirect", "--json",
     )  # fmt: skip
     verdict = json.loads(ended.stdout)
     assert checks(verdict, "fail") == set()
     # A machine that is busy with other things is too noisy for the timing.
     assert checks(verdict, "inconclusive") <= {"timing"}
     assert ended.returncode == (3 if checks(verdict, "inconclusive") else 0)
-    assert checks(verdict, "none") == {"blank-as-plus", "beyond-ascii", "failures-slowed"}
+    assert checks(verdict, "none") == {"blank-as-plus", "beyond-ascii"}
     assert {check["kind"] for check in verdict["checks"]} == {"probe"}
     folder = tmp_path / "runs" / "latest"
     assert {file.name for file in folder.iterdir()} == {"verdict.json", "junit.xml", "report.html"}
@@ -231,6 +233,42 @@ async def test_a_certificate_that_is_not_trusted_is_inconclusive_and_says_so(tmp
     assert len(by_verdict(trusting, "pass")) > 40
     assert by_verdict(distrusting, "inconclusive") == {result.check.name for result in distrusting}
     assert "--ca-file" in distrusting[0].finding.why
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(("said", "sent"), [("y\n", True), ("\n", False), ("no\n", False)])
+def test_somebody_at_the_terminal_is_asked(
+    said: str, *, sent: bool, tmp_path: Path, callmanager: str, password_file: Path
+) -> None:
+    terminal, own = pty.openpty()
+    os.write(terminal, said.encode())
+    left = [word for name in sorted(NAMES - {"wrong-password", "right-credentials"}) for word in ("--leave-out", name)]
+    url = f"{callmanager}/CCMCIP/authenticate.asp"
+    ended = run_command(tmp_path, url, "--password-file", password_file, "--device", DEVICE, "--json", *left, stdin=own)
+    os.close(own)
+    os.close(terminal)
+    assert "locks an account after 3" in ended.stderr
+    verdict = json.loads(ended.stdout.partition("[y/N] ")[2])
+    assert "wrong-password" in checks(verdict, "pass" if sent else "inconclusive")
+    assert ended.returncode == (0 if sent else 3)
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_ends_it(tmp_path: Path, callmanager: str, password_file: Path, number: signal.Signals) -> None:
+    process = subprocess.Popen(
+        command("probe", f"{callmanager}/CCMCIP/authenticate.asp", "--password-file", password_file),
+        cwd=tmp_path, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.startswith("probing"):
+            break
+    time.sleep(0.5)
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert "Traceback" not in errors
 
 
 class TestUsage:
