@@ -32,15 +32,10 @@ def judgement(results: Sequence[Result], password: str) -> Judgement:
         )
         for result in results
     )
-    verdict = merge(check.verdict for check in checks)
     return Judgement(
-        verdict=verdict,
+        verdict=merge(check.verdict for check in checks),
         expected=Verdict.PASS,
-        unexpected=tuple(
-            f"{check.name}: {check.verdict.text}, expected pass"
-            for check in checks
-            if check.verdict not in (Verdict.PASS, Verdict.NONE)
-        ),
+        unexpected=(),
         scenario=NAME,
         seed=0,
         phones=0,

@@ -16,6 +16,9 @@ CallManager locks at the third."""
 
 USUAL: Final = 10
 """Right answers by which it is known how long one takes here."""
+WATCH_S: Final = 0.02
+HELD_UP_S: Final = 0.2
+"""A loop that wakes this late is on a machine that is too busy to time anybody."""
 USUAL_TIMES: Final = 5
 """A slow server is held against its own pace: CallManager's 99th percentile is five times its median (assumed)."""
 
@@ -115,19 +118,38 @@ class Prober:
 
     async def trouble(self) -> str:
         """Ask as a phone does; why the endpoint is not alive, empty where it is."""
-        limit_s = self.limit_s
-        found, took_s = await self.timed_right()
+        found, took_s, limit_s = await self.timed_right()
         if not found.authorises:
             return f"afterwards a right question got: {found.told}"
         return (
             "" if took_s <= limit_s else f"afterwards a right question took {took_s:.1f} s, more than {limit_s:.1f} s"
         )
 
-    async def timed_right(self) -> tuple[Exchange, float]:
-        """The right question, and the seconds from before its connection to its answer."""
-        begun = trio.current_time()
-        found = await self.ask_right()
-        return found, trio.current_time() - begun
+    async def timed_right(self) -> tuple[Exchange, float, float]:
+        """The right question, the seconds from before its connection to its answer, and how many it may have taken.
+
+        Raises:
+            NotAskedError: it took longer, and this machine was held up meanwhile: that is no evidence against anybody.
+        """
+        limit_s = self.limit_s
+        held_up_s = 0.0
+
+        async def watch() -> None:
+            nonlocal held_up_s
+            while True:
+                due = trio.current_time() + WATCH_S
+                await trio.sleep_until(due)
+                held_up_s = max(held_up_s, trio.current_time() - due)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(watch)
+            begun = trio.current_time()
+            found = await self.ask_right()
+            took_s = trio.current_time() - begun
+            nursery.cancel_scope.cancel()
+        if took_s > limit_s and held_up_s > HELD_UP_S:
+            raise NotAskedError(f"an answer took {took_s:.1f} s, but this machine was held up for {held_up_s:.1f} s")
+        return found, took_s, limit_s
 
     @property
     def usual_ms(self) -> float:

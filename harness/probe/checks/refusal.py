@@ -143,7 +143,6 @@ async def right_not_slowed(prober: Prober) -> Finding:
         return not_applicable("no failures in a row were wanted (--lockout-failures 0)")
     wrong = get(prober.target, prober.question(password=other_password(prober.right.password)))
     await prober.guard()
-    limit_s = prober.limit_s
     stopped: list[str] = []
 
     async def fail() -> None:
@@ -156,7 +155,7 @@ async def right_not_slowed(prober: Prober) -> Finding:
         for _ in range(at_once):
             nursery.start_soon(fail)
         await trio.lowlevel.checkpoint()
-        found, took_s = await prober.timed_right()
+        found, took_s, limit_s = await prober.timed_right()
     if stopped:
         raise NotAskedError(stopped[0])
     if not found.authorises:
@@ -174,13 +173,12 @@ async def lockout(prober: Prober) -> Finding:
     if not wanted:
         return not_applicable("no failures in a row were wanted (--lockout-failures 0)")
     wrong = get(prober.target, prober.question(password=other_password(prober.right.password)))
-    limit_s = prober.limit_s
     for _ in range(wanted):
         found = await prober.ask_wrong(wrong, guarded=False)
         if found.authorises:
             return undecided("a wrong password was AUTHORIZED: nothing failed")
         prober.failure_times.append(found.answer_ms)
-    found, took_s = await prober.timed_right()
+    found, took_s, limit_s = await prober.timed_right()
     if not found.authorises:
         prober.locked = f"after {wanted} failures in a row right credentials got: {found.told}"
         return failed(prober.locked, wanted)

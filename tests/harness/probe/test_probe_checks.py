@@ -3,6 +3,7 @@
 M01 and the like are rows of the list of wrong gateways.
 """
 
+import time
 from urllib.parse import parse_qs, quote, unquote_to_bytes
 
 import pytest
@@ -10,6 +11,7 @@ from probe_endpoint import CALLMANAGER, GENTLE, PASSWORD, PATH, Wrong, plan_for,
 
 from harness.probe import CHECKS, Result, probe
 from harness.probe.checks import endurance, timing
+from harness.probe.prober import NotAskedError, Prober
 from harness.probe.question import Credentials
 
 NAMES = [check.name for check in CHECKS]
@@ -201,6 +203,18 @@ async def test_a_slow_client_that_is_held_is_inconclusive(monkeypatch: pytest.Mo
         results = await probe(plan_for(url, leave_out=frozenset(SLOW) - {"slow-client-closed"}))
     assert by_verdict(results, "inconclusive") == {"slow-client-closed"}
     assert by_verdict(results, "fail") == set()
+
+
+async def test_a_machine_that_is_held_up_is_no_evidence() -> None:
+    def compare(given: bytes, stored: bytes) -> bool:
+        time.sleep(1.2)  # the endpoint shares this loop
+        return given == stored
+
+    async with running(Wrong(compare=compare)) as (_, url):
+        prober = Prober(plan_for(url))
+        prober.right_ms = [1.0] * 10
+        with pytest.raises(NotAskedError, match="this machine was held up"):
+            await prober.trouble()
 
 
 async def test_without_consent_no_wrong_password_is_sent() -> None:
