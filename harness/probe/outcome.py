@@ -6,11 +6,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from harness.conclusion import write_reports
 from harness.judge.verdict import Check, Judgement, Kind, Verdict, merge
 from harness.probe.finding import Result
 from harness.probe.secrecy import masked
-from harness.report.html import write_html
-from harness.report.junit import write_junit
 from harness.run_folder import VERDICT, RunFolder
 
 NAME: Final = "probe"
@@ -64,6 +63,5 @@ def write_folder(judged: Judgement, root: Path, now: datetime, *, url: str, comm
     folder = RunFolder.create(root, NAME, judged.seed, now)
     document = judged.to_json() | {"url": url, "command": command}
     folder.file(VERDICT).write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-    write_html(folder.path)
-    write_junit(folder.path)
+    write_reports(folder)
     return folder
