@@ -1,9 +1,7 @@
 """A session: the scenarios of one command, one after the other, on the ground they need, judged as they end."""
 
-import signal
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +14,8 @@ from harness.bed.errors import BedError, RosterError
 from harness.bed.ground import Ground, choose, stand
 from harness.bed.run import expected_packets, run
 from harness.bed.setup import Setup
-from harness.conclusion import conclude, show
+from harness.conclusion import conclude, show, write_summary
+from harness.interruption import terminated_as_interrupted
 from harness.live import Live
 from harness.net import namespace
 from harness.run_folder import RunFolder, RunFolderError, check_room
@@ -35,6 +34,7 @@ def run_all(
     out: Path,
     quiet: bool,
     command: tuple[str, ...] = (),
+    summary: Path | None = None,
 ) -> int:
     """Run scenarios and judge them.
 
@@ -44,6 +44,7 @@ def run_all(
         out: where run folders go.
         quiet: print nothing but errors.
         command: for `pushlab exec`.
+        summary: a file to append each run's result to, as Markdown.
 
     Returns:
         The worst run's exit code.
@@ -60,7 +61,7 @@ def run_all(
     codes = []
     for scenario, choice in zip(scenarios, chosen, strict=True):
         played = _with_command(scenario, command) if command else scenario
-        code = _one(played, choice.ground, out=out, quiet=quiet, in_terminal=bool(command))
+        code = _one(played, choice.ground, out=out, quiet=quiet, in_terminal=bool(command), summary=summary)
         codes.append(code)
         if code == EXIT_INTERRUPTED:
             break
@@ -74,15 +75,21 @@ def _with_command(scenario: Scenario, command: tuple[str, ...]) -> Scenario:
     return replace(scenario, gateway=gateway, origins=origins)
 
 
-def _one(scenario: Scenario, ground_name: str, *, out: Path, quiet: bool, in_terminal: bool) -> int:
+def _one(
+    scenario: Scenario, ground_name: str, *, out: Path, quiet: bool, in_terminal: bool, summary: Path | None
+) -> int:
     """Run one scenario on a ground of its own; its exit code."""
     try:
-        check_room(out, expected_packets(scenario))
+        audio_bytes = sum(page.audio_path.stat().st_size for page in scenario.pages)
+        check_room(out, expected_packets(scenario), audio_bytes)
         directory = scenario.callmanager.directory
         require(directory.kind)
         with stand(ground_name, directory=directory.is_server) as ground:  # type: ignore[arg-type] # from choose
             folder = RunFolder.create(out, scenario.name, scenario.seed, datetime.now(UTC))
-            return _run_and_judge(scenario, ground, folder, quiet=quiet, in_terminal=in_terminal)
+            code = _run_and_judge(scenario, ground, folder, quiet=quiet, in_terminal=in_terminal)
+            if summary is not None:
+                write_summary(folder, summary)
+            return code
     except (BedError, RosterError) as error:
         complain(f"{scenario.name}: {error}")
         return error.exit_code
@@ -95,7 +102,7 @@ def _one(scenario: Scenario, ground_name: str, *, out: Path, quiet: bool, in_ter
 
 
 def _run_and_judge(scenario: Scenario, ground: Ground, folder: RunFolder, *, quiet: bool, in_terminal: bool) -> int:
-    with _terminated_as_interrupted(), Live(phones=scenario.fleet.phones, quiet=quiet) as display:
+    with terminated_as_interrupted(), Live(phones=scenario.fleet.phones, quiet=quiet) as display:
         display.stage(f"{scenario.name}: {scenario.fleet.phones:,} phones on ground {ground.name}")
         try:
             setup = Setup(scenario=scenario, ground=ground, folder=folder, display=display, in_terminal=in_terminal)
@@ -104,30 +111,12 @@ def _run_and_judge(scenario: Scenario, ground: Ground, folder: RunFolder, *, qui
         except BaseExceptionGroup as group:
             raise _one_of(group) from group
         display.stage("judging")
-        code = conclude(folder)
+        code = conclude(folder, display.stage)
         if scenario.capture.keep == "failing" and code == 0:
             folder.drop_capture()
     if not quiet:
         show(folder)
     return code
-
-
-@contextmanager
-def _terminated_as_interrupted() -> Iterator[None]:
-    """Let SIGTERM end a run as Ctrl-C does: parts stopped in order, evidence kept. trio knows when that is safe.
-
-    A shell without job control lets what it puts into the background ignore SIGINT: SIGTERM would do nothing then.
-    """
-    ignored = signal.getsignal(signal.SIGINT) == signal.SIG_IGN
-    if ignored:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-    before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-        if ignored:
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _one_of(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -20,6 +20,8 @@ class KeyFigure:
 def key_figures(result: Result) -> tuple[KeyFigure, ...]:
     """The summary of a run: phones, burst, answers, both authentication servers, CallManager's load, audio."""
     show, phones = result.show, result.phones
+    if not phones and not result.metrics:
+        return (_checks(result),)
     worked = sum(count for state, count in result.outcomes.items() if state in figures.WORKED)
     return (
         KeyFigure(
@@ -69,9 +71,11 @@ def key_figures(result: Result) -> tuple[KeyFigure, ...]:
 
 def _checks(result: Result) -> KeyFigure:
     others = Counter(check.verdict for check in result.open_checks)
+    if len(result.checks) > len(result.asked):
+        others["not asked"] = len(result.checks) - len(result.asked)
     return KeyFigure(
         label="Checks that hold",
-        value=f"{len(result.checks) - len(result.open_checks):,} of {len(result.checks):,}",
+        value=f"{len(result.asked) - len(result.open_checks):,} of {len(result.asked):,}",
         note=" · ".join(f"{count:,} {verdict}" for verdict, count in others.items()),
     )
 
