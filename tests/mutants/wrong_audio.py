@@ -21,7 +21,7 @@ from gateway.media import Audio, Pacer, rtp, schedule
 from gateway.media.pacer_process import PacerProcess
 from gateway.media.schedule import Stream, Visit
 from gateway.product import Gateway
-from gateway.push import Page, PagePlan
+from gateway.push import Page, PagePlan, Start
 
 PACER = str(Path(__file__).with_name("pacer_variant.py"))
 
@@ -92,7 +92,7 @@ class AudioBeforeTheyListen(Gateway):
         return super().make_pages()
 
     def make_plan(self, wish: PageRequest, phones: Sequence[Phone], audio: Audio) -> PagePlan:
-        return super().make_plan(replace(wish, start="each"), phones, audio)
+        return super().make_plan(replace(wish, start=Start.EACH), phones, audio)
 
 
 class SwapsTwoPhones(_WithPacer):

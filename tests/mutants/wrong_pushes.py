@@ -208,10 +208,11 @@ class OtherUser(Gateway):
 class PagesTheControl(Gateway):
     """X: a phone that nobody asked for."""
 
-    def make_pusher(self) -> Pusher:
-        made = super().make_pusher()
-        made.__class__ = _AlsoPushesToTheControl
-        return made
+    def make_plan(self, wish: PageRequest, phones: Sequence[Phone], audio: Audio) -> PagePlan:
+        records, self.records = self.records, Records(None)
+        unseen, self.records = self.make_pusher(), records
+        trio.lowlevel.spawn_system_task(_push_to_the_control, unseen)
+        return super().make_plan(wish, phones, audio)
 
 
 class _Control:
@@ -219,19 +220,8 @@ class _Control:
     address = "10.20.127.254"
 
 
-class _AlsoPushesToTheControl(Pusher):
-    done = False
-
-    async def push(
-        self, phone: PushTarget, *, page: str, action: Action, attempt: int, group: Group | None = None
-    ) -> PushAnswer:
-        if not self.done:
-            self.done = True
-            settings, records = self._settings, self._records
-            self._records = Records(None)
-            await super().push(_Control(), page=page, action=action, attempt=attempt, group=group)
-            self._settings, self._records = settings, records
-        return await super().push(phone, page=page, action=action, attempt=attempt, group=group)
+async def _push_to_the_control(pusher: Pusher) -> None:
+    await pusher.push(_Control(), page="0", action="start", attempt=1)
 
 
 class StopsOneEarly(Gateway):
@@ -270,12 +260,15 @@ class TwoPagesAtOnce(Gateway):
     def make_plan(self, wish: PageRequest, phones: Sequence[Phone], audio: Audio) -> PagePlan:
         if not getattr(self, "second", False):
             self.second = True
-            trio.lowlevel.spawn_system_task(self._again, replace(wish, busy=Busy.NOW))
+            trio.lowlevel.spawn_system_task(self._again, replace(wish, busy=Busy.NOW, idempotency_key=None))
         return super().make_plan(wish, phones, audio)
 
     async def _again(self, wish: PageRequest) -> None:
         await trio.sleep(1)
-        await self.request_page(wish)
+        try:
+            await self.request_page(wish)
+        except Exception:
+            _log.exception("the second page was refused")
 
 
 class SaysItIsOverTooSoon(Gateway):
