@@ -57,7 +57,7 @@ WITH_COMMANDS: Final = [
 
 
 def test_there_are_examples() -> None:
-    assert {"first-run.md", "test-your-own-gateway.md", "exec.md"} <= {document.name for document in WITH_COMMANDS}
+    assert {"first-run.md", "test-your-paging-product.md", "exec.md"} <= {document.name for document in WITH_COMMANDS}
 
 
 @pytest.mark.parametrize("document", WITH_COMMANDS, ids=lambda path: str(path.relative_to(ROOT)))
