@@ -141,7 +141,9 @@ class Pacer:
         stream = trio.SocketStream(trio.socket.from_stdlib_socket(ours))
         try:
             with theirs:
-                child = await trio.lowlevel.open_process(list(process), stdin=theirs.fileno(), stdout=subprocess.DEVNULL)
+                child = await trio.lowlevel.open_process(
+                    list(process), stdin=theirs.fileno(), stdout=subprocess.DEVNULL
+                )
         except BaseException as error:
             ours.close()
             if isinstance(error, OSError):

@@ -99,7 +99,8 @@ def _concurrent(rows: Sequence[Row]) -> Figures:
                     answered.append(push.reply.t_ns)
     if not received:
         return {}
-    return {"push.concurrent_max": _inside(np.sort(np.array(received, np.int64)), np.sort(np.array(answered, np.int64)))}
+    begun, over = (np.sort(np.array(times, np.int64)) for times in (received, answered))
+    return {"push.concurrent_max": _inside(begun, over)}
 
 
 def _authentications(evidence: Evidence, _: Sequence[Row]) -> Figures:

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.mutants.catalogue import MUTANTS, PAGE, Compared, Mutant, Probed, Tested
-from tests.mutants.running import Outcome, caught, compare_clean, play, play_clean
+from tests.mutants.running import PROBE, Outcome, caught, compare_clean, play, play_clean
 
 CLEAN_PHONES = 20
 
@@ -57,15 +57,15 @@ def _cleans(chosen: list[Mutant | Probed | Tested | Compared], count: int, work:
             found = compare_clean(mutant, work)
             table.add_clean(f"({mutant.number})", mutant.caught_by, found)
         elif isinstance(mutant, Mutant | Probed):
-            scenario = mutant.scenario if isinstance(mutant, Mutant) else "probe"
-            phones = mutant.phones if isinstance(mutant, Mutant) else 10
+            at = PROBE if isinstance(mutant, Probed) else (mutant.scenario, mutant.phones, mutant.settings)
             twin = mutant.twin if isinstance(mutant, Mutant) else "clean"
-            key = (twin, scenario, mutant.settings)
+            scenario, phones, settings = at
+            key = (twin, scenario, settings)
             if key in seen or key == ("clean", PAGE, ()):
                 continue
             seen.add(key)
-            found = play_clean(work, scenario=scenario, phones=phones, settings=mutant.settings, variant=twin)
-            table.add_clean(f"({mutant.number})", f"{twin}: {scenario} {' '.join(mutant.settings)}", found)
+            found = play_clean(work, scenario=scenario, phones=phones, settings=settings, variant=twin)
+            table.add_clean(f"({mutant.number})", f"{twin}: {scenario} {' '.join(settings)}", found)
 
 
 class Rows:
@@ -87,7 +87,9 @@ class Rows:
         self.wrong += wrong
         self._cleans += 1
         self._passed += found.verdict == "pass"
-        told = f"WRONG: {', '.join(found.failed)}: {found.why}" if wrong else "" if found.verdict == "pass" else found.why
+        told = "" if found.verdict == "pass" else found.why
+        if wrong:
+            told = f"WRONG: {', '.join(found.failed)}: {told}"
         self._tell(number, "none", what, "", found.verdict, found, told)
 
     def print(self) -> None:
@@ -99,7 +101,7 @@ class Rows:
     def _tell(self, number: str, name: str, defect: str, by: str, verdict: str, found: Outcome, told: str) -> None:
         row = (number, name, defect, by, verdict, f"{found.seconds:.0f}", told)
         self._table.add_row(*row)
-        print(" | ".join(row), flush=True)
+        print(" | ".join(row), flush=True)  # noqa: T201 - the command's output
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Every wrong gateway: its defect, how it is run, and the one observable that must reveal it.
 
-Numbers M.. are those of the list of wrong gateways that the harness was built against, numbers X.. are of no list: they
-show that the laws are general. `caught_by` are checks of the verdict that must fail, each of them; `follows` may fail as
-well, because the defect has that consequence; any other failed check would be an accident.
+Numbers M.. are those of the list of wrong gateways that the harness was built against; X.. are of no list, and show
+that the laws are general. `caught_by` are checks of the verdict that must fail, each of them; `follows` may fail as well,
+because the defect has that consequence; any other failed check would be an accident.
 """
 
 from __future__ import annotations
@@ -41,7 +41,6 @@ class Probed:
     defect: str
     caught_by: tuple[str, ...]
     follows: tuple[str, ...] = ()
-    settings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +76,8 @@ class Compared:
         return f"{self.metric}, {self.large} to {self.small} phones >= {self.least:g}"
 
 
+HANGING: Final = ("fault hang is seen",)
+"""Its phones end otherwise than they should: indeterminate and not timed out."""
 _MISSED = ("thresholds.phones.delivered_fraction=>= 0.9",)
 _GARBAGE = ('fault=[{kind="garbage",phones=0.1}]', *_MISSED)
 
@@ -175,8 +176,8 @@ MUTANTS: Final[tuple[Mutant | Probed | Tested | Compared, ...]] = (
         number="M21",
         name="hung-phones-hold-slots",
         defect="a phone that hangs holds its slot for ever",
-        caught_by=("every-phone-one-end-state", "phones.delivered_fraction >= 0.7"),
-        follows=("fault hang is seen",),
+        caught_by=("every-phone-one-end-state",),
+        follows=("phones.delivered_fraction >= 0.7", "gateway-agrees-with-phones", "every-start-stopped", *HANGING),
         settings=(
             "gateway.concurrency=4",
             'fault=[{kind="hang",phones=0.3}]',

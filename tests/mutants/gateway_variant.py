@@ -105,10 +105,10 @@ def main(name: str, mode: str = "page") -> int:
             return page.wait(PATIENCE_S)
         except subprocess.TimeoutExpired:
             page.send_signal(signal.SIGINT)  # it has the gateway interrupt the page
-            return page.wait(PATIENCE_S)
+            return page.wait(2 * PATIENCE_S)
     finally:
         server.send_signal(signal.SIGTERM)
-        server.wait(timeout=60)
+        server.wait(timeout=90)
 
 
 def _wish() -> list[str]:

@@ -216,7 +216,7 @@ class _Ssrc(_Rewrites):
 
 
 class _Twice(_Rewrites):
-    def rewritten(self, data: bytes, count: int) -> Sequence[bytes]:
+    def rewritten(self, data: bytes, _count: int) -> Sequence[bytes]:
         return [data, data]
 
 
@@ -229,7 +229,7 @@ class _OneOut(_Rewrites):
 
 
 class _Timestamp(_Rewrites):
-    def rewritten(self, data: bytes, count: int) -> Sequence[bytes]:
+    def rewritten(self, data: bytes, _count: int) -> Sequence[bytes]:
         return [data[:4] + b"\x12\x34\x56\x78" + data[8:]]
 
 

@@ -11,13 +11,14 @@ from urllib.parse import urlencode
 
 import trio
 
-from gateway.administration.page_request import PageRequest
+from gateway.administration.page_request import PageRequest, RequestError
 from gateway.authentication import Decision, Request
 from gateway.cisco import Credentials, Outcome, PushAnswer
 from gateway.inventory import Phone
 from gateway.media import Audio
 from gateway.product import Gateway
 from gateway.push import Busy, Limits, Page, PagePlan, Pusher, Slots
+from gateway.push import page as paging
 from gateway.push.client import Action, PushTarget
 from gateway.push.crew import Crew
 from gateway.push.plan import Group
@@ -113,6 +114,7 @@ class HungPhonesHoldSlots(Gateway):
         return made
 
     def make_slots(self) -> Slots:
+        paging.STOP_S = 5.0  # an operator ends it: not to be waited for
         Crew._put_aside = lambda _crew, _job: None  # type: ignore[method-assign]
         return super().make_slots()
 
@@ -267,7 +269,7 @@ class TwoPagesAtOnce(Gateway):
         await trio.sleep(1)
         try:
             await self.request_page(wish)
-        except Exception:
+        except RequestError:
             _log.exception("the second page was refused")
 
 

@@ -13,7 +13,7 @@ def find(case: Case) -> Finding:
     """A push executed without a question, against the answer, or on an answer that its server never gave."""
     finding = Finding()
     evidence = case.evidence
-    authorised = {
+    authorised: dict[str, set[str]] = {
         witness: {
             r.text("connection")
             for r in evidence.records.of(witness, "authentication.answered")
