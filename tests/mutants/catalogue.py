@@ -1,8 +1,8 @@
 """Every wrong gateway: its defect, how it is run, and the one observable that must reveal it.
 
 Numbers M.. are those of the list of wrong gateways that the harness was built against; X.. are of no list, and show
-that the laws are general. `caught_by` are checks of the verdict that must fail, each of them; `follows` may fail as well,
-because the defect has that consequence; any other failed check would be an accident.
+that the laws are general. `caught_by` are checks of the verdict that must fail, each of them; `follows` may fail as
+well, because the defect has that consequence; any other failed check would be an accident.
 """
 
 from __future__ import annotations
@@ -12,6 +12,14 @@ from typing import Final
 
 PAGE: Final = "burst-offload"
 DELIVERED: Final = "phones.delivered_fraction == 1"
+ANYTHING: Final = ("*",)
+"""Whoever comes later is not served any more: what else fails is no accident."""
+REFUSED_BY_PHONES: Final = (
+    "right-credentials",
+    "executed-only-when-authorised",
+    "phones.delivered_fraction == 1",
+    "authentication.gateway == 20",
+)
 AUDIO_FOLLOWS: Final = ("phones.delivered_fraction == 1", "rtp.lost_fraction == 0")
 
 
@@ -82,12 +90,27 @@ _MISSED = ("thresholds.phones.delivered_fraction=>= 0.9",)
 _GARBAGE = ('fault=[{kind="garbage",phones=0.1}]', *_MISSED)
 
 MUTANTS: Final[tuple[Mutant | Probed | Tested | Compared, ...]] = (
-    Probed(number="M01", name="any-password", defect="AUTHORIZED for any password", caught_by=("wrong-password",)),
+    Probed(
+        number="M01",
+        name="any-password",
+        defect="AUTHORIZED for any password",
+        caught_by=("wrong-password",),
+        follows=(
+            "right-prefix",
+            "password-case",
+            "blanks-and-trailing",
+            "null-byte",
+            "decoded-twice",
+            "plus-is-a-blank",
+            "own-user-mismatch",
+        ),
+    ),
     Probed(
         number="M03",
         name="first-eight-characters",
         defect="compares the first 8 characters only",
         caught_by=("right-prefix",),
+        follows=("blanks-and-trailing", "null-byte", "plus-is-a-blank", "decoded-twice"),
     ),
     Probed(
         number="M04",
@@ -96,9 +119,19 @@ MUTANTS: Final[tuple[Mutant | Probed | Tested | Compared, ...]] = (
         caught_by=("timing",),
     ),
     Probed(
-        number="M05", name="ends-the-line", defect="a line's end behind AUTHORIZED", caught_by=("answer-body",)
+        number="M05",
+        name="ends-the-line",
+        defect="a line's end behind AUTHORIZED",
+        caught_by=("answer-body",),
+        follows=REFUSED_BY_PHONES,
     ),
-    Probed(number="M05b", name="writes-it-small", defect="says Authorized", caught_by=("answer-body",)),
+    Probed(
+        number="M05b",
+        name="writes-it-small",
+        defect="says Authorized",
+        caught_by=("answer-body",),
+        follows=REFUSED_BY_PHONES,
+    ),
     Probed(
         number="M06",
         name="browser-headers",
@@ -131,7 +164,11 @@ MUTANTS: Final[tuple[Mutant | Probed | Tested | Compared, ...]] = (
         ),
     ),
     Probed(
-        number="M12", name="locks-out", defect="locks the user after five failures", caught_by=("lockout",)
+        number="M12",
+        name="locks-out",
+        defect="locks the user after five failures",
+        caught_by=("lockout",),
+        follows=ANYTHING,
     ),
     Mutant(
         number="M13", name="logs-questions", defect="logs the question with its password", caught_by=("no-secret-told",)
@@ -254,7 +291,11 @@ MUTANTS: Final[tuple[Mutant | Probed | Tested | Compared, ...]] = (
         twin="clock-is-set",
     ),
     Probed(
-        number="M37", name="dies-of-upgrade", defect="dies of a bad HTTP2-Settings", caught_by=("h2c-upgrade",)
+        number="M37",
+        name="dies-of-upgrade",
+        defect="dies of a bad HTTP2-Settings",
+        caught_by=("h2c-upgrade",),
+        follows=ANYTHING,
     ),
     Tested(
         number="M39",

@@ -11,11 +11,11 @@ import sys
 import time
 import wave
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from tests.mutants.catalogue import Compared, Mutant, Probed, Tested
+from tests.mutants.catalogue import ANYTHING, Compared, Mutant, Probed, Tested
 
 ROOT: Final = Path(__file__).parents[2]
 VARIANT: Final = str(Path(__file__).with_name("gateway_variant.py"))
@@ -62,7 +62,7 @@ def caught(mutant: Mutant | Probed | Tested | Compared, found: Outcome) -> str:
     if missing:
         return f"survived: {', '.join(missing)} did not fail"
     follows = mutant.follows if isinstance(mutant, Mutant | Probed) else ()
-    accidents = [name for name in found.failed if name not in (*named, *follows)]
+    accidents = [name for name in found.failed if name not in (*named, *follows) and follows != ANYTHING]
     return f"unexpected: {', '.join(accidents)}" if accidents else ""
 
 
@@ -80,13 +80,7 @@ def play(mutant: Mutant | Probed | Tested | Compared, work: Path) -> Outcome:
             found = _test(mutant)
         case Compared():
             found = _compare(mutant, mutant.name, work)
-    return Outcome(
-        verdict=found.verdict,
-        failed=found.failed,
-        why=found.why,
-        seconds=time.monotonic() - began,
-        runs=found.runs,
-    )
+    return replace(found, seconds=time.monotonic() - began)
 
 
 def play_clean(
@@ -123,6 +117,7 @@ def _run(name: str, scenario: str, phones: int, settings: Sequence[str], work: P
     gateway = ["gateway.kind=command", f"gateway.command={argv}"] if name else []
     own = [] if scenario == "alert" else [f"page.audio={audio(work)}"]
     late = [text for text in UNHURRIED if scenario != "alert" or not text.startswith("page.")]
+    (out / "latest").unlink(missing_ok=True)  # else a run that leaves none would be taken for this one
     options = [word for text in (*own, *gateway, *late, *settings) for word in ("--set", text)]
     ended = subprocess.run(
         [
@@ -188,12 +183,13 @@ def _compare(mutant: Compared, name: str, work: Path) -> Outcome:
     ratio = figures[mutant.large] / figures[mutant.small]
     why = f"{figures[mutant.small]:.0f} at {mutant.small} phones, {figures[mutant.large]:.0f} at {mutant.large}"
     broken = ratio < mutant.least
-    return Outcome(verdict="fail" if broken else "pass", failed=(mutant.caught_by,) if broken else (), why=why, runs=2)
+    return Outcome(verdict="fail" if broken else "pass", failed=(mutant.caught_by,) if broken else (), why=why)
 
 
 def compare_clean(mutant: Compared, work: Path) -> Outcome:
     """The right gateway at both sizes."""
-    return _compare(mutant, "clean", work)
+    began = time.monotonic()
+    return replace(_compare(mutant, "clean", work), seconds=time.monotonic() - began)
 
 
 def audio(work: Path) -> Path:
