@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from tests.mutants.catalogue import MUTANTS, PAGE, Compared, Mutant, Probed, Tested
+from tests.mutants.catalogue import MUTANTS, PAGE, Compared, Mutant, Probed, InTests
 from tests.mutants.running import PROBE, Outcome, caught, compare_clean, play, play_clean
 
 CLEAN_PHONES = 20
@@ -40,11 +40,11 @@ def main(argv: list[str] | None = None) -> int:
     return 1 if table.wrong else 0
 
 
-def _names(mutant: Mutant | Probed | Tested | Compared) -> str:
-    return mutant.caught_by if isinstance(mutant, Tested | Compared) else ", ".join(mutant.caught_by)
+def _names(mutant: Mutant | Probed | InTests | Compared) -> str:
+    return mutant.caught_by if isinstance(mutant, InTests | Compared) else ", ".join(mutant.caught_by)
 
 
-def _cleans(chosen: list[Mutant | Probed | Tested | Compared], count: int, work: Path, table: Rows) -> None:
+def _cleans(chosen: list[Mutant | Probed | InTests | Compared], count: int, work: Path, table: Rows) -> None:
     """The right gateway, and once at each setting that a wrong one is run at."""
     for number in range(1, count + 1):
         found = play_clean(work, scenario=PAGE, phones=CLEAN_PHONES)

@@ -52,7 +52,7 @@ class Probed:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tested:
+class InTests:
     """A wrong gateway put in the place of ours in tests that take any: a test of this name must fail."""
 
     number: str
@@ -89,7 +89,7 @@ HANGING: Final = ("fault hang is seen",)
 _MISSED = ("thresholds.phones.delivered_fraction=>= 0.9",)
 _GARBAGE = ('fault=[{kind="garbage",phones=0.1}]', *_MISSED)
 
-MUTANTS: Final[tuple[Mutant | Probed | Tested | Compared, ...]] = (
+MUTANTS: Final[tuple[Mutant | Probed | InTests | Compared, ...]] = (
     Probed(
         number="M01",
         name="any-password",
@@ -274,7 +274,7 @@ MUTANTS: Final[tuple[Mutant | Probed | Tested | Compared, ...]] = (
     Mutant(number="M30", name="drifts", defect="20.2 ms between packets", caught_by=("stream-well-formed",)),
     Mutant(number="M32", name="bursts", defect="five packets every 100 ms", caught_by=("stream-well-formed",)),
     Mutant(number="M34", name="forgets-to-stop", defect="sends no stop", caught_by=("every-start-stopped",)),
-    Tested(
+    InTests(
         number="M35",
         name="forgets-the-journal",
         defect="writes the journal after sending",
@@ -297,7 +297,7 @@ MUTANTS: Final[tuple[Mutant | Probed | Tested | Compared, ...]] = (
         caught_by=("h2c-upgrade",),
         follows=ANYTHING,
     ),
-    Tested(
+    InTests(
         number="M39",
         name="takes-foreign-forms",
         defect="Administration Tool without a check of where forms come from",

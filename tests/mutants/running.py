@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from tests.mutants.catalogue import ANYTHING, Compared, Mutant, Probed, Tested
+from tests.mutants.catalogue import ANYTHING, Compared, Mutant, Probed, InTests
 
 ROOT: Final = Path(__file__).parents[2]
 VARIANT: Final = str(Path(__file__).with_name("gateway_variant.py"))
@@ -55,9 +55,9 @@ class Outcome:
     runs: int = 1
 
 
-def caught(mutant: Mutant | Probed | Tested | Compared, found: Outcome) -> str:
+def caught(mutant: Mutant | Probed | InTests | Compared, found: Outcome) -> str:
     """Empty where the named observables failed and nothing else did; otherwise what is wrong."""
-    named = (mutant.caught_by,) if isinstance(mutant, Tested | Compared) else mutant.caught_by
+    named = (mutant.caught_by,) if isinstance(mutant, InTests | Compared) else mutant.caught_by
     missing = [name for name in named if name not in found.failed]
     if missing:
         return f"survived: {', '.join(missing)} did not fail"
@@ -66,7 +66,7 @@ def caught(mutant: Mutant | Probed | Tested | Compared, found: Outcome) -> str:
     return f"unexpected: {', '.join(accidents)}" if accidents else ""
 
 
-def play(mutant: Mutant | Probed | Tested | Compared, work: Path) -> Outcome:
+def play(mutant: Mutant | Probed | InTests | Compared, work: Path) -> Outcome:
     """Run one."""
     began = time.monotonic()
     match mutant:
@@ -76,7 +76,7 @@ def play(mutant: Mutant | Probed | Tested | Compared, work: Path) -> Outcome:
             )
         case Probed():
             found = _run_until_seen(mutant.name, *PROBE, mutant.caught_by, work)
-        case Tested():
+        case InTests():
             found = _test(mutant)
         case Compared():
             found = _compare(mutant, mutant.name, work)
@@ -152,7 +152,7 @@ def _why(verdict: dict[str, Any], wanted: Sequence[str]) -> str:
     return str(told[0]) if told else ""
 
 
-def _test(mutant: Tested) -> Outcome:
+def _test(mutant: InTests) -> Outcome:
     ended = subprocess.run(
         [
             *(sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", mutant.file),

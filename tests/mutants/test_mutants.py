@@ -10,7 +10,7 @@ import pytest
 
 from harness.net.namespace import available
 from harness.scenario.probe_checks import PROBE_CHECKS
-from tests.mutants.catalogue import CI, MUTANTS, Compared, Mutant, Probed, Tested
+from tests.mutants.catalogue import CI, MUTANTS, Compared, Mutant, Probed, InTests
 from tests.mutants.gateway_variant import VARIANTS
 from tests.mutants.running import Outcome, caught, play, play_clean
 
@@ -64,7 +64,7 @@ def test_the_table_in_the_documents_is_the_catalogue() -> None:
     assert {number: told.get(number) for number in NUMBERED} == {m.number: m.defect for m in MUTANTS}
     for mutant in MUTANTS:
         (row,) = [line for line in text.splitlines() if line.startswith(f"| {mutant.number} |")]
-        names = (mutant.caught_by,) if isinstance(mutant, Tested | Compared) else mutant.caught_by
+        names = (mutant.caught_by,) if isinstance(mutant, InTests | Compared) else mutant.caught_by
         assert all(f"`{name}`" in row for name in names), row
 
 
