@@ -8,6 +8,7 @@ the manifest is written.
 import math
 import os
 import platform
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import version
@@ -67,6 +68,9 @@ async def run(setup: Setup) -> list[str]:
     """
     scenario, folder = setup.scenario, setup.folder
     write_resolved(scenario, folder.file(run_folder.SCENARIO), _versions(), _machine())
+    # Judged again elsewhere, the folder is all there is: nobody's word for the sound is needed there either.
+    if scenario.pages:
+        shutil.copyfile(scenario.pages[0].audio_path, folder.file(run_folder.AUDIO))
     roster = build_roster(
         phones=scenario.fleet.phones,
         models=scenario.fleet.models,

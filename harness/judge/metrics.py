@@ -10,6 +10,7 @@ from typing import Final
 
 import numpy as np
 
+from harness.capture.quality import mean_opinion_score
 from harness.judge.end_states import EndState
 from harness.judge.evidence import Evidence, host
 from harness.judge.integrity import clauses
@@ -213,6 +214,10 @@ def _rtp(evidence: Evidence, rows: Sequence[Row]) -> Figures:
         figures["rtp.foreign_packets"] = _foreign(evidence, rows)
         if expected:
             figures["rtp.lost_fraction"] = sum(row.hearing.lost for row in rows) / expected
+            heard_by = (row.hearing for row in rows if row.hearing.expected)
+            scores = [mean_opinion_score(h.lost, h.expected) for h in heard_by]
+            figures["rtp.mos_min"] = round(min(scores), 3)
+            figures["rtp.mos_mean"] = round(sum(scores) / len(scores), 3)
     figures |= distribution("rtp.jitter_ms", (record.number("jitter_ms") for record in heard))
     return figures | distribution("rtp.gap_ms", (record.number("gap_ms") for record in heard))
 

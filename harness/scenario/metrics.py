@@ -133,6 +133,13 @@ def _catalogue() -> tuple[Metric, ...]:
         _metric("rtp.lost_fraction", "share", "phones wire", "expected packets that the phones did not hear"),
         _metric("rtp.duplicates", "packets", "phones", "packets heard more than once"),
         _metric("rtp.reordered", "packets", "phones", "packets heard after a later one"),
+        _metric(
+            "rtp.mos_min",
+            "score",
+            "phones wire",
+            "lowest mean opinion score of a listening phone, by what it lost: E-model, 1.0 to 4.41 (capture.md)",
+        ),
+        _metric("rtp.mos_mean", "score", "phones wire", "mean of these scores"),
         _metric("rtp.jitter_ms", "ms", "phones", "interarrival jitter at each stream's end", distribution=True),
         _metric(
             "rtp.clipped_ms",

@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from tests.mutants.catalogue import MUTANTS, PAGE, Compared, Mutant, Probed, InTests
+from tests.mutants.catalogue import MUTANTS, PAGE, Compared, InTests, Mutant, Probed
 from tests.mutants.running import PROBE, Outcome, caught, compare_clean, play, play_clean
 
 CLEAN_PHONES = 20

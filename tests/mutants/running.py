@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from tests.mutants.catalogue import ANYTHING, Compared, Mutant, Probed, InTests
+from tests.mutants.catalogue import ANYTHING, Compared, InTests, Mutant, Probed
 
 ROOT: Final = Path(__file__).parents[2]
 VARIANT: Final = str(Path(__file__).with_name("gateway_variant.py"))

@@ -10,7 +10,7 @@ import pytest
 
 from harness.net.namespace import available
 from harness.scenario.probe_checks import PROBE_CHECKS
-from tests.mutants.catalogue import CI, MUTANTS, Compared, Mutant, Probed, InTests
+from tests.mutants.catalogue import CI, MUTANTS, Compared, InTests, Mutant, Probed
 from tests.mutants.gateway_variant import VARIANTS
 from tests.mutants.running import Outcome, caught, play, play_clean
 

@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 
 from harness.capture.reader import Packets
-from harness.capture.rtp import Stream
+from harness.capture.rtp import BUNCHED_MS, Stream
 from harness.judge.evidence import RTP_PORT
 from harness.judge.integrity import AUDIO
 from harness.judge.laws.law import Case, Finding, Law
@@ -19,6 +19,9 @@ SPACING_MS: Final = (16.0, 24.0)
 """Bounds of the median spacing: packets sent in bunches have a median near 0."""
 SPACING_PACKETS: Final = 10
 """A median of fewer says nothing."""
+BUNCHED: Final = 0.25
+"""Share of the packets that may come close behind the one before (`rtp.BUNCHED_MS`): sent in pairs it is a half, in
+fives four fifths (assumed)."""
 MEAN_PACKETS: Final = 5
 """From here up to that, the mean is held to the same bounds: one packet 10 ms late, as the pacer may be, moves it by
 2.5 ms."""
@@ -63,6 +66,9 @@ def faults(packets: Packets, stream: Stream) -> Iterator[str]:
         spacing = float(middle(np.diff(packets.t_ns[stream.rows]))) / 1e6
         if not SPACING_MS[0] <= spacing <= SPACING_MS[1]:
             yield f"packets follow each other after {spacing:.1f} ms ({kind}), not 20"
+        elif stream.packets >= SPACING_PACKETS and stream.bunched > BUNCHED * stream.packets:
+            # Sent in pairs, the median may be the mean of 0 and 40.
+            yield f"{stream.bunched} packets come in bunches, less than {BUNCHED_MS} ms behind the one before"
 
 
 LAW = Law(

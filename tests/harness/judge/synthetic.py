@@ -80,6 +80,8 @@ class Run:
         self.samples = (8000 * np.sin(2 * np.pi * 440 * seconds) * (1 - seconds / 100)).astype(np.int16)
         self.payload = mulaw(self.samples.astype(np.int64))
         self.audio_end = AUDIO + self.frames * 20 * MS
+        # All listen before the audio begins.
+        self.step_ns = min(MS // 10, 150 * MS // self.phones)
         self._harness()
         for index in range(self.phones):
             self.roster.append([name_of(index), str(2001 + index), "", "CP-7960G", address_of(index), "", "true"])
@@ -285,7 +287,7 @@ class Run:
 
     def _phone(self, index: int) -> None:
         phone, address = name_of(index), address_of(index)
-        begin = SEND + 5 * MS + index * MS // 10
+        begin = SEND + 5 * MS + index * self.step_ns
         push = self._push(index, begin, 1000 + 2 * index, "start")
         self.add(begin + 5 * MS, "phones", "stream.listening", phone=phone, push=push, source=GATEWAY, port=32674)
         ssrc, sequence, timestamp, port = 7_000_000 + index, (65_500 + index) & 0xFFFF, 123_456, 20_000
@@ -310,7 +312,7 @@ class Run:
             sound = self.payload[160 * frame : 160 * frame + 160]
             self.packets.append(Packet(at + frame * 20 * MS, GATEWAY, port, address, 32674, header + sound))
         self.add(self.audio_end, "gateway", "stream.stopped", phone=phone, page="1", packets=self.frames)
-        end = self.audio_end + 100 * MS + index * MS // 10
+        end = self.audio_end + 100 * MS + index * self.step_ns
         stop = self._push(index, end, 1001 + 2 * index, "stop")
         self.add(
             end + 5 * MS,
