@@ -69,26 +69,33 @@ def caught(mutant: Mutant | Probed | InTests | Compared, found: Outcome) -> str:
 def play(mutant: Mutant | Probed | InTests | Compared, work: Path) -> Outcome:
     """Run one."""
     began = time.monotonic()
-    match mutant:
-        case Mutant():
-            found = _run_until_seen(
-                mutant.name, mutant.scenario, mutant.phones, mutant.settings, mutant.caught_by, work
-            )
-        case Probed():
-            found = _run_until_seen(mutant.name, *PROBE, mutant.caught_by, work)
-        case InTests():
-            found = _test(mutant)
-        case Compared():
-            found = _compare(mutant, mutant.name, work)
+    try:
+        found = _play(mutant, work)
+    except (RuntimeError, subprocess.TimeoutExpired) as error:
+        found = Outcome(verdict="error", failed=(), why=str(error)[-300:])
     return replace(found, seconds=time.monotonic() - began)
 
 
+def _play(mutant: Mutant | Probed | InTests | Compared, work: Path) -> Outcome:
+    match mutant:
+        case Mutant():
+            return _run_until_seen(
+                mutant.name, mutant.scenario, mutant.phones, mutant.settings, mutant.caught_by, work
+            )
+        case Probed():
+            return _run_until_seen(mutant.name, *PROBE, mutant.caught_by, work)
+        case InTests():
+            return _test(mutant)
+        case Compared():
+            return _compare(mutant, mutant.name, work)
+
+
 def play_clean(
-    work: Path, *, scenario: str, phones: int, settings: Sequence[str] = (), variant: str = "clean", own: bool = False
+    work: Path, *, scenario: str, phones: int, settings: Sequence[str] = (), variant: str = "clean"
 ) -> Outcome:
-    """Run a right gateway, once; with `own` as the bed starts it itself."""
+    """Run a right gateway, once."""
     began = time.monotonic()
-    verdict = _run("" if own else variant, scenario, phones, settings, work)
+    verdict = _run(variant, scenario, phones, settings, work)
     return Outcome(
         verdict=verdict["verdict"],
         failed=_failed(verdict),
@@ -112,9 +119,8 @@ def _run_until_seen(
 
 def _run(name: str, scenario: str, phones: int, settings: Sequence[str], work: Path) -> dict[str, Any]:
     """One run of the bed; its verdict.json."""
-    out = work / (name or "own")
-    argv = json.dumps([sys.executable, VARIANT, name])
-    gateway = ["gateway.kind=command", f"gateway.command={argv}"] if name else []
+    out = work / name
+    gateway = ["gateway.kind=command", f"gateway.command={json.dumps([sys.executable, VARIANT, name])}"]
     own = [] if scenario == "alert" else [f"page.audio={audio(work)}"]
     late = [text for text in UNHURRIED if scenario != "alert" or not text.startswith("page.")]
     (out / "latest").unlink(missing_ok=True)  # else a run that leaves none would be taken for this one
