@@ -13,10 +13,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from harness.net.namespace import available
 from tests.mutants.catalogue import MUTANTS, PAGE, Compared, InTests, Mutant, Probed
 from tests.mutants.running import PROBE, Outcome, caught, compare_clean, play, play_clean
 
 CLEAN_PHONES = 20
+NOT_STARTED = 5
+"""docs/reference/exit-codes.md."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -28,6 +31,10 @@ def main(argv: list[str] | None = None) -> int:
     unknown = set(arguments.numbers) - {mutant.number for mutant in MUTANTS}
     if unknown:
         parser.error(f"no mutant {', '.join(sorted(unknown))}")
+    lab = available()
+    if not lab.possible:
+        print(f"wrong gateways need namespaces: {lab.why}; to allow them: {lab.remedy}", file=sys.stderr)  # noqa: T201
+        return NOT_STARTED
     chosen = [mutant for mutant in MUTANTS if not arguments.numbers or mutant.number in arguments.numbers]
     with tempfile.TemporaryDirectory(prefix="pushlab-mutants-") as scratch:
         work = (arguments.work or Path(scratch)).absolute()
