@@ -241,6 +241,16 @@ class Gateway:
             )
         )
 
+    def make_pacer(self) -> AbstractAsyncContextManager[Pacer]:
+        """Who sends audio: a process, started again in place of one that died."""
+        return Pacer.open(
+            source=self.configuration.source,
+            rtp_port=self.configuration.rtp_port,
+            multicast_ttl=self.configuration.multicast_ttl,
+            on_started=self._observe_started,
+            on_stopped=self._observe_stopped,
+        )
+
     def make_alert_pusher(self) -> AlertPusher:
         """Who sends phones to their alerts."""
         return AlertPusher(
@@ -379,17 +389,7 @@ class Gateway:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Ready to page inside. Pages that still run at the end are interrupted and their phones stopped."""
-
-        def open_pacer() -> AbstractAsyncContextManager[Pacer]:
-            return Pacer.open(
-                source=self.configuration.source,
-                rtp_port=self.configuration.rtp_port,
-                multicast_ttl=self.configuration.multicast_ttl,
-                on_started=self._observe_started,
-                on_stopped=self._observe_stopped,
-            )
-
-        async with LastingPacer.open(open_pacer, on_change=self._observe_pacer) as pacer:
+        async with LastingPacer.open(self.make_pacer, on_change=self._observe_pacer) as pacer:
             self._pacer = pacer
             async with trio.open_nursery() as alerting, trio.open_nursery() as paging:
                 await paging.start(self.pages.run, pacer)

@@ -18,7 +18,7 @@ from typing import Final
 import trio
 
 from harness import run_folder
-from harness.bed import booting, faults, foreign, paging, probing
+from harness.bed import booting, faults, foreign, leaks, paging, probing
 from harness.bed.directory import placing
 from harness.bed.gateway_client import GatewayClient
 from harness.bed.ground import Host
@@ -153,6 +153,9 @@ async def _stages(
                 for name in STOP_ORDER:
                     if name in parts:
                         await parts[name].stop()
+                written = [*events.values(), *(setup.folder.file(name) for name in run_folder.LOGS)]
+                looked, found = await trio.to_thread.run_sync(leaks.search, written, leaks.passwords_of(secrets))
+                writer.write("secrets.searched", files=looked, found=found)
     return deaths
 
 

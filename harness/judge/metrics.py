@@ -67,6 +67,7 @@ def _pushes(_: Evidence, rows: Sequence[Row]) -> Figures:
     ended = [attempt.ended for row in rows for attempt in (*row.story.start_attempts, *row.story.stop_attempts)]
     figures = distribution("push.answer_ms", (record.number("answer_ms") for record in ended if record))
     figures |= _rate(rows)
+    figures |= _concurrent(rows)
     listening = [row.listening_ms for row in rows if row.listening_ms is not None]
     figures |= distribution("page.listening_ms", listening)
     displayed = [row.displayed_ms for row in rows if row.displayed_ms is not None]
@@ -86,6 +87,21 @@ def _rate(rows: Sequence[Row]) -> Figures:
     if not sent or not answered or max(answered) <= min(sent):
         return {}
     return {"push.per_s": round(len(answered) * _SECOND_NS / (max(answered) - min(sent)), 3)}
+
+
+def _concurrent(rows: Sequence[Row]) -> Figures:
+    """`push.concurrent_max`, by the phones' diaries alone; a push that was never answered is open for ever."""
+    received, answered = [], []
+    for row in rows:
+        for push in (*row.story.starts, *row.story.stops):
+            if push.received is not None:
+                received.append(push.received.t_ns)
+                if push.reply is not None:
+                    answered.append(push.reply.t_ns)
+    if not received:
+        return {}
+    begun, over = (np.sort(np.array(times, np.int64)) for times in (received, answered))
+    return {"push.concurrent_max": _inside(begun, over)}
 
 
 def _authentications(evidence: Evidence, _: Sequence[Row]) -> Figures:

@@ -76,6 +76,7 @@ def _catalogue() -> tuple[Metric, ...]:
             "gateway",
             "answered start pushes of a page over the time from its first sent to its last answered",
         ),
+        _metric("push.concurrent_max", "pushes", "phones", "most pushes of the page that waited for phones' answers"),
         _metric("page.listening_ms", "ms", "phones", "Send to the moment a phone listens", distribution=True),
         _metric("alert.displayed_ms", "ms", "phones", "Send to the moment a phone shows the alert", distribution=True),
         _metric("page.activation_spread_ms", "ms", "phones", "first phone listening to last phone listening"),

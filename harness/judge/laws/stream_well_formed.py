@@ -7,7 +7,6 @@ import numpy as np
 
 from harness.capture.reader import Packets
 from harness.capture.rtp import BUNCHED_MS, Stream
-from harness.judge.diaries import RTP_GROUP_START, RTP_START, PushDiary
 from harness.judge.evidence import RTP_PORT
 from harness.judge.integrity import AUDIO
 from harness.judge.laws.law import Case, Finding, Law
@@ -43,22 +42,7 @@ def find(case: Case) -> Finding:
             finding.looked_at += 1
             for why in faults(evidence.wire.packets, stream):
                 finding.add(why, name)
-    for row in case.rows:
-        # What was asked and not what was done: a phone refuses an odd port, and the wrong port is the gateway's.
-        asked = {port for push in row.story.starts for port in _ports(push)}
-        asked |= {str(r.whole("port")) for r in row.story.listening if r.push in row.story.page_pushes}
-        for port in sorted(asked - {str(RTP_PORT)}):
-            finding.add(f"was told to listen on port {port}, not {RTP_PORT}", row.phone.name)
     return finding
-
-
-def _ports(push: PushDiary) -> Iterator[str]:
-    """Ports of the RTPRx items of a push, as written: `RTPRx:<address>:<port>[:<volume>]`."""
-    items = push.received.texts("items") if push.received is not None else ()
-    for item in items:
-        words = item.split(":")
-        if words[0] in (RTP_START, RTP_GROUP_START) and len(words) > 2:
-            yield words[2]
 
 
 def faults(packets: Packets, stream: Stream) -> Iterator[str]:

@@ -5,6 +5,7 @@ import json
 import struct
 import wave
 import zlib
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -121,6 +122,13 @@ class Run:
         assert packet.payload is not None
         packet.payload = packet.payload[:at] + value + packet.payload[at + len(value) :]
 
+    def _outcomes(self) -> dict[str, int]:
+        """As each start push ended by the gateway's own records: what a right gateway sums up."""
+        last = {r["phone"]: r["outcome"] for r in self.find("gateway", "push.ended") if r["action"] == "start"}
+        counts = Counter(last.values())
+        counts["not_sent"] = self.phones - len(last)
+        return dict(counts)
+
     # The right run.
 
     def _harness(self) -> None:
@@ -167,6 +175,7 @@ class Run:
         )
         self._question(at + 11 * MS, CONTROL, CONTROL_ADDRESS, 51000, push, "callmanager", 0)
         self.add(SEND, "harness", "page.requested", page="1", audio="announcement")
+        self.add(self.audio_end + 2000 * MS, "harness", "secrets.searched", files=9, found=[])
         self.add(
             SEND + MS,
             "gateway",
@@ -367,6 +376,8 @@ authentication_url = "{self.url}"
         header = ["device_name", "directory_number", "mac", "model", "address", "authentication_url", "web_access"]
         lines = [",".join(line) for line in (header, *self.roster)]
         (folder / "roster.csv").write_text("\n".join(lines) + "\n")
+        for ended in self.find("gateway", "page.ended"):
+            ended.setdefault("outcomes", self._outcomes())
         ordered = sorted(self.records, key=lambda r: r["t_ns"])
         body = "\n".join(json.dumps(r) for r in ordered) + "\n"
         (folder / "events.jsonl.gz").write_bytes(gzip.compress(body.encode(), 1))
