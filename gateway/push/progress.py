@@ -1,9 +1,9 @@
 """Who is due for what in a page. No I/O: outcomes and the time in, what to do with the audio out.
 
 `together`: the audio starts when ``start_fraction`` of the phones listen, or at the deadline, or when no more answers
-are awaited; phones that listen later join it where it is. A phone that listens only after the end, or so shortly before
-it that the rest says nothing, hears it from the beginning on its own: late is better than never. `each`: every phone
-hears it from the beginning as soon as it listens. By multicast all phones hear one stream, so that nothing can be
+are awaited or come; phones that listen later join it where it is. A phone that listens only after the end, or so
+shortly before it that the rest says nothing, hears it from the beginning on its own: late is better than never. `each`:
+every phone hears it from the beginning as soon as it listens. By multicast all phones hear one stream, so that nothing can be
 played again for one that is too late.
 """
 
@@ -19,6 +19,9 @@ from gateway.cisco.outcome import UNKNOWN_OUTCOMES
 from gateway.push.plan import Delivery, PagePlan, Start
 from gateway.push.result import PhoneOutcome, Unheard
 
+QUIET_S = 0.5
+"""When every phone has been asked and nobody has answered for so long, those that listen are not kept waiting for those
+that hang: ten answers of a slow phone."""
 JOIN_LEAST_S = 1.0
 """A phone that would hear less of the audio than this does not join: nobody understands the last second of a page."""
 
@@ -60,6 +63,8 @@ class PageProgress:
         self._listening = 0
         self._audio_began: float | None = None
         self._audio_ends = math.inf
+        self._known = 0
+        self._quiet_since = now
 
     @property
     def audio_began(self) -> bool:
@@ -85,7 +90,9 @@ class PageProgress:
     def wake_at(self) -> float:
         """When `due` has to be asked again even if nothing happens."""
         waits = self._plan.start is Start.TOGETHER and self._waiting and self._audio_began is None
-        return self._deadline if waits else math.inf
+        if not waits:
+            return math.inf
+        return min(self._deadline, self._quiet_since + QUIET_S) if self._all_asked else self._deadline
 
     def begun(self, phone: str) -> None:
         """The start push of ``phone`` is on its way."""
@@ -131,6 +138,8 @@ class PageProgress:
 
     def due(self, now: float) -> Begin | Join | Miss | None:
         """What to do with the audio now; each phone is named once in a page."""
+        if len(self._outcomes) != self._known:
+            self._known, self._quiet_since = len(self._outcomes), now
         if not self._waiting or not self._may_play(now):
             return None
         phones = tuple(self._waiting)
@@ -189,7 +198,13 @@ class PageProgress:
             or self._listening >= self._needed
             or now >= self._deadline
             or self.settled
+            or (now >= self._quiet_since + QUIET_S and self._all_asked)
         )
+
+    @property
+    def _all_asked(self) -> bool:
+        """Whether every phone has been pushed to: who is silent then has had its time, and may join later."""
+        return all(phone in self._sent or phone in self._outcomes for phone in self._plan.phones)
 
 
 def may_listen(outcome: PhoneOutcome | str | None) -> bool:
