@@ -31,6 +31,7 @@ def metrics_of(evidence: Evidence, rows: Sequence[Row]) -> Figures:
         _authentications,
         _callmanager,
         _inventory,
+        _administration,
         _rtp,
         _capture,
         _schedules,
@@ -142,6 +143,12 @@ def _inventory(evidence: Evidence, _: Sequence[Row]) -> Figures:
         "inventory.wrong": len(read) - right,
         "inventory.unreachable": sum(record.text("outcome") == "unreachable" for record in last.values()),
     }
+
+
+def _administration(evidence: Evidence, _: Sequence[Row]) -> Figures:
+    for record in evidence.of("harness", "administration.checked"):
+        return {"administration.kept_fraction": record.whole("kept") / max(1, record.whole("facts"))}
+    return {}
 
 
 def _arrived(record: Record) -> int:

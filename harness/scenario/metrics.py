@@ -126,6 +126,13 @@ def _catalogue() -> tuple[Metric, ...]:
         _metric("inventory.read_fraction", "share", "gateway", "inventory.read of the whole fleet"),
         _metric("inventory.wrong", "phones", "gateway", "phones of which it read another number or MAC address"),
         _metric("inventory.unreachable", "phones", "gateway", "phones whose web server it could not reach"),
+        _metric(
+            "administration.kept_fraction",
+            "share",
+            "harness",
+            "what an administrator entered (settings, account, source, zone, each phone with its zone) and the gateway "
+            "told again before the page, after its restart where there was one",
+        ),
         _metric("rtp.packets_expected", "packets", "gateway phones", "packets sent to each phone while it listened"),
         _metric("rtp.packets_on_wire", "packets", "wire", "audio packets that arrived at the phones' host"),
         _metric("rtp.packets_at_phones", "packets", "phones", "packets of the gateway that listening phones heard"),

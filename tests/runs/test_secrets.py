@@ -60,6 +60,7 @@ def processes(inside: str) -> Iterator[tuple[str, bytes]]:
     "scenario",
     [
         "credential-mismatch",
+        "administration",
         pytest.param(
             "active-directory",
             marks=pytest.mark.skipif(bool(missing("slapd")), reason=f"needs the Debian package {missing('slapd')}"),

@@ -53,6 +53,9 @@ class TestInTheLab:
             "multicast-page",
             "stale-authentication-url",
             "stale-authentication-url-nobody-reset",
+            "administration",
+            "administration-at-once",
+            "administration-mistyped",
         ],
     )
     def test_bundled_scenarios_end_as_they_expect(self, pushlab: Pushlab, scenario: str) -> None:
