@@ -142,7 +142,8 @@ def test_what_an_administrator_entered_and_a_restart_lost(
     judged: Callable[[Run], Judgement], kept: int, verdict: str
 ) -> None:
     run = Run(scenario='[thresholds]\n"administration.kept_fraction" = "== 1"')
-    run.add(SEND - 100 * MS, "harness", "administration.checked", facts=8, kept=kept, lost=["zone Whole site"][: 8 - kept])
+    lost = ["zone Whole site"][: 8 - kept]
+    run.add(SEND - 100 * MS, "harness", "administration.checked", facts=8, kept=kept, lost=lost)
     judgement = judged(run)
     assert judgement.metrics["administration.kept_fraction"] == kept / 8
     (check,) = [each for each in judgement.checks if each.name == "administration.kept_fraction == 1"]
