@@ -73,6 +73,11 @@ async def show_pages(call: Call) -> Response:
     return json_answer({"pages": [record_json(record) for record in records]})
 
 
+async def show_running(call: Call) -> Response:
+    """Pages that run or wait."""
+    return json_answer({"pages": [actions.page_json(page) for page in call.desk.pages.running()]})
+
+
 def record_json(record: PageRecord) -> dict[str, object]:
     """A page of the history."""
     return {
@@ -270,6 +275,11 @@ API_ROUTES: Final[tuple[Route, ...]] = (
             ),
         ),
         answer=answer(pages=listed(schemas.RECORD)),
+    ),
+    Route(
+        method="GET", path="/api/pages/running", handler=show_running, role=VIEWER, background=True,
+        summary="Pages that run or wait for their turn now, the oldest first; also while the store cannot be read",
+        answer=answer(pages=listed(schemas.PAGE)),
     ),
     Route(
         method="GET", path="/api/pages/{number}", handler=show_page, role=VIEWER, background=True,
