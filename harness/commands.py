@@ -36,6 +36,7 @@ def run(argv: Sequence[str]) -> int:
         command_line=["run", *argv],
         out=arguments.out,
         quiet=arguments.quiet,
+        summary=arguments.summary,
     )
 
 
@@ -63,6 +64,7 @@ def exec_(argv: Sequence[str]) -> int:
         command_line=["exec", *argv],
         out=arguments.out,
         quiet=arguments.quiet,
+        summary=arguments.summary,
         command=tuple(command),
     )
 
@@ -155,14 +157,29 @@ def compare(argv: Sequence[str]) -> int:
     parser.add_argument("a", type=Path, help="the run to compare with")
     parser.add_argument("b", type=Path, help="the run in question")
     parser.add_argument(
-        "--tolerance", type=float, default=TOLERANCE, metavar="F", help="share by which B may be worse (default 0.10)"
+        "--tolerance", type=float, metavar="F", help=f"share by which B may be worse (default {TOLERANCE:.2f})"
     )
+    parser.add_argument(
+        "--fail-on",
+        action="append",
+        default=[],
+        metavar="METRIC=F",
+        help="another share for one metric, which is compared also where it is not by itself; inf: never worse",
+    )
+    parser.add_argument(
+        "--limits", type=Path, metavar="FILE", help="TOML with the same: tolerance = F, and METRIC = F in [metrics]"
+    )
+    parser.add_argument("--markdown", action="store_true", help="print Markdown, for a pull request")
     arguments = parser.parse_args(argv)
-    if not arguments.tolerance >= 0:
-        parser.error(f"--tolerance: expected a share of 0 or more, got {arguments.tolerance:g}")
+    from harness.report.tolerances import ToleranceError, read_tolerances  # noqa: PLC0415 - as below
+
+    try:
+        tolerances = read_tolerances(arguments.limits, arguments.fail_on, arguments.tolerance, TOLERANCE)
+    except ToleranceError as error:
+        parser.error(str(error))
     from harness.conclusion import compare_runs  # noqa: PLC0415 - rich is only loaded to print
 
-    return compare_runs(arguments.a, arguments.b, arguments.tolerance)
+    return compare_runs(arguments.a, arguments.b, tolerances, markdown=arguments.markdown)
 
 
 def _add_run_options(parser: argparse.ArgumentParser) -> None:
@@ -177,6 +194,7 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="change a value, e.g. gateway.concurrency=50"
     )
+    parser.add_argument("--summary", type=Path, metavar="FILE", help="append the results to FILE, as Markdown")
     parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
 
 

@@ -8,12 +8,16 @@ from typing import Final
 from rich.console import Console
 
 from harness.judge import judge, ledger_csv
-from harness.report.compare import compare, print_comparison
-from harness.report.html import write_html
+from harness.report.compare import compare
+from harness.report.compare_text import comparison_markdown, print_comparison
+from harness.report.excerpts import stories_of, write_excerpts
+from harness.report.html import page_of
 from harness.report.junit import write_junit
-from harness.report.result import ReportError
+from harness.report.markdown import summary_markdown
+from harness.report.result import ReportError, read_result
 from harness.report.terminal import print_result
-from harness.run_folder import LEDGER, VERDICT, RunFolder
+from harness.report.tolerances import Tolerances
+from harness.run_folder import LEDGER, REPORT, VERDICT, RunFolder
 from harness.screen import complain, reader_may_leave
 
 EXIT_NOTHING_JUDGED: Final = 6
@@ -33,9 +37,12 @@ def conclude(folder: RunFolder) -> int:
 
 
 def write_reports(folder: RunFolder) -> None:
-    """Write report.html and junit.xml from the verdict and ledger there are."""
-    write_html(folder.path)
-    write_junit(folder.path)
+    """Write report.html, junit.xml and the failing phones' excerpts from the verdict, ledger and evidence there are."""
+    result = read_result(folder.path)
+    stories = stories_of(result)
+    write_excerpts(result, stories)
+    folder.file(REPORT).write_text(page_of(result, stories), encoding="utf-8")
+    write_junit(result, stories)
 
 
 def show(folder: RunFolder) -> None:
@@ -44,17 +51,26 @@ def show(folder: RunFolder) -> None:
         print_result(folder.path, Console())
 
 
-def compare_runs(a: Path, b: Path, tolerance: float) -> int:
-    """Print two runs side by side.
+def write_summary(folder: RunFolder, file: Path) -> None:
+    """Append the Markdown summary of a judged run to a file."""
+    with file.open("a", encoding="utf-8") as stream:
+        stream.write(summary_markdown(read_result(folder.path)) + "\n")
+
+
+def compare_runs(a: Path, b: Path, tolerances: Tolerances, *, markdown: bool) -> int:
+    """Print two runs side by side, as a table for the terminal or as Markdown.
 
     Returns:
         1 where B is worse beyond the tolerance, else 0; 6 where there is no result to compare.
     """
     try:
-        comparison = compare(a, b, tolerance)
+        comparison = compare(a, b, tolerances)
     except ReportError as error:
         complain(str(error))
         return EXIT_NOTHING_JUDGED
-    with reader_may_leave(sys.stdout):
-        print_comparison(comparison, Console())
+    with reader_may_leave(sys.stdout) as stream:
+        if markdown:
+            stream.write(comparison_markdown(comparison))
+        else:
+            print_comparison(comparison, Console())
     return comparison.exit_code

@@ -24,6 +24,8 @@ VERDICT: Final = "verdict.json"
 LEDGER: Final = "ledger.csv"
 JUNIT: Final = "junit.xml"
 REPORT: Final = "report.html"
+EXCERPTS: Final = "evidence"
+"""Folder of what is cut out of the evidence for single phones; a result, made again with the others."""
 
 EVIDENCE: Final = (SCENARIO, ROSTER, EVENTS, CAPTURE, CAPTURE_FACTS, *LOGS)
 

@@ -16,7 +16,7 @@ from harness.bed.errors import BedError, RosterError
 from harness.bed.ground import Ground, choose, stand
 from harness.bed.run import expected_packets, run
 from harness.bed.setup import Setup
-from harness.conclusion import conclude, show
+from harness.conclusion import conclude, show, write_summary
 from harness.live import Live
 from harness.net import namespace
 from harness.run_folder import RunFolder, RunFolderError, check_room
@@ -35,6 +35,7 @@ def run_all(
     out: Path,
     quiet: bool,
     command: tuple[str, ...] = (),
+    summary: Path | None = None,
 ) -> int:
     """Run scenarios and judge them.
 
@@ -44,6 +45,7 @@ def run_all(
         out: where run folders go.
         quiet: print nothing but errors.
         command: for `pushlab exec`.
+        summary: a file to append each run's result to, as Markdown.
 
     Returns:
         The worst run's exit code.
@@ -60,7 +62,7 @@ def run_all(
     codes = []
     for scenario, choice in zip(scenarios, chosen, strict=True):
         played = _with_command(scenario, command) if command else scenario
-        code = _one(played, choice.ground, out=out, quiet=quiet, in_terminal=bool(command))
+        code = _one(played, choice.ground, out=out, quiet=quiet, in_terminal=bool(command), summary=summary)
         codes.append(code)
         if code == EXIT_INTERRUPTED:
             break
@@ -74,7 +76,9 @@ def _with_command(scenario: Scenario, command: tuple[str, ...]) -> Scenario:
     return replace(scenario, gateway=gateway, origins=origins)
 
 
-def _one(scenario: Scenario, ground_name: str, *, out: Path, quiet: bool, in_terminal: bool) -> int:
+def _one(
+    scenario: Scenario, ground_name: str, *, out: Path, quiet: bool, in_terminal: bool, summary: Path | None
+) -> int:
     """Run one scenario on a ground of its own; its exit code."""
     try:
         check_room(out, expected_packets(scenario))
@@ -82,7 +86,10 @@ def _one(scenario: Scenario, ground_name: str, *, out: Path, quiet: bool, in_ter
         require(directory.kind)
         with stand(ground_name, directory=directory.is_server) as ground:  # type: ignore[arg-type] # from choose
             folder = RunFolder.create(out, scenario.name, scenario.seed, datetime.now(UTC))
-            return _run_and_judge(scenario, ground, folder, quiet=quiet, in_terminal=in_terminal)
+            code = _run_and_judge(scenario, ground, folder, quiet=quiet, in_terminal=in_terminal)
+            if summary is not None:
+                write_summary(folder, summary)
+            return code
     except (BedError, RosterError) as error:
         complain(f"{scenario.name}: {error}")
         return error.exit_code

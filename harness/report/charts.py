@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from html import escape
-from typing import Final
+from typing import Any, Final
 
 from harness.report import figures
 from harness.report.timeline import Point, Timeline
@@ -52,13 +52,23 @@ class Chart:
     """upper end of the y axis; default: above the highest point"""
     limit: tuple[float, str] | None = None
     """a level to draw across, and what it is"""
+    nothing: str = ""
+    """said instead of a picture where no line ever leaves zero; empty: zero is the picture"""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether a sentence says it better."""
+        return bool(self.nothing) and not any(value for series in self.series for _, value in series.points)
 
 
-def charts_of(timeline: Timeline, *, workers: int | None, queue_max: float | None) -> tuple[Chart, ...]:
+def charts_of(
+    timeline: Timeline, burst: Timeline | None = None, *, workers: int | None, queue_max: float | None
+) -> tuple[Chart, ...]:
     """The charts of a run's report.
 
     Args:
         timeline: What happened when.
+        burst: The same, up to the burst's end, where it is much shorter than the run.
         workers: CallManager's, drawn as a line where they are known.
         queue_max: The run's metric of that name. It counts who stood before a request that arrived, so the line, which
             counts all who wait, can be one higher: the legend says what the other reports say.
@@ -67,26 +77,9 @@ def charts_of(timeline: Timeline, *, workers: int | None, queue_max: float | Non
     if queue_max:
         queue = replace(queue, note=f"a request met at most {figures.show('callmanager.queue_max', queue_max)}")
     seconds = "seconds after Send"
-    each = f"counted each {figures.number(timeline.bin_s, 2)} s"
     return (
-        Chart(
-            title="Authentications per second",
-            x_label=f"{seconds}, {each}",
-            series=(
-                _rate("gateway", "gateway", timeline.gateway_per_s, timeline.bin_s),
-                _rate("CallManager", "callmanager", timeline.callmanager_per_s, timeline.bin_s),
-            ),
-        ),
-        Chart(
-            title="Phones listening",
-            x_label=seconds,
-            series=(_level("phones", "phones", timeline.listening),),
-        ),
-        Chart(
-            title="Pushes answered per second",
-            x_label=f"{seconds}, {each}",
-            series=(_rate("pushes", "phones", timeline.pushes_per_s, timeline.bin_s),),
-        ),
+        *_course(timeline, ""),
+        *(_course(burst, f": first {figures.number(burst.span_s)} s") if burst else ()),
         Chart(
             title="Answer times: share answered within",
             x_label="milliseconds (powers of ten)",
@@ -98,33 +91,73 @@ def charts_of(timeline: Timeline, *, workers: int | None, queue_max: float | Non
             steps=False,
             logarithmic=True,
             top=100,
+            nothing="No answer was recorded.",
         ),
         Chart(
             title="CallManager: busy workers",
             x_label=seconds,
             series=(_level("busy", "callmanager", timeline.busy),),
             limit=(workers, "all workers") if workers else None,
+            nothing="CallManager recorded no work.",
         ),
         Chart(
             title="CallManager: queue",
             x_label=seconds,
             series=(queue,),
+            nothing="CallManager recorded no request that waited.",
         ),
     )
 
 
 def draw(chart: Chart) -> str:
     """A chart as a `<figure>` with its legend."""
+    caption = f"<figcaption>{escape(chart.title)}</figcaption>"
+    if chart.is_empty:
+        return f'<figure class="empty">{caption}<p class="quiet">{escape(chart.nothing)}</p></figure>'
     words = "; ".join(f"{series.name}: {series.note}" for series in chart.series)
+    # A piece of its own line stands before each name: colours alone tell nothing on a grey printer.
     legend = "".join(
-        f'<li class="{series.colour}"><span>{escape(series.name)}</span> {escape(series.note)}</li>'
+        f'<li class="{series.colour}"><svg class="sample" viewBox="0 0 28 6" aria-hidden="true">'
+        f'<path class="line {series.colour}" d="M0 3H28"/></svg><span>{escape(series.name)}</span> '
+        f"{escape(series.note)}</li>"
         for series in chart.series
     )
+    several = ' class="several"' if len(chart.series) > 1 else ""
     return (
-        f'<figure><figcaption>{escape(chart.title)}</figcaption><ul class="legend">{legend}</ul>'
-        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{escape(chart.title)}. {escape(words)}">'
-        f"{''.join(_body(chart))}</svg></figure>"
+        f'<figure{several}>{caption}<ul class="legend">{legend}</ul>'
+        f'<svg class="chart" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" '
+        f'aria-label="{escape(chart.title)}. {escape(words)}">{"".join(_body(chart))}</svg></figure>'
     )
+
+
+def data_of(charts: Sequence[Chart]) -> list[dict[str, Any]]:
+    """The drawn charts' figures, for the page's script to read out where a pointer stands; in the order drawn."""
+    found = []
+    for chart in charts:
+        if chart.is_empty:
+            continue
+        points = [point for series in chart.series for point in series.points]
+        low, high = _x_span(chart, points)
+        found.append(
+            {
+                "box": [_LEFT, _WIDTH - _RIGHT, _TOP, _HEIGHT - _BOTTOM],
+                "low": low,
+                "high": high,
+                "log": chart.logarithmic,
+                "steps": chart.steps,
+                "x": "ms" if chart.logarithmic else "s",
+                "y": " %" if chart.top == 100 else "",
+                "series": [
+                    {
+                        "name": series.name,
+                        "x": [float(f"{x:.5g}") for x, _ in series.points],
+                        "y": [float(f"{y:.5g}") for _, y in series.points],
+                    }
+                    for series in chart.series
+                ],
+            }
+        )
+    return found
 
 
 def nice_ticks(highest: float, count: int = 4) -> list[float]:
@@ -137,6 +170,39 @@ def nice_ticks(highest: float, count: int = 4) -> list[float]:
     factors = (1, 2, 2.5, 5, 10) if power >= 10 else (1, 2, 5, 10)
     step = next(factor * power for factor in factors if factor * power >= rough * 0.999)
     return [step * number for number in range(math.ceil(highest / step - 1e-9) + 1)]
+
+
+def _course(timeline: Timeline, which: str) -> tuple[Chart, ...]:
+    """How the page went, on one axis of time."""
+    seconds = "seconds after Send"
+    each = f"counted each {figures.number(timeline.bin_s, 2)} s"
+    shown: tuple[Chart, ...] = ()
+    if any(value for _, value in timeline.shown):
+        series = _level("phones", "phones", timeline.shown)
+        shown = (Chart(title=f"Phones that have shown a text{which}", x_label=seconds, series=(series,)),)
+    return (
+        Chart(
+            title=f"Authentications per second{which}",
+            x_label=f"{seconds}, {each}",
+            series=(
+                _rate("gateway", "gateway", timeline.gateway_per_s, timeline.bin_s),
+                _rate("CallManager", "callmanager", timeline.callmanager_per_s, timeline.bin_s),
+            ),
+        ),
+        Chart(
+            title=f"Phones listening{which}",
+            x_label=seconds,
+            series=(_level("phones", "phones", timeline.listening),),
+            nothing="No phone recorded that it listened.",
+        ),
+        *shown,
+        Chart(
+            title=f"Pushes answered per second{which}",
+            x_label=f"{seconds}, {each}",
+            series=(_rate("pushes", "phones", timeline.pushes_per_s, timeline.bin_s),),
+            nothing="No answered push was recorded.",
+        ),
+    )
 
 
 def _rate(name: str, colour: str, points: Sequence[Point], width: float) -> Series:
@@ -204,19 +270,27 @@ def _body(chart: Chart) -> list[str]:
 def _x_axis(chart: Chart, points: Sequence[Point]) -> tuple[list[float], Callable[[float], float]]:
     """Ticks of the x axis, and where a value stands on it."""
     inner = _WIDTH - _LEFT - _RIGHT
+    begin, end = _x_span(chart, points)
     if chart.logarithmic:
-        low = math.floor(math.log10(min((x for x, _ in points), default=1)))
-        high = max(low + 1, math.ceil(math.log10(max((x for x, _ in points), default=10))))
+        low, high = round(math.log10(begin)), round(math.log10(end))
         return (
             [10.0**power for power in range(low, high + 1)],
             lambda x: _LEFT + inner * (math.log10(x) - low) / (high - low),
         )
-    end = max((x for x, _ in points), default=0.0)
-    end = end if end > _NOTHING else 1.0
     return (
         [tick for tick in nice_ticks(end, 6) if tick <= end * 1.0001],
         lambda x: _LEFT + inner * min(1.0, max(0.0, x / end)),
     )
+
+
+def _x_span(chart: Chart, points: Sequence[Point]) -> tuple[float, float]:
+    """Both ends of the x axis; whole powers of ten on a logarithmic one."""
+    if chart.logarithmic:
+        low = math.floor(math.log10(min((x for x, _ in points), default=1)))
+        high = max(low + 1, math.ceil(math.log10(max((x for x, _ in points), default=10))))
+        return 10.0**low, 10.0**high
+    end = max((x for x, _ in points), default=0.0)
+    return 0.0, end if end > _NOTHING else 1.0
 
 
 def _path(

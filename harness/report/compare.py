@@ -1,38 +1,45 @@
 """Two runs side by side: what the demonstration ends with, and what a build asks before it accepts a change."""
 
+import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
 from harness.report import figures
-from harness.report.result import ReportError, Result, read_result
+from harness.report.bootstrap import CONFIDENCE, RUNS_MIN, interval
+from harness.report.circumstances import read_circumstances
+from harness.report.directions import direction
+from harness.report.result import VERDICTS, ReportError, Result, read_result
+from harness.report.tolerances import Tolerances
 from harness.run_folder import VERDICT
 
-COMPARED: Final[dict[str, int]] = {
-    "phones.delivered": +1,
-    "phones.delivered_fraction": +1,
-    "callmanager.authentications": -1,
-    "callmanager.authentications_peak_per_s": -1,
-    "callmanager.concurrent_max": -1,
-    "callmanager.queue_max": -1,
-    "callmanager.rejected": -1,
-    "callmanager.busy_s": -1,
-    "callmanager.answer_ms.p50": -1,
-    "callmanager.answer_ms.p99": -1,
-    "authentication.gateway": 0,
-    "page.listening_ms.p50": -1,
-    "page.listening_ms.p99": -1,
-    "push.answer_ms.p99": -1,
-    "push.per_s": +1,
-    "rtp.lost_fraction": -1,
-}
-"""Metrics that are set side by side, in this order, and which way is better: up, down, or 0 where neither is."""
+COMPARED: Final = (
+    "phones.delivered",
+    "phones.delivered_fraction",
+    "phones.displayed",
+    "phones.acknowledged",
+    "callmanager.authentications",
+    "callmanager.authentications_peak_per_s",
+    "callmanager.concurrent_max",
+    "callmanager.queue_max",
+    "callmanager.rejected",
+    "callmanager.busy_s",
+    "callmanager.answer_ms.p50",
+    "callmanager.answer_ms.p99",
+    "authentication.gateway",
+    "page.listening_ms.p50",
+    "page.listening_ms.p99",
+    "alert.displayed_ms.p50",
+    "alert.displayed_ms.p99",
+    "push.answer_ms.p99",
+    "push.per_s",
+    "rtp.lost_fraction",
+)
+"""Metrics that are set side by side, in this order; metrics that have a tolerance of their own come behind them."""
+
+_GOOD: Final = frozenset(f"phones.{state}{suffix}" for state in figures.WORKED for suffix in ("", "_fraction"))
 
 TIME_GRAIN_MS: Final = 1.0
 """Times closer than this are the same: waiting on a shared machine is about a millisecond late even when idle
@@ -44,7 +51,7 @@ _SEARCH_DEPTH: Final = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Side:
-    """One side of a comparison: a run, or the medians of several of one scenario."""
+    """One side of a comparison: a run, or several of one scenario."""
 
     name: str
     scenario: str
@@ -54,7 +61,15 @@ class Side:
     """of one run; of several the worst"""
     as_expected: bool
     """of several: all of them"""
-    metrics: Mapping[str, float]
+    values: Mapping[str, Sequence[float]]
+    """a figure a run, of metrics that every run measured: else they would be of something else"""
+    facts: Mapping[str, str]
+    """what should be the same on both sides: scenario, phones, ground, machine, versions"""
+
+    @property
+    def metrics(self) -> Mapping[str, float]:
+        """Medians."""
+        return {metric: statistics.median(values) for metric, values in self.values.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,17 +81,22 @@ class Row:
     b: float | None
     change: str
     """B against A, for people; empty where one side has no figure"""
+    interval: tuple[float, float] | None
+    """95 % of the difference of the medians, B - A; None with too few runs"""
     judgement: str
-    """of B: better, worse, same (within the tolerance), or empty where no direction is better"""
+    """of B: better, worse, same (within the tolerance), unclear (beyond it, but so is the runs' own scatter), not
+    measured (asked for, and B has no figure), or empty where no direction is better"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """Two runs side by side."""
+    """Two sides, A the one to compare with, B the one in question."""
 
     a: Side
     b: Side
-    tolerance: float
+    tolerances: Tolerances
+    differences: tuple[str, ...]
+    """what is not the same on both sides beside the figures, a sentence each: it is told first"""
     rows: tuple[Row, ...]
     reading: str
     """the table in words, computed from its numbers"""
@@ -88,57 +108,40 @@ class Comparison:
         """1 where B is worse beyond the tolerance, else 0."""
         return 1 if self.worse else 0
 
+    @property
+    def surety(self) -> str:
+        """How sure the differences are, in a sentence."""
+        runs = f"{figures.counted(self.a.runs, 'run')} of A, {self.b.runs:,} of B"
+        if min(self.a.runs, self.b.runs) < RUNS_MIN:
+            return (
+                f"{runs}: no interval, a difference may be noise. From {RUNS_MIN} runs a side on, B is worse only "
+                "where the runs' scatter leaves no doubt."
+            )
+        return (
+            f"{runs}: an interval holds {CONFIDENCE * 100:.0f} % of the difference of the medians, B - A (bootstrap)."
+        )
 
-def compare(a: Path, b: Path, tolerance: float) -> Comparison:
-    """Set two runs, or two folders of runs (their medians), side by side.
 
-    Args:
-        a: The run to compare with.
-        b: The run in question.
-        tolerance: Share of A's figure by which B may be worse and still count as the same, such as 0.1.
+def compare(a: Path, b: Path, tolerances: Tolerances) -> Comparison:
+    """Set two runs, or two folders of runs, side by side.
 
     Raises:
         ReportError: a folder without a judged run, or with runs of several scenarios.
-        ValueError: a negative tolerance.
     """
-    if not tolerance >= 0:
-        raise ValueError(f"tolerance is a share of 0 or more, got {tolerance}")
     left, right = _side(a), _side(b)
-    rows = tuple(_row(metric, left, right, tolerance) for metric in _present(left, right))
-    worse = tuple(row.metric for row in rows if row.judgement == "worse")
+    rows = tuple(_row(metric, left, right, tolerances) for metric in _present(left, right, tolerances))
+    worse = tuple(row.metric for row in rows if row.judgement in {"worse", "not measured"})
     if left.as_expected and not right.as_expected:
         worse = ("verdict", *worse)
     return Comparison(
-        a=left, b=right, tolerance=tolerance, rows=rows, reading=_reading(left, right, tolerance), worse=worse
+        a=left,
+        b=right,
+        tolerances=tolerances,
+        differences=tuple(_differences(left, right)),
+        rows=rows,
+        reading=_reading(left, right, tolerances),
+        worse=worse,
     )
-
-
-def print_comparison(comparison: Comparison, console: Console) -> None:
-    """Print the table and its reading; fits 80 columns, and says in words what it says in colour."""
-    a, b = comparison.a, comparison.b
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    table.add_column("", no_wrap=True)
-    table.add_column(Text(f"A\n{a.name}"), justify="right")
-    table.add_column(Text(f"B\n{b.name}"), justify="right")
-    table.add_column(Text("\nB against A"), justify="right", no_wrap=True)
-    table.add_column("", no_wrap=True)
-    verdict_is = "worse" if "verdict" in comparison.worse else ""
-    table.add_row("Verdict", Text(_verdict(a)), Text(_verdict(b)), "", _judgement(verdict_is))
-    for row in comparison.rows:
-        table.add_row(
-            Text(figures.label(row.metric)),
-            Text(figures.show(row.metric, row.a)),
-            Text(figures.show(row.metric, row.b), style="bold"),
-            Text(row.change, style="dim" if row.change == "same" else ""),
-            _judgement(row.judgement),
-        )
-    console.print()
-    console.print(table)
-    console.print()
-    console.print(Text(comparison.reading, style="bold"))
-    if comparison.worse:
-        names = ", ".join(figures.label(metric) for metric in comparison.worse)
-        console.print(Text(f"B is worse by more than {figures.share(comparison.tolerance)}: {names}", style="red"))
 
 
 def _side(folder: Path) -> Side:
@@ -152,19 +155,41 @@ def _side(folder: Path) -> Side:
         )
     first = results[0]
     count = len(results)
+    shared = set.intersection(*(set(result.metrics) for result in results))
     return Side(
         name=first.scenario if count == 1 else f"{first.scenario}, median of {count}",
         scenario=first.scenario,
         phones=first.phones,
         runs=count,
-        verdict=max((result.verdict for result in results), key=_severity),
+        verdict=max((result.verdict for result in results), key=VERDICTS.index),
         as_expected=all(result.as_expected for result in results),
-        metrics=_medians(results),
+        values={metric: [result.metrics[metric] for result in results] for metric in sorted(shared)},
+        facts=_facts(results),
     )
 
 
-def _severity(verdict: str) -> int:
-    return ("none", "pass", "inconclusive", "fail", "error").index(verdict)
+def _facts(results: Sequence[Result]) -> Mapping[str, str]:
+    """What should be the same everywhere; where a side's own runs differ, all that they say."""
+    found: dict[str, set[str]] = {}
+    for result in results:
+        around = read_circumstances(result.folder)
+        told = {
+            "scenario": result.scenario,
+            "phones": f"{result.phones:,}",
+            "ground": result.ground,
+            **{f"machine, {name}": value for name, value in around.machine.items()},
+            **{f"version of {name}": value for name, value in around.versions.items()},
+        }
+        for name, value in told.items():
+            found.setdefault(name, set()).add(value)
+    return {name: ", ".join(sorted(values)) for name, values in found.items()}
+
+
+def _differences(a: Side, b: Side) -> Iterable[str]:
+    for name in dict.fromkeys((*a.facts, *b.facts)):
+        left, right = a.facts.get(name, "not told"), b.facts.get(name, "not told")
+        if left != right:
+            yield f"{name}: {left} in A, {right} in B"
 
 
 def _runs(folder: Path) -> Sequence[Path]:
@@ -188,40 +213,48 @@ def _runs(folder: Path) -> Sequence[Path]:
     return found
 
 
-def _medians(results: Sequence[Result]) -> Mapping[str, float]:
-    """Medians of what every run measured: a figure that only some have would be a median of something else."""
-    shared = set.intersection(*(set(result.metrics) for result in results))
-    return {metric: statistics.median(result.metrics[metric] for result in results) for metric in shared}
-
-
-def _present(a: Side, b: Side) -> Sequence[str]:
+def _present(a: Side, b: Side, tolerances: Tolerances) -> Sequence[str]:
     """Metrics that at least one side has; the share of phones instead of their number where the fleets differ."""
     skipped = "phones.delivered_fraction" if a.phones == b.phones else "phones.delivered"
-    return [name for name in COMPARED if (name in a.metrics or name in b.metrics) and name != skipped]
+    wanted = [name for name in COMPARED if name != skipped or name in tolerances.metrics]
+    wanted += [name for name in tolerances.metrics if name not in wanted]
+    found = [name for name in wanted if name in a.values or name in b.values]
+    # Pages end in one good state, alerts in others: those that no phone of either side could come to are no news.
+    good = {name for name in found if name in _GOOD}
+    idle = {name for name in good if not a.metrics.get(name) and not b.metrics.get(name)} - set(tolerances.metrics)
+    return [name for name in found if name not in idle or idle == good]
 
 
-def _row(metric: str, a: Side, b: Side, tolerance: float) -> Row:
+def _row(metric: str, a: Side, b: Side, tolerances: Tolerances) -> Row:
     left, right = a.metrics.get(metric), b.metrics.get(metric)
     if left is None or right is None:
-        return Row(metric=metric, a=left, b=right, change="", judgement="")
-    direction = COMPARED[metric]
+        missing = "not measured" if right is None and metric in tolerances.metrics else ""
+        return Row(metric=metric, a=left, b=right, change="", interval=None, judgement=missing)
+    sure = interval(a.values[metric], b.values[metric], seed=metric)
+    way = direction(metric)
     if a.phones != b.phones and figures.unit(metric) == "":
-        direction = 0  # counts of fleets of different size say nothing about better or worse
-    if direction == 0:
+        way = 0  # counts of fleets of different size say nothing about better or worse
+    if way == 0:
         judgement = ""
-    elif _same(metric, left, right, tolerance):
+    elif _same(metric, left, right, tolerances):
         judgement = "same"
+    elif sure is not None and sure[0] <= 0 <= sure[1]:
+        judgement = "unclear"
     else:
-        judgement = "better" if (right - left) * direction > 0 else "worse"
-    return Row(metric=metric, a=left, b=right, change=_change_text(metric, left, right), judgement=judgement)
+        judgement = "better" if (right - left) * way > 0 else "worse"
+    change = _change_text(metric, left, right)
+    return Row(metric=metric, a=left, b=right, change=change, interval=sure, judgement=judgement)
 
 
-def _same(metric: str, a: float, b: float, tolerance: float) -> bool:
+def _same(metric: str, a: float, b: float, tolerances: Tolerances) -> bool:
+    own = tolerances.metrics.get(metric)
+    if own is not None and math.isinf(own):
+        return True
     # A share is near 0 or 1 by nature: there the tolerance would be of something tiny or hide a lost phone.
     if figures.unit(metric) == "%":
-        return a == b
+        return abs(b - a) <= (own or 0.0)
     grain = TIME_GRAIN_MS if figures.unit(metric) == "ms" else 0.0
-    return abs(b - a) <= max(tolerance * abs(a), grain)
+    return abs(b - a) <= max((tolerances.overall if own is None else own) * abs(a), grain)
 
 
 def _change_text(metric: str, a: float, b: float) -> str:
@@ -242,7 +275,7 @@ def times(ratio: float) -> str:
     return figures.number(round(ratio, 1) if ratio < 9.95 else float(round(ratio)))
 
 
-def _reading(a: Side, b: Side, tolerance: float) -> str:
+def _reading(a: Side, b: Side, tolerances: Tolerances) -> str:
     sentences = []
     seen = "callmanager.authentications"
     if seen in a.metrics and seen in b.metrics:
@@ -258,7 +291,7 @@ def _reading(a: Side, b: Side, tolerance: float) -> str:
     listening = "page.listening_ms.p50"
     sooner, later = a.metrics.get(listening), b.metrics.get(listening)
     if sooner is not None and later is not None:
-        if _same(listening, sooner, later, tolerance) or min(sooner, later) <= 0:
+        if _same(listening, sooner, later, tolerances) or min(sooner, later) <= 0:
             sentences.append("Phones listened as soon as before, at the median.")
         else:
             word = "sooner" if later < sooner else "later"
@@ -271,12 +304,3 @@ def _reading(a: Side, b: Side, tolerance: float) -> str:
             f"instead of {figures.show(delivered, a.metrics[delivered])} of {a.phones:,}."
         )
     return " ".join(sentences) or "Nothing that both runs measured tells them apart."
-
-
-def _verdict(side: Side) -> str:
-    return side.verdict if side.verdict == "pass" or not side.as_expected else f"{side.verdict}\nas expected"
-
-
-def _judgement(word: str) -> Text:
-    """Better and worse as words; what is the same within the tolerance needs none."""
-    return Text("" if word == "same" else word, style="green" if word == "better" else "bold red")

@@ -18,7 +18,8 @@ STATISTICS: Final = ("count", "p50", "p90", "p95", "p99", "max")
 LABELS: Final[dict[str, str]] = {
     "phones.delivered": "Phones delivered",
     "phones.delivered_fraction": "Share of phones delivered",
-    "phones.displayed": "Phones that displayed the alert",
+    "phones.displayed": "Phones that showed the alert",
+    "phones.acknowledged": "Phones that answered it",
     "push.per_s": "Pushes per second",
     "push.answer_ms.p50": "Push answered, median",
     "push.answer_ms.p99": "Push answered, p99",

@@ -11,71 +11,64 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from importlib import resources
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from harness.report import figures
-from harness.report.charts import charts_of, draw
-from harness.report.result import Check, Result, read_result, read_settings
+from harness.report.charts import Chart, charts_of, data_of, draw
+from harness.report.circumstances import Circumstances, Fault, read_circumstances
+from harness.report.ledger_html import ledger_data, ledger_section
+from harness.report.result import Check, Result, read_settings
+from harness.report.story import Story
 from harness.report.summary import key_figures
-from harness.report.timeline import read_timeline
-from harness.run_folder import EVIDENCE, JUNIT, LEDGER, REPORT, VERDICT
+from harness.report.timeline import read_timelines
+from harness.run_folder import EVIDENCE, JUNIT, LEDGER, VERDICT
 from harness.scenario.metrics import metric_of
 
-SHOWN: Final = {
-    "phone": "Phone",
-    "directory_number": "DN",
-    "model": "Model",
-    "address": "Address",
-    "state": "State",
-    "authorised_by": "Authorised by",
-    "listening_ms": "Listens (ms)",
-    "packets_heard": "Heard",
-    "packets_expected": "Expected",
-    "why": "Why",
-}
-"""Columns of the ledger's table and their headings; the others are in a phone's details."""
-_NUMBERS: Final = ("listening_ms", "packets_heard", "packets_expected")
+_FAULTY_NAMED: Final = 10
+"""Phones named with each fault; in the ledger's filter a fault's name finds all."""
 _SCRIPT_ESCAPES: Final = {ord(character): f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
 
 
-def write_html(folder: Path) -> None:
-    """Write `report.html` of a judged run.
+def page_of(result: Result, stories: Mapping[str, Story]) -> str:
+    """The whole page.
 
-    Raises:
-        ReportError: no result there that can be read.
+    Args:
+        result: The run.
+        stories: Of phones that missed it; each is told in the page.
     """
-    (folder / REPORT).write_text(page_of(read_result(folder)), encoding="utf-8")
-
-
-def page_of(result: Result) -> str:
-    """The whole page."""
     style = resources.files("harness.report").joinpath("page.css").read_text(encoding="utf-8")
     script = resources.files("harness.report").joinpath("page.js").read_text(encoding="utf-8")
     policy = (
         f"default-src 'none'; style-src {_digest(style)}; script-src {_digest(script)}; "
         "base-uri 'none'; form-action 'none'"
     )
+    around = read_circumstances(result.folder)
+    charts = _charts_of(result)
     parts = [
         '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">',
         f'<meta http-equiv="Content-Security-Policy" content="{escape(policy)}">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         f"<title>{escape(result.verdict)}: {escape(result.title)}</title><style>{style}</style></head><body><main>",
-        *_first_screen(result),
+        *_first_screen(result, around),
         *_sentences("Not as the scenario expects", result.unexpected),
         *_open_checks(result),
         *_sentences("What was blind", result.blind),
-        *_charts(result),
-        "<section><h2>All checks</h2>",
-        *_check_table(result.checks),
-        "</section>",
+        *_faults(around.faults),
+        *_charts(charts),
+        *ledger_section(result, stories),
+        *(("<section><h2>All checks</h2>", *_check_table(result.checks), "</section>") if result.checks else ()),
         *_metrics(result.metrics),
-        *_ledger(result),
         *_evidence(result),
+        *_circumstances(around),
         "</main>",
     ]
-    if result.ledger:
-        parts.append(f'<script type="application/json" id="ledger-data">{script_json(_ledger_data(result))}</script>')
+    for name, value in (
+        ("ledger-data", ledger_data(result, stories) if result.ledger else None),
+        ("chart-data", data_of(charts) or None),
+    ):
+        if value is not None:
+            parts.append(f'<script type="application/json" id="{name}">{script_json(value)}</script>')
+    if result.ledger or charts:
         parts.append(f"<script>{script}</script>")
     parts.append("</body></html>\n")
     return "".join(parts)
@@ -91,14 +84,23 @@ def _digest(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
-def _first_screen(result: Result) -> Iterable[str]:
+def _first_screen(result: Result, around: Circumstances) -> Iterable[str]:
     expectation = f" ({escape(result.expectation)})" if result.expectation else ""
     yield f'<header class="{result.verdict}"><h1>{_verdict(result.verdict)}{expectation} {escape(result.scenario)}</h1>'
     yield f'<p class="why">{escape(result.why)}</p>'
+    if around.purpose:
+        yield f"<p>Asked: {escape(around.purpose)}</p>"
     yield (
         f'<p class="quiet">{figures.counted(result.phones, "phone")} · seed {result.seed} · ground '
-        f"{escape(result.ground)} · {escape(result.outcome_text())}</p></header><dl class=figures>"
+        f"{escape(result.ground)} · {escape(result.outcome_text())}</p>"
     )
+    if around.faults:
+        told = ", ".join(
+            f"{fault.kind} at {figures.counted(len(fault.phones), 'phone')}" if fault.phones else fault.kind
+            for fault in around.faults
+        )
+        yield f"<p class=quiet>Faults in force: {escape(told)}</p>"
+    yield "</header><dl class=figures>"
     for figure in key_figures(result):
         yield f'<div><dt>{escape(figure.label)}</dt><dd class="value">{escape(figure.value)}</dd>'
         yield f'<dd class="note">{escape(figure.note)}</dd></div>' if figure.note else "</div>"
@@ -112,7 +114,7 @@ def _verdict(verdict: str) -> str:
 def _open_checks(result: Result) -> Iterable[str]:
     if not result.open_checks:
         return
-    count = f"{len(result.open_checks):,} of {len(result.checks):,}"
+    count = f"{len(result.open_checks):,} of {len(result.asked):,}"
     yield f"<section><h2>Checks that are not pass ({count})</h2>"
     yield from _check_table(result.open_checks)
     yield "</section>"
@@ -143,20 +145,42 @@ def _sentences(heading: str, sentences: Sequence[str]) -> Iterable[str]:
         yield "</ul></section>"
 
 
-def _charts(result: Result) -> Iterable[str]:
-    timeline = read_timeline(result.folder)
-    if timeline is None:
+def _faults(faults: Sequence[Fault]) -> Iterable[str]:
+    if not faults:
         return
+    yield "<section><h2>Faults in force</h2><p class=quiet>Put upon phones by the scenario, on purpose.</p>"
+    yield '<div class=wide><table class=checks><thead><tr><th scope="col">Fault</th>'
+    yield '<th scope="col" class=number>Phones</th><th scope="col">What it does</th>'
+    yield '<th scope="col">Who had it</th></tr></thead><tbody>'
+    for fault in faults:
+        named = ", ".join(fault.phones[:_FAULTY_NAMED])
+        more = len(fault.phones) - _FAULTY_NAMED
+        who = f"{named} and {more:,} more" if more > 0 else named
+        count = f"{len(fault.phones):,}" if fault.phones else figures.ABSENT
+        yield f'<tr><th scope="row" class=mono>{escape(fault.kind)}</th>'
+        yield f'<td class=number data-label="phones">{count}</td><td class=text>{escape(fault.detail)}</td>'
+        yield f'<td class=text data-label="who">{escape(who)}</td></tr>'
+    yield "</tbody></table></div></section>"
+
+
+def _charts_of(result: Result) -> Sequence[Chart]:
+    timelines = read_timelines(result.folder)
+    if not timelines:
+        return ()
     callmanager = read_settings(result.folder).get("callmanager")
     workers = callmanager.get("workers") if isinstance(callmanager, Mapping) else None
-    yield "<section><h2>What happened when</h2><div class=charts>"
-    charts = charts_of(
-        timeline,
+    return charts_of(
+        *timelines,
         workers=workers if isinstance(workers, int) else None,
         queue_max=result.metrics.get("callmanager.queue_max"),
     )
-    yield from (draw(chart) for chart in charts)
-    yield "</div></section>"
+
+
+def _charts(charts: Sequence[Chart]) -> Iterable[str]:
+    if charts:
+        yield "<section><h2>What happened when</h2><div class=charts>"
+        yield from (draw(chart) for chart in charts)
+        yield "</div></section>"
 
 
 def _metrics(metrics: Mapping[str, float]) -> Iterable[str]:
@@ -180,47 +204,6 @@ def _meaning(name: str) -> str:
         return ""
 
 
-def _ledger(result: Result) -> Iterable[str]:
-    if not result.ledger:
-        return
-    states = "".join(
-        f'<option value="{escape(state)}">{escape(state)} ({count:,})</option>'
-        for state, count in result.outcomes.items()
-        if count
-    )
-    columns = [name for name in SHOWN if name in result.ledger[0]]
-    heads = "".join(
-        f'<th scope="col"{" class=number" if name in _NUMBERS else ""}>{escape(SHOWN[name])}</th>' for name in columns
-    )
-    yield (
-        "<section><h2>Ledger</h2>"
-        "<noscript><p>The table below needs the page's script; the same rows are in "
-        f'<a href="{LEDGER}">{LEDGER}</a>.</p></noscript>'
-        "<div class=tools id=tools hidden><label>Filter <input id=filter type=search "
-        'placeholder="name, number, address, state …" autocomplete=off></label>'
-        f'<label>State <select id=state><option value="">all</option>{states}</select></label>'
-        "<span id=count class=quiet role=status></span></div>"
-        f"<div class=wide><table id=ledger><thead><tr>{heads}</tr></thead><tbody></tbody></table></div>"
-        "<p><button type=button id=more hidden>Show more</button></p>"
-        "<p class=quiet>Choose a phone's name for its timeline and all its figures. Times are milliseconds after "
-        "Send.</p></section>"
-    )
-
-
-def _ledger_data(result: Result) -> dict[str, Any]:
-    """Rows as lists, the phones that missed it first: they are what the table is opened for."""
-    columns = list(result.ledger[0])
-    missed = result.missed
-    worked = [row for row in result.ledger if row.get("state") in figures.WORKED]
-    return {
-        "columns": columns,
-        "shown": list(SHOWN),
-        "numbers": list(_NUMBERS),
-        "worked": sorted(figures.WORKED),
-        "rows": [[row.get(name, "") for name in columns] for row in (*missed, *worked)],
-    }
-
-
 def _evidence(result: Result) -> Iterable[str]:
     files = [name for name in (VERDICT, LEDGER, JUNIT, *EVIDENCE) if (result.folder / name).is_file()]
     links = " · ".join(f'<a href="{escape(name)}">{escape(name)}</a>' for name in files)
@@ -228,3 +211,21 @@ def _evidence(result: Result) -> Iterable[str]:
     yield f"<p>Beside this file: {links}</p>"
     yield "<p class=quiet>Judge the same evidence again, nothing is run: <code>pushlab judge FOLDER</code></p>"
     yield "</section>"
+
+
+def _circumstances(around: Circumstances) -> Iterable[str]:
+    tables = (
+        ("Versions", around.versions),
+        ("Machine", around.machine),
+        ("Assumed: no public source gives the figure", around.assumed),
+    )
+    if not any(values for _, values in tables):
+        return
+    yield "<section><h2>Under what circumstances</h2><div class=sides>"
+    for heading, values in tables:
+        if values:
+            yield f"<table><caption>{heading}</caption><tbody>"
+            for name, value in values.items():
+                yield f'<tr><th scope="row">{escape(name.replace("_", " "))}</th><td>{escape(value)}</td></tr>'
+            yield "</tbody></table>"
+    yield "</div></section>"

@@ -84,7 +84,13 @@ class Result:
             return "nothing was judged"
         worst = [check for check in self.checks if check.verdict == self.verdict]
         if self.verdict == "pass":
-            return f"all {figures.counted(len(self.checks), 'check')} hold" if len(self.checks) > 1 else "1 check holds"
+            count = len(self.asked)
+            hold = f"all {count:,} checks hold" if count > 1 else "1 check holds"
+            if not self.missed:
+                return hold
+            return (
+                f"{hold}; {figures.counted(len(self.missed), 'phone')} did not get it in time, as the scenario allows"
+            )
         if not worst:
             return "no single check says so"
         first = worst[0]
@@ -99,9 +105,14 @@ class Result:
         return "not what the scenario expects" if self.verdict == "pass" or self.unexpected else ""
 
     @property
+    def asked(self) -> tuple[Check, ...]:
+        """Checks that this scenario asks; the others' verdict is none, such as a law about audio in a run without."""
+        return tuple(check for check in self.checks if check.verdict != "none")
+
+    @property
     def open_checks(self) -> tuple[Check, ...]:
-        """Checks that do not say pass, worst first."""
-        found = [check for check in self.checks if check.verdict != "pass"]
+        """Checks that were asked and do not say pass, worst first."""
+        found = [check for check in self.asked if check.verdict != "pass"]
         return tuple(sorted(found, key=lambda check: -_rank(check.verdict)))
 
     @property
@@ -180,11 +191,11 @@ def _command(settings: Mapping[str, Any], name: str, phones: int, seed: int, gro
         if any(path[:length] in changed for length in range(1, len(path))):
             continue
         with suppress(LookupError, TypeError, ValueError):  # a file changed by hand costs its part of the command
-            words += ["--set", f"{'.'.join(path)}={_toml(_lookup(settings, path))}"]
+            words += ["--set", f"{'.'.join(path)}={_toml(lookup(settings, path))}"]
     return shlex.join(words)
 
 
-def _lookup(settings: Any, path: Sequence[str]) -> object:  # noqa: ANN401 - any node of a TOML document
+def lookup(settings: Any, path: Sequence[str]) -> object:  # noqa: ANN401 - any node of a TOML document
     """The value behind a key's parts; numbers enter repeated tables, names of metrics hold dots themselves."""
     parts = list(path)
     node = settings

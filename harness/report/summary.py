@@ -69,9 +69,11 @@ def key_figures(result: Result) -> tuple[KeyFigure, ...]:
 
 def _checks(result: Result) -> KeyFigure:
     others = Counter(check.verdict for check in result.open_checks)
+    if len(result.checks) > len(result.asked):
+        others["not asked"] = len(result.checks) - len(result.asked)
     return KeyFigure(
         label="Checks that hold",
-        value=f"{len(result.checks) - len(result.open_checks):,} of {len(result.checks):,}",
+        value=f"{len(result.asked) - len(result.open_checks):,} of {len(result.asked):,}",
         note=" · ".join(f"{count:,} {verdict}" for verdict, count in others.items()),
     )
 

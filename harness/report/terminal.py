@@ -12,7 +12,7 @@ from rich.text import Text
 from harness.report import figures
 from harness.report.result import Check, Result, read_result
 from harness.report.summary import key_figures
-from harness.run_folder import LEDGER, REPORT
+from harness.run_folder import EXCERPTS, LEDGER, REPORT
 
 NAMED_PHONES: Final = 10
 """Phones named on the screen; the rest are in the ledger."""
@@ -40,7 +40,7 @@ def print_result(folder: Path, console: Console) -> None:
         for sentence in result.unexpected:
             console.print(Padding(Text(sentence), (0, 0, 0, 2)))
     if result.open_checks:
-        _heading(console, f"Checks that are not pass ({len(result.open_checks):,} of {len(result.checks):,})")
+        _heading(console, f"Checks that are not pass ({len(result.open_checks):,} of {len(result.asked):,})")
         for check in result.open_checks:
             console.print(_check(check))
     if result.missed:
@@ -52,8 +52,10 @@ def print_result(folder: Path, console: Console) -> None:
         for sentence in result.blind:
             console.print(Padding(Text(sentence), (0, 0, 0, 2)))
     console.print()
+    excerpts = folder / EXCERPTS
     for name, text in (
         ("Report", str(folder / REPORT)),
+        *((("Phones", str(excerpts)),) if excerpts.is_dir() else ()),
         ("Folder", str(folder)),
         ("Repeat", result.command),
     ):

@@ -78,6 +78,13 @@ def _catalogue() -> tuple[Metric, ...]:
         ),
         _metric("page.listening_ms", "ms", "phones", "Send to the moment a phone listens", distribution=True),
         _metric("alert.displayed_ms", "ms", "phones", "Send to the moment a phone shows the alert", distribution=True),
+        _metric(
+            "page.first_packet_ms",
+            "ms",
+            "phones",
+            "Send to the first audio packet of the gateway that a phone hears",
+            distribution=True,
+        ),
         _metric("page.activation_spread_ms", "ms", "phones", "first phone listening to last phone listening"),
         _metric("authentication.gateway", "requests", "gateway", f"requests answered by the gateway, {asked}"),
         _metric("authentication.redirected", "requests", "gateway", "of them redirected to CallManager"),

@@ -61,6 +61,7 @@ def processes(inside: str) -> Iterator[tuple[str, bytes]]:
     [
         "credential-mismatch",
         "administration",
+        "port-blocked",
         pytest.param(
             "active-directory",
             marks=pytest.mark.skipif(bool(missing("slapd")), reason=f"needs the Debian package {missing('slapd')}"),
@@ -102,12 +103,18 @@ def test_no_trace_of_the_password(pushlab: Pushlab, scenario: str) -> None:
     assert len(seen) >= 5, "the parts were never seen in the process list, so nothing was looked at"
     contents = {"stdout": ended.stdout, "stderr": ended.stderr}
     folder = pushlab.folder / "runs" / "latest"
-    for file in folder.resolve().iterdir():
+    for file in folder.resolve().rglob("*"):
+        if file.is_dir():
+            continue
         raw = file.read_bytes()
-        contents[file.name] = gzip.decompress(raw) if file.suffix == ".gz" else raw
+        contents[str(file.relative_to(folder.resolve()))] = gzip.decompress(raw) if file.suffix == ".gz" else raw
     leaks += [f"{name}: {form!r}" for name, content in contents.items() for form in wanted if form in content]
     assert leaks == []
     assert {"events.jsonl.gz", "capture.pcap.gz", "report.html", "gateway.log", "scenario.toml"} <= contents.keys()
+    if scenario == "port-blocked":
+        excerpts = [name for name in contents if name.startswith("evidence/")]
+        assert {Path(name).suffix for name in excerpts} == {".txt", ".pcap"}
+        assert any(b"whether the push is genuine" in contents[name] for name in excerpts)
 
 
 def test_the_capture_has_no_tcp_payload(pushlab: Pushlab) -> None:

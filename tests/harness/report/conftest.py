@@ -34,6 +34,7 @@ COLUMNS = (
     "listening_ms",
     "first_packet_ms",
     "last_packet_ms",
+    "stopped_ms",
     "packets_expected",
     "packets_heard",
     "lost",
@@ -58,6 +59,20 @@ def make_run(tmp_path: Path) -> MakeRun:
         return write_run(tmp_path / (name or f"{kind}-{seed}"), kind, phones=phones, seed=seed, **given)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def add_events() -> Callable[..., None]:
+    """`add_events(folder, record, …)`: more records for a folder, in order of time."""
+
+    def add(folder: Path, *records: dict[str, Any]) -> None:
+        with gzip.open(folder / "events.jsonl.gz", "rt") as stream:
+            found = [json.loads(line) for line in stream]
+        with gzip.open(folder / "events.jsonl.gz", "wt") as stream:
+            for record in sorted([*found, *records], key=lambda record: record["t_ns"]):
+                stream.write(json.dumps(record) + "\n")
+
+    return add
 
 
 def write_run(folder: Path, kind: str, *, phones: int = 1000, seed: int = 1, **given: object) -> Path:
@@ -138,13 +153,18 @@ def _page(
             "authentication_asked_ms": f"{asked:.1f}", "authentication_answered_ms": f"{authorised:.1f}",
             "executed_ms": f"{executed:.1f}", "answered_ms": f"{answered:.1f}", "listening_ms": f"{executed:.1f}",
             "first_packet_ms": "" if blocked else f"{first:.1f}", "last_packet_ms": "" if blocked else f"{stop:.1f}",
+            "stopped_ms": f"{stop + 5:.1f}",
             "packets_expected": FRAMES, "packets_heard": 0 if blocked else FRAMES, "lost": FRAMES if blocked else 0,
             "gap_ms": "" if blocked else f"{20 + rng.random():.1f}", "attempts": 1,
             "why": "listened on 32674 for 8.0 s and received no packet" if blocked else
                    f"listened {executed:.0f} ms after Send, later than 2,000 ms" if late else "",
         }  # fmt: skip
         rows.append(row)
+        push = f"10.20.128.10:{20000 + n}"
         events += [
+            _event(sent, "gateway", "push.sent", phone=name, push=push, action="start", attempt=1),
+            _event(sent + 0.5, "phones", "push.received", phone=name, push=push, well_formed=True,
+                   items=["RTPRx:10.20.128.10:32674"]),
             _event(answered, "gateway", "push.ended", phone=name, action="start", outcome="executed",
                    answer_ms=answered - sent),
             _event(authorised + 0.2, "phones", "authentication.answered", phone=name, server=server,

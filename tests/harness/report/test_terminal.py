@@ -89,3 +89,10 @@ def test_unexpected_checks_are_listed(make_run: Callable[..., Path]) -> None:
     text = printed(make_run("direct", phones=60, as_expected=False, unexpected=["x: pass, expected fail"]))
     assert text.lstrip().startswith("FAIL (not what the scenario expects)")
     assert "Not as the scenario expects\n  x: pass, expected fail\n" in text
+
+
+def test_where_the_phones_stories_are(make_run: Callable[..., Path]) -> None:
+    folder = make_run("failing", phones=100)
+    assert "Phones  " not in printed(folder)
+    (folder / "evidence").mkdir()
+    assert f"Phones  {folder}/evidence\n" in printed(folder)

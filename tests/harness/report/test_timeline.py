@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.report.timeline import Point, build_timeline, read_timeline
+from harness.report.timeline import Point, build_timeline, read_timelines
 
 SECOND = 1_000_000_000
 
@@ -35,18 +35,19 @@ def highest(points: Sequence[Point]) -> float:
 
 
 def test_counts_of_a_whole_run(make_run: Callable[..., Path]) -> None:
-    timeline = read_timeline(make_run("offload"))
-    assert timeline is not None
+    timeline, burst = read_timelines(make_run("offload"))
     assert sum(rate for _, rate in timeline.gateway_per_s) * timeline.bin_s == pytest.approx(2000)
     assert highest(timeline.callmanager_per_s) == 0  # the control phone's own question is not the page's
     assert highest(timeline.listening) == 1000
     assert timeline.listening[-1][1] == 0
     assert len(timeline.push_answers_ms) == len(timeline.gateway_answers_ms) == 1000
+    assert (burst.span_s, burst.bin_s) == (1.0, 0.01)
+    assert sum(rate for _, rate in burst.gateway_per_s) * burst.bin_s == pytest.approx(1000)  # the start pushes alone
+    assert burst.listening[-1][1] == 1000
 
 
 def test_busy_never_exceeds_the_workers(make_run: Callable[..., Path]) -> None:
-    timeline = read_timeline(make_run("direct"))
-    assert timeline is not None
+    timeline = read_timelines(make_run("direct"))[0]
     assert highest(timeline.busy) == 8
     assert highest(timeline.queue) == 192
     assert timeline.queue[-1][1] == timeline.busy[-1][1] == 0
@@ -107,14 +108,13 @@ def test_peak_of_listening_is_never_lost(periods: list[tuple[float, float]]) -> 
 def test_unknown_and_broken_lines_are_passed_over(tmp_path: Path) -> None:
     with gzip.open(tmp_path / "events.jsonl.gz", "wt") as stream:
         stream.write('{"kind": "page.requested", "t_ns": 5, "witness": "harness"}\nnot json\n[]\n{"kind": "x"}\n\n')
-    timeline = read_timeline(tmp_path)
-    assert timeline is not None
+    (timeline,) = read_timelines(tmp_path)
     assert timeline.span_s == 0
 
 
 def test_no_records_no_timeline(tmp_path: Path) -> None:
-    assert read_timeline(tmp_path) is None
+    assert read_timelines(tmp_path) == ()
     (tmp_path / "events.jsonl.gz").write_bytes(b"no gzip")
-    assert read_timeline(tmp_path) is None
+    assert read_timelines(tmp_path) == ()
     (tmp_path / "events.jsonl.gz").write_bytes(gzip.compress(b'{"kind": "page.requested"}\n' * 99)[:-12])
-    assert read_timeline(tmp_path) is None
+    assert read_timelines(tmp_path) == ()
