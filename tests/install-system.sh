@@ -4,9 +4,10 @@
 # curl, wget, chromium: unmodified clients that nobody here wrote. tshark: another reader of the captures.
 # php-cli, php-soap: an unmodified SOAP client, as many programs for CallManager use it.
 # slapd, ldap-utils: OpenLDAP, which tests start themselves. samba...: an Active Directory domain controller, likewise.
+# nginx-light: a web server that nobody here wrote, to be probed.
 # chromium-driver: drives chromium through the administration pages.
 set -u
-packages="libpcap0.8 curl wget chromium tshark openssl php-cli php-soap slapd ldap-utils samba samba-ad-dc samba-ad-provision winbind chromium-driver"
+packages="libpcap0.8 curl wget chromium tshark openssl php-cli php-soap slapd ldap-utils samba samba-ad-dc samba-ad-provision winbind chromium-driver nginx-light"
 missing=""
 for package in $packages; do
     dpkg -s "$package" >/dev/null 2>&1 || missing="$missing $package"

@@ -13,6 +13,7 @@ import trio
 
 from harness.bed.errors import BedError
 from harness.bed.plans import GATEWAY_CONFIGURATION, GATEWAY_ROSTER
+from harness.bed.probing import done_file
 from harness.bed.processes import PartPlan
 from harness.bed.roster import Roster
 from harness.bed.secrets import PrivateFolder
@@ -47,6 +48,8 @@ def environment(
         "PUSHLAB_EVENTS": str(events),
         "PUSHLAB_GATEWAY_CONFIG": str(private.path / GATEWAY_CONFIGURATION),
     }
+    if setup.scenario.probe.when != "never":
+        told["PUSHLAB_PROBE_DONE"] = str(done_file(private))
     return os.environ | told
 
 

@@ -41,6 +41,7 @@ class Addresses:
         control_phone: the positive control, outside the fleet.
         canary_phone: takes the RTP canary; no phone.
         canary_source: canaries leave from here.
+        probe_source: the probe's questions come from here: an address of the phones' network, on their host.
         phone_port: where phones' web servers listen.
         authentication_port: where both authentication servers listen.
         gateway_administration_port, callmanager_administration_port: JSON interfaces.
@@ -60,6 +61,7 @@ class Addresses:
     harness: str
     directory: str
     canary_source: str
+    probe_source: str
     phone_port: int
     authentication_port: int
     gateway_administration_port: int
@@ -93,6 +95,7 @@ NETNS: Final = Addresses(
     harness="10.20.128.40",
     directory="10.20.128.50",
     canary_source="10.20.128.250",
+    probe_source="10.20.127.252",
     phone_port=80,
     authentication_port=80,
     gateway_administration_port=8443,
@@ -114,6 +117,7 @@ LOOPBACK: Final = Addresses(
     harness="127.20.128.40",
     directory="127.20.128.50",
     canary_source="127.20.128.250",
+    probe_source="127.20.127.252",
     phone_port=18080,
     # Not the phones' port: their wildcard listener has that one on every address.
     authentication_port=18081,

@@ -56,7 +56,7 @@ def describe(setup: Setup, roster: Roster, writer: EventWriter) -> None:
         },
         authentication_url=setup.authentication_url,
         control_phone=roster.control.device_name if roster.control else None,
-        reserved=[addresses.canary_source, addresses.canary_phone],
+        reserved=[addresses.canary_source, addresses.canary_phone, addresses.probe_source],
         # What is judged again later is held against the same recording or against none.
         audio_sha256=_digest(setup.scenario.pages[0].audio_path) if setup.scenario.pages else None,
     )

@@ -17,7 +17,7 @@ from typing import Final
 import trio
 
 from harness import run_folder
-from harness.bed import administering, booting, faults, foreign, paging
+from harness.bed import administering, booting, faults, foreign, paging, probing
 from harness.bed.directory import placing
 from harness.bed.gateway_client import GatewayClient
 from harness.bed.ground import Host
@@ -176,9 +176,11 @@ async def _play(
         await paging.control(setup, roster, secrets, writer)
         stage("running the command")
         told = foreign.environment(setup, roster, private, secrets, events["gateway"])
-        async with trio.open_nursery() as beside:
+        async with trio.open_nursery() as beside, trio.open_nursery() as while_it_runs:
             beside.start_soon(paging.applications, setup, roster, secrets, writer)
+            while_it_runs.start_soon(probing.run_beside, setup, roster, private, secrets, writer)
             status = await foreign.run_command(setup, told)
+            while_it_runs.cancel_scope.cancel()
         writer.write("command.ended", exit_status=status)
         return
     private.forget_secrets()
@@ -191,7 +193,11 @@ async def _play(
     stage("canaries and positive control")
     await paging.canaries(ground, writer, "before")
     await paging.control(setup, roster, secrets, writer)
+    if probing.wanted(setup, "before"):
+        await probing.run(setup, roster, secrets, writer)
     await paging.page(setup, client, roster, secrets, writer)
+    if probing.wanted(setup, "after"):
+        await probing.run(setup, roster, secrets, writer)
 
 
 async def _start(nursery: trio.Nursery, host: Host, plan: PartPlan, parts: dict[str, Part]) -> None:

@@ -1,9 +1,7 @@
 """A session: the scenarios of one command, one after the other, on the ground they need, judged as they end."""
 
-import signal
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +15,7 @@ from harness.bed.ground import Ground, choose, stand
 from harness.bed.run import expected_packets, run
 from harness.bed.setup import Setup
 from harness.conclusion import conclude, show, write_summary
+from harness.interruption import terminated_as_interrupted
 from harness.live import Live
 from harness.net import namespace
 from harness.run_folder import RunFolder, RunFolderError, check_room
@@ -102,7 +101,7 @@ def _one(
 
 
 def _run_and_judge(scenario: Scenario, ground: Ground, folder: RunFolder, *, quiet: bool, in_terminal: bool) -> int:
-    with _terminated_as_interrupted(), Live(phones=scenario.fleet.phones, quiet=quiet) as display:
+    with terminated_as_interrupted(), Live(phones=scenario.fleet.phones, quiet=quiet) as display:
         display.stage(f"{scenario.name}: {scenario.fleet.phones:,} phones on ground {ground.name}")
         try:
             setup = Setup(scenario=scenario, ground=ground, folder=folder, display=display, in_terminal=in_terminal)
@@ -117,24 +116,6 @@ def _run_and_judge(scenario: Scenario, ground: Ground, folder: RunFolder, *, qui
     if not quiet:
         show(folder)
     return code
-
-
-@contextmanager
-def _terminated_as_interrupted() -> Iterator[None]:
-    """Let SIGTERM end a run as Ctrl-C does: parts stopped in order, evidence kept. trio knows when that is safe.
-
-    A shell without job control lets what it puts into the background ignore SIGINT: SIGTERM would do nothing then.
-    """
-    ignored = signal.getsignal(signal.SIGINT) == signal.SIG_IGN
-    if ignored:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-    before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-        if ignored:
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _one_of(group: BaseExceptionGroup[BaseException]) -> BaseException:

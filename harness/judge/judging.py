@@ -15,6 +15,7 @@ from harness.judge.integrity import integrity
 from harness.judge.laws import LAWS, Case, decide
 from harness.judge.ledger import Row, cells, ledger
 from harness.judge.metrics import metrics_of
+from harness.judge.probing import probed
 from harness.judge.verdict import Blindness, Check, Judgement, Kind, Verdict, merge
 from harness.scenario import ScenarioError
 
@@ -44,6 +45,7 @@ def judge(folder: Path) -> Judgement:
     checks += [thresholds.decide(t, metrics, sight, scenario.fleet.authentication_url) for t in scenario.thresholds]
     checks += sight.checks
     checks += faults_seen(evidence, rows, sight)
+    checks += probed(evidence)
     checks += _readers(evidence)
     return _judgement(evidence, rows, metrics, tuple(checks), sight.blind)
 

@@ -96,6 +96,7 @@ REQUIRED: Final[dict[tuple[str, str], Fields]] = {
     ("harness", "control.pushed"): {"phone": _TEXT, "push": _TEXT},
     ("harness", "canary.sent"): {"clause": _TEXT, "source": _TEXT, "destination": _TEXT, "when": _TEXT},
     ("harness", "fault.applied"): {"fault": _TEXT, "phones": _LIST},
+    ("harness", "probe.checked"): {"check": _TEXT, "verdict": _TEXT, "why": _TEXT},
 }
 
 

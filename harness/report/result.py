@@ -158,7 +158,9 @@ def read_result(folder: Path) -> Result:
             checks=tuple(_check(each) for each in verdict["checks"]),
             blind=tuple(_sentence(each) for each in verdict["blind"]),
             ledger=_read_ledger(folder / LEDGER),
-            command=_command(read_settings(folder), name, phones, seed, ground),
+            # A result that no scenario stands behind says itself how to repeat it.
+            command=figures.clean(str(verdict.get("command") or ""))
+            or _command(read_settings(folder), name, phones, seed, ground),
             unexpected=tuple(figures.clean(str(each)) for each in verdict.get("unexpected") or ()),
         )
     except (LookupError, TypeError, ValueError, AttributeError) as error:

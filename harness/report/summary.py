@@ -20,6 +20,8 @@ class KeyFigure:
 def key_figures(result: Result) -> tuple[KeyFigure, ...]:
     """The summary of a run: phones, burst, answers, both authentication servers, CallManager's load, audio."""
     show, phones = result.show, result.phones
+    if not phones and not result.metrics:
+        return (_checks(result),)
     worked = sum(count for state, count in result.outcomes.items() if state in figures.WORKED)
     return (
         KeyFigure(

@@ -7,6 +7,7 @@ are written down in the contract but cannot be run yet. Reader, resolved file an
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import Final
 
 MAX_PHONES: Final = 32_000
@@ -154,6 +155,22 @@ def some_of(*values: str) -> Accept:
         ):
             raise WrongValueError(f"a list of some of {', '.join(values)}, each at most once")
         return tuple(item for item in values if item in value)
+
+    return accept
+
+
+def any_of(*values: str) -> Accept:
+    """A list of any of these texts, none too, each at most once."""
+
+    def accept(value: object) -> object:
+        if not isinstance(value, list) or len({str(item) for item in value}) != len(value):
+            raise WrongValueError("a list of texts, each at most once")
+        for item in value:
+            if item not in values:
+                near = get_close_matches(str(item), values, n=1)
+                hint = f"; did you mean {near[0]!r}?" if near else ""
+                raise WrongValueError(f"a list of some of {', '.join(values)}; {item!r} is none{hint}")
+        return tuple(value)
 
     return accept
 

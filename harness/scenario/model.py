@@ -183,6 +183,16 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """Checks of the gateway's authentication endpoint beside the page."""
+
+    when: str = "never"
+    """`never`, `before` or `after` the page."""
+    leave_out: tuple[str, ...] = ()
+    """Names of checks that are not asked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Capture:
     """The evidence from the wire."""
 
@@ -220,6 +230,7 @@ class Scenario:
     """Empty where there is an alert."""
     alerts: tuple[Alert, ...]
     faults: tuple[Fault, ...]
+    probe: Probe
     capture: Capture
     integrity: tuple[Threshold, ...]
     thresholds: tuple[Threshold, ...]

@@ -52,6 +52,7 @@ def write_resolved(
     lines += _repeated(("page",), pages, origins)
     lines += _repeated(("alert",), [_plain(alert) for alert in scenario.alerts], origins)
     lines += _repeated(("fault",), [_plain(fault) for fault in scenario.faults], origins)
+    lines += _table(("probe",), _plain(scenario.probe), origins)
     lines += _table(("capture",), _plain(scenario.capture), origins)
     for table, conditions in (("integrity", scenario.integrity), ("thresholds", scenario.thresholds)):
         lines += _table((table,), {c.metric: c.expression for c in conditions}, origins)

@@ -9,6 +9,7 @@ from harness.scenario.keys import (
     MAX_SECONDS,
     Key,
     Table,
+    any_of,
     choice,
     devices,
     flag,
@@ -24,6 +25,7 @@ from harness.scenario.keys import (
     url_or,
     whole,
 )
+from harness.scenario.probe_checks import PROBE_CHECKS
 
 WITNESSES: Final = ("gateway", "phones", "callmanager", "wire")
 GROUNDS: Final = ("auto", "netns", "loopback", "lab")
@@ -211,6 +213,15 @@ _FAULT: Final = {
         accept=number(0, 1000), default=0.0, meaning="of impairment: each packet is up to this much later, evenly"
     ),
 }
+_PROBE: Final = {
+    "when": Key(
+        accept=choice("never", "before", "after"),
+        default="never",
+        meaning="the gateway's authentication endpoint is probed before or after the page; a command's "
+        "while it runs",
+    ),
+    "leave_out": Key(accept=any_of(*PROBE_CHECKS), default=(), meaning="checks of the probe that are not asked"),
+}
 _CAPTURE: Final = {
     "keep": Key(
         accept=choice("all", "failing"), default="all", meaning="failing: deleted after a run that went as expected"
@@ -245,6 +256,7 @@ SCHEMA: Final = Table(
         "alert": Table(keys=_ALERT, repeated=True),
         "load": Table(keys={}, later="load shapes; one page is sent"),
         "fault": Table(keys=_FAULT, repeated=True),
+        "probe": Table(keys=_PROBE),
         "capture": Table(keys=_CAPTURE),
         "expect": Table(keys=_EXPECT),
     },

@@ -11,12 +11,13 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Sequence
 from urllib.parse import urlencode
 
 from gateway.administration.page_request import PageRequest
-from gateway.authentication import Decision, Request
+from gateway.authentication import Authenticator, Decision, Request
 from gateway.command import main as gateway_main
 from gateway.inventory import Phone
 from gateway.media import Audio
@@ -51,10 +52,20 @@ class AsksCallManagerFirst(Gateway):
         return decision
 
 
+class AnyPassword(Gateway):
+    """M01: AUTHORIZED for any password."""
+
+    def make_authenticator(self) -> Authenticator:
+        right = super().make_authenticator()
+        right.compare = lambda _: (True, True)  # type: ignore[method-assign]
+        return right
+
+
 VARIANTS: dict[str, type[Gateway]] = {
     "clean": Gateway,
     "skips-last-phone": SkipsLastPhone,
     "asks-callmanager-first": AsksCallManagerFirst,
+    "any-password": AnyPassword,
 }
 
 
@@ -67,7 +78,11 @@ def main(name: str, mode: str = "page") -> int:
         assert server.stdout is not None
         if not server.stdout.readline():
             return server.wait()
-        return gateway_main(["page", os.environ["PUSHLAB_AUDIO"], "--config", config])
+        status = gateway_main(["page", os.environ["PUSHLAB_AUDIO"], "--config", config])
+        probed = os.environ.get("PUSHLAB_PROBE_DONE")
+        while probed and not os.path.exists(probed):  # noqa: PTH110 - a path of the harness
+            time.sleep(0.1)
+        return status
     finally:
         server.send_signal(signal.SIGTERM)
         server.wait(timeout=30)

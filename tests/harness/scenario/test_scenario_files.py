@@ -370,6 +370,7 @@ def test_every_bundled_scenario_says_its_purpose_and_sources() -> None:
         "not-associated",
         "not-associated-unasked",
         "port-blocked",
+        "probe",
         "stale-authentication-url",
         "stale-authentication-url-nobody-reset",
         "web-access-disabled",
