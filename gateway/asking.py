@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-from gateway import asking_inventory
+from gateway import asking_inventory, live_giving
 from gateway.client import Client, RefusedError
-from gateway.configuration import Configuration
+from gateway.configuration import Configuration, ConfigurationError
+from gateway.live_giving import begun, give, pieces_of
 from gateway.media import TONES
 from gateway.printing import counts_of, fail, moment, print_counts, rows_of, running, show_table, tell
 from gateway.push import Busy, Delivery, Priority
@@ -46,6 +47,10 @@ def _page_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     page = running(commands.add_parser("page", help="have a running gateway page, and wait for the end"))
     page.add_argument("audio", type=Path, nargs="?", metavar="AUDIO", help="a WAV file on the gateway's machine")
     page.add_argument("--recording", metavar="NAME", help="a recording that the gateway keeps, instead of AUDIO")
+    page.add_argument(
+        "--live", metavar="SOURCE", help="live audio instead: - (standard input, raw, 8 kHz mono), or rtp://ADDRESS:PORT"
+    )
+    page.add_argument("--encoding", choices=live_giving.ENCODINGS, help="of standard input (s16: 16 bit little endian)")
     _add_audience(page)
     page.add_argument("--priority", choices=tuple(map(str, Priority)), help="emergency: takes phones from normal pages")
     page.add_argument("--busy", choices=tuple(map(str, Busy)), help="phones that receive something else (skip; now)")
@@ -112,13 +117,18 @@ def ask(configuration: Configuration, arguments: argparse.Namespace) -> int:
 
 
 def _page(client: Client, arguments: argparse.Namespace) -> int:
-    if (arguments.audio is None) == (arguments.recording is None):
-        return fail(USAGE, "pushlab gateway page: give AUDIO or --recording")
+    if [arguments.audio, arguments.recording, arguments.live].count(None) != 2:
+        return fail(USAGE, "pushlab gateway page: give one of AUDIO, --recording and --live")
+    if (arguments.live is not None and arguments.no_wait) or (arguments.live != "-" and arguments.encoding is not None):
+        return fail(USAGE, "pushlab gateway page: --no-wait is not for --live, --encoding is for --live - alone")
+    pieces = None if arguments.live is None else begun(pieces_of(arguments.live, arguments.encoding or "s16"))
     wish = _given(
         arguments,
         *("recording", "phones", "zones", "lists", "priority", "busy", "delivery", "tone", "repeat"),
         *("start", "start_fraction", "start_deadline_s"),
     )
+    if pieces is not None:
+        wish["live"] = True
     if arguments.audio is not None:
         wish["audio"] = str(arguments.audio.absolute())
     if arguments.tone is not None and arguments.tone not in (*TONES, "none"):
@@ -128,8 +138,10 @@ def _page(client: Client, arguments: argparse.Namespace) -> int:
         tell({"page": number} if arguments.json else number, arguments)
         return OK
     try:
+        if pieces is not None:
+            give(client, number, pieces)
         answer = _ended(client, number)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, ConfigurationError):
         client.ask("POST", f"/api/pages/{number}/stop")
         raise
     _show_page(answer, arguments)

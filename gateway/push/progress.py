@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gateway.cisco import Outcome
 from gateway.cisco.outcome import UNKNOWN_OUTCOMES
@@ -84,6 +84,11 @@ class PageProgress:
         """When `due` has to be asked again even if nothing happens."""
         waits = self._plan.start is Start.TOGETHER and self._waiting and self._audio_began is None
         return self._deadline if waits else math.inf
+
+    def shortened(self, duration_s: float) -> None:
+        """The audio is that long now: it was live, and is over."""
+        self._audio_ends += duration_s - self._plan.duration_s
+        self._plan = replace(self._plan, duration_s=duration_s)
 
     def begun(self, phone: str) -> None:
         """The start push of ``phone`` is on its way."""
