@@ -74,7 +74,8 @@ class LiveSources:
         if fed is None:
             if page.state not in ("waiting", "starting"):
                 raise NotLiveError
-            if end:
+            if end:  # before anything could be taken: there is nothing to hear
+                self._ending.add(page.number)
                 page.interrupt()
             return LiveState(taken=0, buffered_ms=0, state=page.state)
         taken = min(len(piece), fed.taken * FRAME_BYTES)
