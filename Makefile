@@ -1,4 +1,4 @@
-# make demo | test | test-all | lint | bench
+# make demo | test | test-all | lint | mutants | bench
 # PYTHON names the interpreter (3.11 or newer) that .venv is made with.
 PYTHON ?= python3
 VENV   := .venv
@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed-dev
 RUNTIME_STAMP := $(VENV)/.installed
 
-.PHONY: demo test test-all lint bench system clean
+.PHONY: demo test test-all lint mutants bench system clean
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "pushlab needs Python 3.11 or newer, this is " + sys.version.split()[0] + ": make PYTHON=/path/to/python3.11")'
@@ -43,6 +43,10 @@ test: $(STAMP) system lint
 
 test-all: $(STAMP) system
 	$(BIN)/python -m pytest -m slow
+
+# Every wrong gateway against the bed, and right ones: docs/design/why-believe-the-verdict.md.
+mutants: $(STAMP)
+	$(BIN)/python -m tests.mutants --clean 20
 
 bench: $(STAMP)
 	$(BIN)/python bench/run.py

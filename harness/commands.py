@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from harness.cli import own_version
-from harness.run_folder import RunFolder, RunFolderError
+from harness.run_folder import RunFolder, RunFolderError, verify_beside_results
 from harness.scenario.file import bundled, load
 from harness.scenario.model import Scenario, ScenarioError
 from harness.screen import complain, say
@@ -141,8 +141,9 @@ def report(argv: Sequence[str]) -> int:
         complain(f"{arguments.run}: no verdict.json; judge the run first: pushlab judge {arguments.run}")
         return EXIT_NOTHING_JUDGED
     try:
+        folder.verify_beside_results()
         write_reports(folder)
-    except ReportError as error:
+    except (ReportError, RunFolderError) as error:
         complain(str(error))
         return EXIT_NOTHING_JUDGED
     say(str(folder.file("report.html")))
@@ -179,6 +180,12 @@ def compare(argv: Sequence[str]) -> int:
         parser.error(str(error))
     from harness.conclusion import compare_runs  # noqa: PLC0415 - rich is only loaded to print
 
+    try:
+        for folder in (arguments.a, arguments.b):
+            verify_beside_results(folder)
+    except RunFolderError as error:
+        complain(str(error))
+        return EXIT_NOTHING_JUDGED
     return compare_runs(arguments.a, arguments.b, tolerances, markdown=arguments.markdown)
 
 

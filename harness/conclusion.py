@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -18,21 +19,27 @@ from harness.report.result import ReportError, read_result
 from harness.report.terminal import print_result
 from harness.report.tolerances import Tolerances
 from harness.run_folder import LEDGER, REPORT, VERDICT, RunFolder
-from harness.screen import complain, reader_may_leave
+from harness.screen import complain, reader_may_leave, told_when_slow
 
 EXIT_NOTHING_JUDGED: Final = 6
 
 
-def conclude(folder: RunFolder) -> int:
+def conclude(folder: RunFolder, show_stage: Callable[[str], None] = complain) -> int:
     """Judge the evidence and write all results.
+
+    Args:
+        folder: of the run.
+        show_stage: shows what is done where it takes longer than a moment.
 
     Returns:
         The run's exit code (docs/reference/exit-codes.md).
     """
-    verdict = judge(folder.path)
-    folder.file(VERDICT).write_text(json.dumps(verdict.to_json(), indent=1) + "\n", encoding="utf-8")
-    folder.file(LEDGER).write_text(ledger_csv(verdict.ledger), encoding="utf-8")
-    write_reports(folder)
+    with told_when_slow(lambda stage: show_stage(f"judging: {stage}")) as tell:
+        verdict = judge(folder.path, tell)
+        tell("writing the results")
+        folder.file(VERDICT).write_text(json.dumps(verdict.to_json(), indent=1) + "\n", encoding="utf-8")
+        folder.file(LEDGER).write_text(ledger_csv(verdict.ledger), encoding="utf-8")
+        write_reports(folder)
     return verdict.exit_code
 
 

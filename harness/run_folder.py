@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import shutil
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -18,6 +19,7 @@ ROSTER: Final = "roster.csv"
 EVENTS: Final = "events.jsonl.gz"
 CAPTURE: Final = "capture.pcap.gz"
 CAPTURE_FACTS: Final = "capture.json"
+AUDIO: Final = "audio.wav"
 LOGS: Final = ("gateway.log", "phones.log", "callmanager.log", "directory.log", "capture.log")
 MANIFEST: Final = "manifest.json"
 VERDICT: Final = "verdict.json"
@@ -27,7 +29,10 @@ REPORT: Final = "report.html"
 EXCERPTS: Final = "evidence"
 """Folder of what is cut out of the evidence for single phones; a result, made again with the others."""
 
-EVIDENCE: Final = (SCENARIO, ROSTER, EVENTS, CAPTURE, CAPTURE_FACTS, *LOGS)
+EVIDENCE: Final = (SCENARIO, ROSTER, EVENTS, CAPTURE, CAPTURE_FACTS, AUDIO, *LOGS)
+
+NEEDED: Final = (SCENARIO, ROSTER, EVENTS)
+"""Evidence of every run; the rest is there as far as the run got, or had a wire."""
 
 BYTES_PER_PACKET: Final = 260
 """Room that one captured RTP packet may need while the run goes: ring frame, spool and pcap record (measured 230)."""
@@ -84,11 +89,32 @@ class RunFolder:
         (self.path / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
 
     def verify(self) -> None:
-        """Check every evidence file against the manifest.
+        """Check every evidence file against the manifest, to judge it.
 
         Raises:
             RunFolderError: with every file that is missing, changed or not listed.
         """
+        listed, not_kept = self._manifest()
+        if not_kept:
+            raise RunFolderError(
+                f"{self.path}: {', '.join(not_kept)} was not kept, because the run went as expected and its scenario "
+                'says [capture] keep = "failing"; its results stand, judging again needs keep = "all"'
+            )
+        self._compare(listed, not_kept)
+
+    def verify_beside_results(self) -> None:
+        """Check the evidence there is, to show results: a capture that was not kept is no obstacle.
+
+        A folder with results alone, as it may have been handed on, has nothing to check.
+
+        Raises:
+            RunFolderError: with every file that is missing, changed or not listed.
+        """
+        if (self.path / MANIFEST).exists() or any((self.path / name).exists() for name in EVIDENCE):
+            self._compare(*self._manifest())
+
+    def _manifest(self) -> tuple[dict[str, str], list[str]]:
+        """Digest of each file listed, and the files that were deleted after judging."""
         manifest = self.path / MANIFEST
         if not manifest.is_file():
             raise RunFolderError(
@@ -96,39 +122,54 @@ class RunFolder:
             )
         try:
             written = json.loads(manifest.read_text(encoding="utf-8"))
-            listed: dict[str, str] = written["sha256"]
-            not_kept = [name for name in written.get("not_kept", ()) if not (self.path / name).is_file()]
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            listed = {str(name): str(digest) for name, digest in written["sha256"].items()}
+            not_kept = [str(name) for name in written.get("not_kept", ()) if not (self.path / str(name)).is_file()]
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise RunFolderError(f"{manifest}: not a manifest ({error}); the folder cannot be trusted") from None
-        if not_kept:
-            raise RunFolderError(
-                f"{self.path}: {', '.join(not_kept)} was not kept, because the run went as expected and its scenario "
-                'says [capture] keep = "failing"; its results stand, judging again needs keep = "all"'
-            )
-        wrong = []
+        return listed, not_kept
+
+    def _compare(self, listed: Mapping[str, str], not_kept: Sequence[str]) -> None:
+        wrong = [f"{name} is listed and no evidence" for name in listed if name not in EVIDENCE]
+        wrong += [f"{name} is not listed" for name in NEEDED if name not in listed]
         for name in EVIDENCE:
             file = self.path / name
             if name in listed and not file.is_file():
-                wrong.append(f"{name} is missing")
+                wrong += [f"{name} is missing"] * (name not in not_kept)
             elif name in listed and _digest(file) != listed[name]:
                 wrong.append(f"{name} was changed after the run")
-            elif name not in listed and file.exists():
+            elif name not in listed and name not in NEEDED and file.exists():
                 wrong.append(f"{name} was added after the run")
         if wrong:
             raise RunFolderError(
                 f"{self.path}: evidence does not match {MANIFEST}: {'; '.join(wrong)}. "
-                "Judge an unchanged copy of the folder, or run the scenario again"
+                "Take an unchanged copy of the folder, or run the scenario again"
             )
 
 
-def check_room(root: Path, packets: int) -> None:
+def verify_beside_results(folder: Path) -> None:
+    """Check the evidence of a run's folder, or of every run below a folder of runs.
+
+    Raises:
+        RunFolderError: of the first run whose evidence is not what was written.
+    """
+    runs = [folder] if (folder / VERDICT).is_file() else sorted({file.parent for file in folder.glob(f"**/{VERDICT}")})
+    for run in runs:
+        RunFolder(path=run).verify_beside_results()
+
+
+def check_room(root: Path, packets: int, audio_bytes: int = 0) -> None:
     """Refuse to begin a run whose evidence would not fit on the disk.
+
+    Args:
+        root: where the run's folder goes.
+        packets: RTP packets to be captured.
+        audio_bytes: of the recording.
 
     Raises:
         RunFolderError: with what is needed and what is free.
     """
     root.mkdir(parents=True, exist_ok=True)
-    needed = packets * BYTES_PER_PACKET + ROOM_BESIDE_CAPTURE
+    needed = packets * BYTES_PER_PACKET + audio_bytes + ROOM_BESIDE_CAPTURE
     free = shutil.disk_usage(root).free
     if free < needed:
         raise RunFolderError(

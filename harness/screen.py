@@ -5,9 +5,13 @@
 
 import os
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TextIO
+from typing import Final, TextIO
+
+PATIENCE_S: Final = 1.0
+"""How long work may last before it says what it is at."""
 
 
 def say(line: str) -> None:
@@ -30,6 +34,41 @@ def reader_may_leave(stream: TextIO) -> Iterator[TextIO]:
         stream.flush()
     except (OSError, SystemExit):  # SystemExit(1) is how rich's console meets a closed pipe
         _send_nowhere(stream)
+
+
+@contextmanager
+def told_when_slow(write: Callable[[str], None], patience_s: float = PATIENCE_S) -> Iterator[Callable[[str], None]]:
+    """Give a function that takes the stage of some work.
+
+    Work that is quick says nothing. Of slow work the present stage is written once patience ends, from a thread, and
+    every later one as it begins.
+    """
+    lock = threading.Lock()
+    present = ""
+    slow = False
+
+    def tell(stage: str) -> None:
+        nonlocal present
+        with lock:
+            present = stage
+            if slow:
+                write(stage)
+
+    def lose_patience() -> None:
+        nonlocal slow
+        with lock:
+            slow = True
+            if present:
+                write(present)
+
+    timer = threading.Timer(patience_s, lose_patience)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield tell
+    finally:
+        timer.cancel()
+        timer.join()  # nothing is written behind the end
 
 
 def _send_nowhere(stream: TextIO) -> None:

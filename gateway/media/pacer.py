@@ -26,6 +26,8 @@ CLOSE_S = 2.0
 """Given to the process for its last figures."""
 MULTICAST_TTL = 16
 """Routers between gateway and phones at most: a campus, not the world (assumed; `media.multicast_ttl` sets it)."""
+PROCESS = (sys.executable, "-m", "gateway.media.pacer_process")
+"""The command that is the process; the channel is its standard input."""
 _QUEUE = 64
 _READ_BYTES = 65_536
 
@@ -118,6 +120,7 @@ class Pacer:
         on_stopped: Callable[[StreamStopped], None] | None = None,
         seed: int | None = None,
         multicast_ttl: int = MULTICAST_TTL,
+        process: Sequence[str] = PROCESS,
     ) -> AsyncIterator[Pacer]:
         """Start the pacer process and wait until it is ready; end it with the block.
 
@@ -127,6 +130,7 @@ class Pacer:
             on_started: Called for each stream, from a task of this block. Not to block.
             on_stopped: Likewise.
             multicast_ttl: Routers that a packet to a group may pass.
+            process: The command to start.
             seed: Makes SSRC, sequence numbers and timestamps repeat.
 
         Raises:
@@ -135,16 +139,17 @@ class Pacer:
         pacer = cls(on_started=on_started, on_stopped=on_stopped)
         ours, theirs = socket.socketpair()
         stream = trio.SocketStream(trio.socket.from_stdlib_socket(ours))
-        command = [sys.executable, "-m", "gateway.media.pacer_process"]
         try:
             with theirs:
-                process = await trio.lowlevel.open_process(command, stdin=theirs.fileno(), stdout=subprocess.DEVNULL)
+                child = await trio.lowlevel.open_process(
+                    list(process), stdin=theirs.fileno(), stdout=subprocess.DEVNULL
+                )
         except BaseException as error:
             ours.close()
             if isinstance(error, OSError):
                 raise PacerError(f"the pacer process cannot be started: {error}") from error
             raise
-        pacer.pid = process.pid
+        pacer.pid = child.pid
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(pacer._write, stream)
@@ -176,10 +181,10 @@ class Pacer:
             with trio.CancelScope(shield=True):
                 await stream.aclose()
                 with trio.move_on_after(CLOSE_S):
-                    await process.wait()
-                if process.returncode is None:
-                    process.kill()
-                    await process.wait()
+                    await child.wait()
+                if child.returncode is None:
+                    child.kill()
+                    await child.wait()
 
     async def load(self, page: str, audio: Audio) -> None:
         """Give the process the audio of a page. A page may be loaded again when it does not play.

@@ -24,7 +24,7 @@ from harness.bed.ground import Host
 from harness.bed.json_interface import JsonInterface, connect
 from harness.bed.plans import GATEWAY_CONFIGURATION, GATEWAY_DATA, GATEWAY_ROSTER
 from harness.bed.roster import Roster
-from harness.bed.secrets import PrivateFolder, new_password
+from harness.bed.secrets import PrivateFolder
 from harness.bed.setup import RunSecrets, Setup
 from harness.observe import EventWriter
 
@@ -55,7 +55,7 @@ async def administer(
         BedError: the gateway refuses something.
     """
     setup.display.stage("setting the gateway up")
-    interface = await _let_in(setup, private)
+    interface = await _let_in(setup, private, secrets)
     await _enter(setup, roster, private, secrets, interface)
     entered = _entered(setup, roster)
     writer.write("gateway.administered", facts=len(entered))
@@ -69,12 +69,13 @@ async def administer(
     return GatewayClient(interface=interface)
 
 
-async def _let_in(setup: Setup, private: PrivateFolder) -> JsonInterface:
+async def _let_in(setup: Setup, private: PrivateFolder, secrets: RunSecrets) -> JsonInterface:
     """From the console's token to an account, and from the account to a token for programs."""
     addresses, harness = setup.ground.addresses, setup.ground.host("harness")
     address, port = addresses.gateway, addresses.gateway_administration_port
     context = ssl.create_default_context(cafile=private.path / GATEWAY_DATA / "administration.crt")
-    token, password = await _set_up_token(private), new_password()
+    assert secrets.administrator is not None
+    token, password = await _set_up_token(private), secrets.administrator.value
     origin = f"https://{address}:{port}"
     form = {"name": ADMINISTRATOR, "token": token, "password": password, "again": password}
     forms = {"Content-Type": "application/x-www-form-urlencoded", "Origin": origin}

@@ -18,6 +18,7 @@ from harness.bed.processes import PartPlan
 from harness.bed.roster import Roster
 from harness.bed.secrets import PrivateFolder
 from harness.bed.setup import RunSecrets, Setup
+from harness.scenario.model import Scenario
 
 LIMIT_S: Final = 600.0
 """A command that runs longer is stopped: no load goes on for ever."""
@@ -44,13 +45,20 @@ def environment(
         "PUSHLAB_USER": user,
         "PUSHLAB_PASSWORD_FILE": str(secrets.pushed.path),
         "PUSHLAB_NETRC_FILE": str(netrc),
-        "PUSHLAB_AUDIO": str(setup.scenario.pages[0].audio_path.absolute()),
+        **_wish(setup.scenario),
         "PUSHLAB_EVENTS": str(events),
         "PUSHLAB_GATEWAY_CONFIG": str(private.path / GATEWAY_CONFIGURATION),
     }
     if setup.scenario.probe.when != "never":
         told["PUSHLAB_PROBE_DONE"] = str(done_file(private))
     return os.environ | told
+
+
+def _wish(scenario: Scenario) -> Mapping[str, str]:
+    """What is to be sent: a page's audio, or an alert's words."""
+    if scenario.alerts:
+        return {"PUSHLAB_ALERT": scenario.alerts[0].text, "PUSHLAB_ALERT_TITLE": scenario.alerts[0].title}
+    return {"PUSHLAB_AUDIO": str(scenario.pages[0].audio_path.absolute())}
 
 
 async def run_command(setup: Setup, told: Mapping[str, str]) -> int:

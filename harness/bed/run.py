@@ -8,6 +8,7 @@ the manifest is written.
 import math
 import os
 import platform
+import shutil
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import version
@@ -17,7 +18,7 @@ from typing import Final
 import trio
 
 from harness import run_folder
-from harness.bed import administering, booting, faults, foreign, paging, probing
+from harness.bed import administering, booting, faults, foreign, leaks, paging, probing
 from harness.bed.directory import placing
 from harness.bed.gateway_client import GatewayClient
 from harness.bed.ground import Host
@@ -67,6 +68,9 @@ async def run(setup: Setup) -> list[str]:
     """
     scenario, folder = setup.scenario, setup.folder
     write_resolved(scenario, folder.file(run_folder.SCENARIO), _versions(), _machine())
+    # Judged again elsewhere, the folder is all there is: nobody's word for the sound is needed there either.
+    if scenario.pages:
+        shutil.copyfile(scenario.pages[0].audio_path, folder.file(run_folder.AUDIO))
     roster = build_roster(
         phones=scenario.fleet.phones,
         models=scenario.fleet.models,
@@ -156,6 +160,9 @@ async def _stages(
                 for name in STOP_ORDER:
                     if name in parts:
                         await parts[name].stop()
+                written = [*events.values(), *(setup.folder.file(name) for name in run_folder.LOGS)]
+                looked, found = await trio.to_thread.run_sync(leaks.search, written, leaks.passwords_of(secrets))
+                writer.write("secrets.searched", files=looked, found=found)
     return deaths
 
 

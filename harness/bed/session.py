@@ -80,7 +80,8 @@ def _one(
 ) -> int:
     """Run one scenario on a ground of its own; its exit code."""
     try:
-        check_room(out, expected_packets(scenario))
+        audio_bytes = sum(page.audio_path.stat().st_size for page in scenario.pages)
+        check_room(out, expected_packets(scenario), audio_bytes)
         directory = scenario.callmanager.directory
         require(directory.kind)
         with stand(ground_name, directory=directory.is_server) as ground:  # type: ignore[arg-type] # from choose
@@ -110,7 +111,7 @@ def _run_and_judge(scenario: Scenario, ground: Ground, folder: RunFolder, *, qui
         except BaseExceptionGroup as group:
             raise _one_of(group) from group
         display.stage("judging")
-        code = conclude(folder)
+        code = conclude(folder, display.stage)
         if scenario.capture.keep == "failing" and code == 0:
             folder.drop_capture()
     if not quiet:

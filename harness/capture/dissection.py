@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.capture.reader import RTP_HEADER_BYTES, TCP, UDP, Packets
+from harness.capture import pcap
+from harness.capture.reader import RTP_HEADER_BYTES, TAGS_MAX, TCP, UDP, Packets
 from harness.capture.rtp import Stream
 
 SAMPLE_MAX = 3000
@@ -24,7 +25,6 @@ DISAGREEMENTS_MAX = 100
 PER_STREAM = 2
 
 _SYN = 0x02
-_ETHERNET_BYTES = 14
 _SOURCES_BYTES_MAX = 15 * 4
 _RTP_FIELDS = ("version", "payload_type", "marker", "sequence", "timestamp", "ssrc")
 _FIELDS = (
@@ -135,11 +135,21 @@ def _dissect(packets: Packets, rows: npt.NDArray[np.int64]) -> list[dict[str, in
     conf.route6_autoload = False
     from scapy.layers import inet, l2, rtp  # noqa: PLC0415
 
+    # scapy raises where its first layer is cut off, and only there.
+    layer, shortest = {
+        pcap.LINK_TYPE_ETHERNET: (l2.Ether, 14),
+        pcap.LINK_TYPE_COOKED: (l2.CookedLinux, 16),
+        pcap.LINK_TYPE_COOKED_2: (l2.CookedLinuxV2, 20),
+    }[packets.link_type]
+
     def fields_of(frame: bytes) -> dict[str, int]:
         seen = dict.fromkeys(_FIELDS, 0)
-        if len(frame) < _ETHERNET_BYTES:
-            return seen  # scapy raises where its first layer is cut off, and only there
-        internet: Any = l2.Ether(frame).payload
+        if len(frame) < shortest:
+            return seen
+        internet: Any = layer(frame).payload
+        for _ in range(TAGS_MAX):
+            if isinstance(internet, l2.Dot1Q | l2.Dot1AD):
+                internet = internet.payload
         if not isinstance(internet, inet.IP) or internet.version != 4:
             return seen
         transport: Any = internet.payload

@@ -26,6 +26,10 @@ Integers = npt.NDArray[np.int64]
 MAGIC_NANOSECONDS = 0xA1B23C4D
 MAGIC_MICROSECONDS = 0xA1B2C3D4
 LINK_TYPE_ETHERNET = 1
+LINK_TYPE_COOKED = 113
+"""Linux cooked capture, as `tcpdump -i any` writes it (LINKTYPE_LINUX_SLL)."""
+LINK_TYPE_COOKED_2 = 276
+LINK_TYPES = (LINK_TYPE_ETHERNET, LINK_TYPE_COOKED, LINK_TYPE_COOKED_2)
 FILE_HEADER = struct.Struct("<IHHiIII")
 RECORD_HEADER_BYTES = 16
 SNAP_BYTES = 262_144
@@ -57,6 +61,7 @@ class Records:
         captured: bytes of the frame that the file holds.
         length: bytes that the frame had on the wire.
         realtime_ns: time stamp, nanoseconds since 1970 (CLOCK_REALTIME).
+        link_type: one of `LINK_TYPES`.
         problem: why the file ended early, None if it is whole.
     """
 
@@ -64,6 +69,7 @@ class Records:
     captured: Integers
     length: Integers
     realtime_ns: Integers
+    link_type: int
     problem: str | None
 
 
@@ -180,11 +186,14 @@ def _unpacked(path: Path) -> Iterator[bytes]:
 def records(raw: Bytes) -> Records:
     """Finds all whole records of an unpacked pcap file.
 
+    A record whose header cannot be (a fraction of a whole second or more, more captured than there was, a frame longer
+    than any) ends the file: where the next one begins is only known from it.
+
     Args:
         raw: the bytes with `PADDING_BYTES` zeros behind, as `unpack` gives them.
 
     Raises:
-        CaptureError: not a little-endian Ethernet pcap file.
+        CaptureError: not a little-endian pcap file of one of `LINK_TYPES`.
     """
     end = len(raw) - PADDING_BYTES
     if end < FILE_HEADER.size:
@@ -192,19 +201,25 @@ def records(raw: Bytes) -> Records:
     magic, _major, _minor, _zone, _digits, _snap, link = FILE_HEADER.unpack_from(raw.data)
     if magic not in {MAGIC_NANOSECONDS, MAGIC_MICROSECONDS}:
         raise CaptureError(f"not a little-endian pcap file: it begins with {magic:#010x} (pcapng: editcap -F nsecpcap)")
-    if link & 0xFFFF != LINK_TYPE_ETHERNET:
-        raise CaptureError(f"link type is {link & 0xFFFF}, expected Ethernet ({LINK_TYPE_ETHERNET})")
+    if link & 0xFFFF not in LINK_TYPES:
+        raise CaptureError(f"link type is {link & 0xFFFF}, expected Ethernet (1) or Linux cooked (113, 276)")
     position, stop = walk(raw, FILE_HEADER.size, end, size_at=8, extra=RECORD_HEADER_BYTES, limit=end)
     header = rows_of(raw, position, RECORD_HEADER_BYTES).view(_RECORD)
-    captured = header["captured"].astype(np.int64)
-    fraction_ns = 1 if magic == MAGIC_NANOSECONDS else 1000
-    realtime_ns = header["seconds"].astype(np.int64) * 1_000_000_000 + header["fraction"].astype(np.int64) * fraction_ns
+    second = 1_000_000_000 if magic == MAGIC_NANOSECONDS else 1_000_000
+    wrong = (header["captured"] > header["length"]) | (header["captured"] > SNAP_BYTES) | (header["fraction"] >= second)
+    problem = None if stop == end else f"{end - stop} bytes behind record {len(position)} are not a whole record"
+    if wrong.any():
+        good = int(wrong.argmax())
+        position, header = position[:good], header[:good]
+        problem = f"record {good + 1} is damaged: its header cannot be one"
     return Records(
         offset=position + RECORD_HEADER_BYTES,
-        captured=captured,
+        captured=header["captured"].astype(np.int64),
         length=header["length"].astype(np.int64),
-        realtime_ns=realtime_ns,
-        problem=None if stop == end else f"{end - stop} bytes behind record {len(position)} are not a whole record",
+        realtime_ns=header["seconds"].astype(np.int64) * 1_000_000_000
+        + header["fraction"].astype(np.int64) * (1_000_000_000 // second),
+        link_type=link & 0xFFFF,
+        problem=problem,
     )
 
 

@@ -1,10 +1,11 @@
 """The fast reader of a capture: every packet, as numpy columns.
 
-Headers of all packets are copied into one matrix and read as big-endian columns. Rows whose IPv4 header has options
-are shifted and read again. No packet is judged here: what is not IPv4 over Ethernet with UDP or TCP inside keeps its
-row, with protocol 0, so that counts agree with the file.
+Headers of all packets are copied into one matrix and read as big-endian columns. Rows with VLAN tags or options in
+their IPv4 header are shifted and read again. No packet is judged here: what is not IPv4 with UDP or TCP inside keeps
+its row, with protocol 0, so that counts agree with the file.
 
-Sources: RFC 791 (IPv4), RFC 768 (UDP), RFC 9293 (TCP), RFC 3550 section 5.1 (RTP header).
+Sources: IEEE 802.1Q clauses 9.5 and 9.6 (VLAN tags), RFC 791 (IPv4), RFC 768 (UDP), RFC 9293 (TCP), RFC 3550 section
+5.1 (RTP header); LINKTYPE_LINUX_SLL and LINKTYPE_LINUX_SLL2 of the Tcpdump Group's link types (cooked captures).
 """
 
 from __future__ import annotations
@@ -27,15 +28,22 @@ PAYLOAD_BYTES = 160
 """20 ms of G.711 at 8,000 Hz (docs: limits of the modelled system)."""
 RTP_HEADER_BYTES = 12
 
-_ETHERNET_BYTES = 14
+TAGS = (0x8100, 0x88A8)
+"""Customer and service VLAN tag."""
+TAGS_MAX = 2
+"""One of each; what has more is not read."""
+_TAG_BYTES = 4
+_ETHERTYPE_AT = {pcap.LINK_TYPE_ETHERNET: 12, pcap.LINK_TYPE_COOKED: 14, pcap.LINK_TYPE_COOKED_2: 0}
+_NETWORK_AT = {pcap.LINK_TYPE_ETHERNET: 14, pcap.LINK_TYPE_COOKED: 16, pcap.LINK_TYPE_COOKED_2: 20}
+"""Bytes of the link's header; in front of the network header lies the EtherType, in SLL2 it is the first field."""
 _UDP_BYTES = 8
 _TCP_BYTES = 20
 _HEAD = np.dtype(
     {
-        "names": ["ethertype", "version_ihl", "total", "fragment", "protocol", "source", "destination"],
-        "formats": [">u2", "u1", ">u2", ">u2", "u1", ">u4", ">u4"],
-        "offsets": [12, 14, 16, 20, 23, 26, 30],
-        "itemsize": 34,
+        "names": ["version_ihl", "total", "fragment", "protocol", "source", "destination"],
+        "formats": ["u1", ">u2", ">u2", "u1", ">u4", ">u4"],
+        "offsets": [0, 2, 6, 9, 12, 16],
+        "itemsize": 20,
     }
 )
 _TRANSPORT = np.dtype(
@@ -56,7 +64,7 @@ _TRANSPORT = np.dtype(
         "itemsize": 20,
     }
 )
-assert _HEAD.itemsize + _TRANSPORT.itemsize <= pcap.PADDING_BYTES
+assert max(_NETWORK_AT.values()) + TAGS_MAX * _TAG_BYTES + _HEAD.itemsize <= pcap.PADDING_BYTES
 
 
 class DamagedCaptureError(CaptureError):
@@ -96,6 +104,7 @@ class Packets:
         captured: bytes of the frame that the file holds.
         payload_offset: of the RTP payload in `raw`; -1 where it is not exactly 160 bytes, all captured.
         raw: the unpacked file, uint8, shape (bytes,).
+        link_type: of the frames, one of `pcap.LINK_TYPES`.
         uncertainty_ns: how wrong `t_ns` may be against CLOCK_MONOTONIC of other records.
     """
 
@@ -117,6 +126,7 @@ class Packets:
     captured: npt.NDArray[np.int64]
     payload_offset: npt.NDArray[np.int64]
     raw: npt.NDArray[np.uint8]
+    link_type: int
     uncertainty_ns: int
 
     def __len__(self) -> int:
@@ -137,14 +147,14 @@ class Packets:
         return np.frombuffer(copied.data, np.uint8).reshape(len(offsets), PAYLOAD_BYTES)
 
     def frame(self, row: int) -> bytes:
-        """The bytes of one frame, from the Ethernet header on, as far as captured."""
+        """The bytes of one frame, from the link's header on, as far as captured."""
         start = int(self.offset[row])
         return self.raw[start : start + int(self.captured[row])].tobytes()
 
     def select(self, rows: npt.NDArray[Any]) -> Packets:
         """These rows only (a mask or row numbers in time order); the raw bytes are shared."""
         columns = {field.name: getattr(self, field.name) for field in fields(self)}
-        return Packets(**{k: v if k in {"raw", "uncertainty_ns"} else v[rows] for k, v in columns.items()})
+        return Packets(**{k: v if k in {"raw", "link_type", "uncertainty_ns"} else v[rows] for k, v in columns.items()})
 
 
 def address(number: int) -> str:
@@ -183,17 +193,18 @@ def _columns(raw: npt.NDArray[np.uint8], found: pcap.Records, capture: Mapping[s
         order = np.argsort(t_ns, kind="stable")
         t_ns, offset, captured = t_ns[order], offset[order], captured[order]
 
-    head = pcap.rows_of(raw, offset, _HEAD.itemsize).view(_HEAD)
+    network_offset, ethertype = _network(raw, offset, found.link_type)
+    head = pcap.rows_of(raw, np.minimum(network_offset, len(raw) - _HEAD.itemsize), _HEAD.itemsize).view(_HEAD)
     internet_bytes = (head["version_ihl"] & 0x0F).astype(np.int64) * 4
     # A first fragment has its transport header, a later one would have payload read as ports.
     readable = (
-        (captured >= _HEAD.itemsize)
-        & (head["ethertype"] == 0x0800)
+        (captured >= network_offset - offset + _HEAD.itemsize)
+        & (ethertype == 0x0800)
         & (head["version_ihl"] >> 4 == 4)
         & (internet_bytes >= 20)
         & (head["fragment"] & 0x1FFF == 0)
     )
-    transport_offset = offset + _ETHERNET_BYTES + np.where(readable, internet_bytes, 20)
+    transport_offset = network_offset + np.where(readable, internet_bytes, 20)
     # What lies behind the datagram's own end is padding of the link, not payload.
     # A total length below the header's is no statement (segmentation offload writes 0).
     held = captured - (transport_offset - offset)
@@ -229,5 +240,22 @@ def _columns(raw: npt.NDArray[np.uint8], found: pcap.Records, capture: Mapping[s
         captured=captured,
         payload_offset=np.where(exact, transport_offset + payload_at, -1),
         raw=raw,
+        link_type=found.link_type,
         uncertainty_ns=uncertainty_ns(samples),
     )
+
+
+def _network(
+    raw: npt.NDArray[np.uint8], offset: npt.NDArray[np.int64], link_type: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint16]]:
+    """Where each packet's network header begins, and the EtherType that says what it is."""
+    begin = offset + _NETWORK_AT[link_type]
+    ethertype = pcap.rows_of(raw, offset + _ETHERTYPE_AT[link_type], 2).view(">u2").astype(np.uint16)
+    for _ in range(TAGS_MAX):
+        tagged = np.flatnonzero((ethertype == TAGS[0]) | (ethertype == TAGS[1]))
+        if not len(tagged):
+            break
+        # A tag: two bytes of it, then the EtherType of what follows.
+        ethertype[tagged] = pcap.rows_of(raw, begin[tagged] + 2, 2).view(">u2")
+        begin[tagged] += _TAG_BYTES
+    return begin, ethertype

@@ -22,11 +22,15 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.capture.pcap import rows_of
+from harness.capture.quality import mean_opinion_score
 from harness.capture.reader import PAYLOAD_BYTES, UDP, Packets, address
 
 SAMPLES_PER_PACKET = 160
 NS_PER_SAMPLE = 125_000
 """G.711 at 8,000 Hz (RFC 3551 section 4.5.14)."""
+
+BUNCHED_MS = 5
+"""A quarter of the spacing: a paced packet is hardly ever that close behind the one before (assumed)."""
 
 _JITTER_KEEP = 15 / 16
 _JITTER_DOUBLINGS = 10
@@ -56,7 +60,10 @@ class Stream:
         duplicates: packets whose sequence number had arrived before.
         reordered: packets, duplicates not counted, that came after one with a higher sequence number (RFC 4737).
         jitter_ms: RFC 3550 interarrival jitter after the last packet.
+        jitter_mean_ms: mean of its values after each packet but the first, 0 for one packet.
         jitter_max_ms: its highest value.
+        bunched: packets that came less than `BUNCHED_MS` after the one before: sent in bursts, not paced.
+        loss_bursts: runs of neighbouring sequence numbers that never arrived; lost / loss_bursts is their mean length.
         gap_ms: longest time between two packets that followed each other, 0 for one packet.
         first_t_ns: arrival of the first packet, CLOCK_MONOTONIC.
         last_t_ns: arrival of the last packet.
@@ -89,7 +96,10 @@ class Stream:
     duplicates: int
     reordered: int
     jitter_ms: float
+    jitter_mean_ms: float
     jitter_max_ms: float
+    bunched: int
+    loss_bursts: int
     gap_ms: float
     first_t_ns: int
     last_t_ns: int
@@ -106,6 +116,11 @@ class Stream:
     clock_slope: float | None
     crc32: str
     rows: Rows = field(repr=False, compare=False)
+
+    @property
+    def mos(self) -> float:
+        """Mean opinion score of its losses by the E-model, 1.0 to 4.41 (`harness.capture.quality`)."""
+        return mean_opinion_score(self.lost, self.expected, self.loss_bursts)
 
     @property
     def source_address(self) -> str:
@@ -192,6 +207,12 @@ def _rows(packets: Packets, order: Rows, starts: Rows) -> list[Stream]:
     jitter = _jitter_ns(np.abs(waits - samples * NS_PER_SAMPLE), starts, counts)
     slope = _slopes(_sums(samples, starts, counts) * NS_PER_SAMPLE, _sums(waits, starts, counts), starts, group)
 
+    bunched = waits < BUNCHED_MS * 1_000_000
+    bunched[starts] = False
+    holes = np.zeros(len(order), bool)
+    holes[1:] = np.diff(unwrapped[by_sequence]) > 1
+    holes[starts] = False  # sequence order keeps streams apart
+
     wrong_version = packets.version[order] != 2
     wrong_type = packets.payload_type[order] != 0
     wrong_size = packets.payload_offset[order] < 0
@@ -213,7 +234,10 @@ def _rows(packets: Packets, order: Rows, starts: Rows) -> list[Stream]:
         "duplicates": (counts - distinct).tolist(),
         "reordered": total(reordered),
         "jitter_ms": (jitter[lasts] / 1e6).tolist(),
+        "jitter_mean_ms": (np.add.reduceat(jitter, starts) / np.maximum(counts - 1, 1) / 1e6).tolist(),
         "jitter_max_ms": (np.maximum.reduceat(jitter, starts) / 1e6).tolist(),
+        "bunched": total(bunched),
+        "loss_bursts": total(holes),
         "gap_ms": (np.maximum.reduceat(waits, starts) / 1e6).tolist(),
         "first_t_ns": t_ns[starts].tolist(),
         "last_t_ns": t_ns[lasts].tolist(),

@@ -24,10 +24,14 @@ ROSTER: Final = "roster.csv"
 EVENTS: Final = "events.jsonl.gz"
 CAPTURE: Final = "capture.pcap.gz"
 CAPTURE_FACTS: Final = "capture.json"
+AUDIO_FILE: Final = "audio.wav"
+"""The recording as it was paged: a folder can be judged where its scenario's files are not."""
 RTP_PORT: Final = 32674
 """Port of pushed audio (Citrix CTX111243)."""
 IN_FLIGHT_NS: Final = 50_000_000
 """A packet may be on its way for this long when a phone stops listening: two packet times and a busy machine."""
+CLOCK_SLACK_NS: Final = 1_000_000_000
+"""How far times of the wire may lie beyond the capture's ends: the taps are opened and closed just outside of them."""
 MAX_FACTS_BYTES: Final = 2**24
 """capture.json is a few kilobytes."""
 
@@ -70,6 +74,8 @@ class Evidence:
     problems: tuple[str, ...]
     """Why the records are not whole."""
     wire: Wire
+    audio: Path
+    """The recording: the folder's copy, or where the scenario says it was."""
     lab: Record | None
     sent_t_ns: int | None
     """Send, the zero of the ledger's times."""
@@ -271,6 +277,7 @@ def read_evidence(folder: Path) -> Evidence:
         records=records,
         problems=tuple(problems),
         wire=_wire(folder),
+        audio=_audio(folder, scenario),
         lab=lab,
         sent_t_ns=_zero(records, control),
         excused=excused,
@@ -283,6 +290,11 @@ _SENDS: Final = (
     ("gateway", "page.started"),
     ("gateway", "push.sent"),
 )
+
+
+def _audio(folder: Path, scenario: Scenario) -> Path:
+    copy = folder / AUDIO_FILE
+    return scenario.pages[0].audio_path if scenario.pages and not copy.is_file() else copy
 
 
 def _zero(records: Records, control: Phone | None) -> int | None:
@@ -339,7 +351,18 @@ def _wire(folder: Path) -> Wire:
         problems.append(_without_folder(str(error), folder))
     except CaptureError as error:
         problems.append(_without_folder(str(error), folder))
+    if packets is not None and (outside := _outside_of_the_capture(packets, facts)):
+        problems.append(f"{outside} packets have times outside of the capture: a clock was set, or times are damaged")
     return Wire(packets=packets, facts=facts, problems=tuple(problems))
+
+
+def _outside_of_the_capture(packets: Packets, facts: Mapping[str, Any]) -> int:
+    """Packets that came before the taps stood or after they were closed, by more than clocks may be wrong."""
+    low, high = facts.get("started_t_ns"), facts.get("ended_t_ns")
+    if not isinstance(low, int) or not isinstance(high, int):
+        return 0
+    outside = (packets.t_ns < low - CLOCK_SLACK_NS) | (packets.t_ns > high + CLOCK_SLACK_NS)
+    return int(outside.sum())
 
 
 def _without_folder(text: str, folder: Path) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from harness.capture.reader import UDP
-from harness.judge.evidence import RTP_PORT, Evidence, host
+from harness.judge.evidence import IN_FLIGHT_NS, RTP_PORT, Evidence, host
 from harness.judge.verdict import Blindness, Check, Kind, Verdict
 from harness.scenario.faults import FAULTS, Carrier
 from harness.scenario.metrics import metric_of
@@ -143,6 +143,10 @@ def _parts_ended(evidence: Evidence) -> list[Blindness]:
 def _wire_whole(evidence: Evidence) -> list[Blindness]:
     wire = evidence.wire
     found = [Blindness(witness="wire", why=problem) for problem in wire.problems]
+    if evidence.uncertainty_ns > IN_FLIGHT_NS:
+        # A clock that was set while the tap ran: within what it was set by, everything would be let pass.
+        why = f"its times may be off by {evidence.uncertainty_ns / 1e6:.0f} ms: a clock was set while it took packets"
+        found.append(Blindness(witness="wire", why=why, scope="rtp"))
     problem = wire.facts.get("problem")
     if isinstance(problem, str) and problem:
         found.append(Blindness(witness="wire", why=problem))

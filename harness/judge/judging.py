@@ -1,7 +1,7 @@
 """From a run's folder to its verdict. Reads the folder and nothing else, writes nothing."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -22,30 +22,39 @@ from harness.scenario import ScenarioError
 _READERS: Final = "readers-agree"
 
 
-def judge(folder: Path) -> Judgement:
+def _nobody(_: str) -> None:
+    """Nobody waits for it."""
+
+
+def judge(folder: Path, tell: Callable[[str], None] = _nobody) -> Judgement:
     """Judge a run.
 
     Evidence that cannot be judged, and a judge that breaks, make the verdict `error`; nothing is raised for what a
     run did wrong.
 
     Args:
-        folder: scenario.toml, roster.csv, events.jsonl.gz, capture.pcap.gz and capture.json of a run.
+        folder: scenario.toml, roster.csv, events.jsonl.gz, capture.pcap.gz, capture.json and audio.wav of a run.
+        tell: takes what it is at, a few words.
     """
+    tell("reading records and capture")
     try:
         evidence = read_evidence(folder)
     except (EvidenceError, ScenarioError) as error:
         return _nothing(folder, str(error).replace(f"{folder}/", ""))
+    tell(f"following {len(evidence.roster):,} phones")
     told = stories(evidence)
     rows = ledger(evidence, told)
     metrics = metrics_of(evidence, rows)
     sight = integrity(evidence, metrics)
     case = Case(evidence=evidence, rows=rows, stories=told, present=sight.present)
     scenario = evidence.scenario
+    tell("holding the laws against it")
     checks = [decide(law, case, sight) for law in LAWS]
     checks += [thresholds.decide(t, metrics, sight, scenario.fleet.authentication_url) for t in scenario.thresholds]
     checks += sight.checks
     checks += faults_seen(evidence, rows, sight)
     checks += probed(evidence)
+    tell("reading a sample of the capture a second time")
     checks += _readers(evidence)
     return _judgement(evidence, rows, metrics, tuple(checks), sight.blind)
 

@@ -10,6 +10,7 @@ from typing import Final
 
 import numpy as np
 
+from harness.capture.quality import mean_opinion_score
 from harness.judge.end_states import EndState
 from harness.judge.evidence import Evidence, host
 from harness.judge.integrity import clauses
@@ -67,6 +68,7 @@ def _pushes(evidence: Evidence, rows: Sequence[Row]) -> Figures:
     ended = [attempt.ended for row in rows for attempt in (*row.story.start_attempts, *row.story.stop_attempts)]
     figures = distribution("push.answer_ms", (record.number("answer_ms") for record in ended if record))
     figures |= _rate(rows)
+    figures |= _concurrent(rows)
     listening = [row.listening_ms for row in rows if row.listening_ms is not None]
     figures |= distribution("page.listening_ms", listening)
     zero_ns = evidence.sent_t_ns
@@ -89,6 +91,21 @@ def _rate(rows: Sequence[Row]) -> Figures:
     if not sent or not answered or max(answered) <= min(sent):
         return {}
     return {"push.per_s": round(len(answered) * _SECOND_NS / (max(answered) - min(sent)), 3)}
+
+
+def _concurrent(rows: Sequence[Row]) -> Figures:
+    """`push.concurrent_max`, by the phones' diaries alone; a push that was never answered is open for ever."""
+    received, answered = [], []
+    for row in rows:
+        for push in (*row.story.starts, *row.story.stops):
+            if push.received is not None:
+                received.append(push.received.t_ns)
+                if push.reply is not None:
+                    answered.append(push.reply.t_ns)
+    if not received:
+        return {}
+    begun, over = (np.sort(np.array(times, np.int64)) for times in (received, answered))
+    return {"push.concurrent_max": _inside(begun, over)}
 
 
 def _authentications(evidence: Evidence, _: Sequence[Row]) -> Figures:
@@ -207,6 +224,10 @@ def _rtp(evidence: Evidence, rows: Sequence[Row]) -> Figures:
         figures["rtp.foreign_packets"] = _foreign(evidence, rows)
         if expected:
             figures["rtp.lost_fraction"] = sum(row.hearing.lost for row in rows) / expected
+            heard_by = (row.hearing for row in rows if row.hearing.expected)
+            scores = [mean_opinion_score(h.lost, h.expected) for h in heard_by]
+            figures["rtp.mos_min"] = round(min(scores), 3)
+            figures["rtp.mos_mean"] = round(sum(scores) / len(scores), 3)
     figures |= distribution("rtp.jitter_ms", (record.number("jitter_ms") for record in heard))
     return figures | distribution("rtp.gap_ms", (record.number("gap_ms") for record in heard))
 

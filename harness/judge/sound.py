@@ -74,10 +74,10 @@ def unlike(payload: npt.NDArray[np.uint8], sound: Sound, rate_hz: float = RATE) 
         rate_hz: the source's own rate.
     """
     frames = len(payload) // FRAME
-    heard = _in_band(DECODED[payload].astype(np.float64), RATE, rate_hz)
+    heard = in_band(DECODED[payload].astype(np.float64), RATE, rate_hz)
     wanted = np.zeros(len(heard))
     length = min(len(heard), len(sound))
-    wanted[:length] = _in_band(sound[:length], RATE, rate_hz)
+    wanted[:length] = in_band(sound[:length], RATE, rate_hz)
     level = float(np.sqrt(np.mean(wanted**2)))
     if level <= SILENCE:
         return 0 if float(np.sqrt(np.mean(heard**2))) <= 2 * SILENCE else frames
@@ -123,7 +123,7 @@ def _at_8000(samples: Sound, rate: int) -> Sound:
     return np.fft.irfft(wanted, seconds * RATE)[:length] * RATE / rate
 
 
-def _in_band(samples: Sound, rate: int, source_rate_hz: float) -> Sound:
+def in_band(samples: Sound, rate: int, source_rate_hz: float) -> Sound:
     """The band alone, without the constant part; the ends are padded so that they do not meet."""
     padded = np.fft.rfft(samples, len(samples) + rate // 10)
     frequency = np.fft.rfftfreq(len(samples) + rate // 10, 1 / rate)

@@ -95,6 +95,7 @@ REQUIRED: Final[dict[tuple[str, str], Fields]] = {
     ("harness", "application.pushed"): {"phone": _TEXT, "push": _TEXT},
     ("harness", "control.pushed"): {"phone": _TEXT, "push": _TEXT},
     ("harness", "canary.sent"): {"clause": _TEXT, "source": _TEXT, "destination": _TEXT, "when": _TEXT},
+    ("harness", "secrets.searched"): {"files": _COUNT, "found": _LIST},
     ("harness", "fault.applied"): {"fault": _TEXT, "phones": _LIST},
     ("harness", "probe.checked"): {"check": _TEXT, "verdict": _TEXT, "why": _TEXT},
 }

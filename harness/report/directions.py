@@ -29,6 +29,8 @@ _BETTER: Final[dict[str, int]] = {
     "rtp.lost_fraction": -1,
     "rtp.duplicates": -1,
     "rtp.reordered": -1,
+    "rtp.mos_min": 1,
+    "rtp.mos_mean": 1,
     "rtp.jitter_ms": -1,
     "rtp.clipped_ms": -1,
     "rtp.gap_ms": -1,

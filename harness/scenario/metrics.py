@@ -76,6 +76,7 @@ def _catalogue() -> tuple[Metric, ...]:
             "gateway",
             "answered start pushes of a page over the time from its first sent to its last answered",
         ),
+        _metric("push.concurrent_max", "pushes", "phones", "most pushes of the page that waited for phones' answers"),
         _metric("page.listening_ms", "ms", "phones", "Send to the moment a phone listens", distribution=True),
         _metric("alert.displayed_ms", "ms", "phones", "Send to the moment a phone shows the alert", distribution=True),
         _metric(
@@ -146,6 +147,13 @@ def _catalogue() -> tuple[Metric, ...]:
         _metric("rtp.lost_fraction", "share", "phones wire", "expected packets that the phones did not hear"),
         _metric("rtp.duplicates", "packets", "phones", "packets heard more than once"),
         _metric("rtp.reordered", "packets", "phones", "packets heard after a later one"),
+        _metric(
+            "rtp.mos_min",
+            "score",
+            "phones wire",
+            "lowest mean opinion score of a listening phone, by what it lost: E-model, 1.0 to 4.41 (capture.md)",
+        ),
+        _metric("rtp.mos_mean", "score", "phones wire", "mean of these scores"),
         _metric("rtp.jitter_ms", "ms", "phones", "interarrival jitter at each stream's end", distribution=True),
         _metric(
             "rtp.clipped_ms",

@@ -58,11 +58,6 @@ class Threshold:
         """The check's name in verdict.json: `push.answer_ms.p99 < 2000`."""
         return f"{self.metric} {self.expression}"
 
-    @property
-    def claims_absence(self) -> bool:
-        """Whether it says that something did not happen: such a claim needs witnesses that provably saw."""
-        return self.relation == "==" and self.bound == 0
-
     def holds(self, observed: float) -> bool:
         """Whether the figure satisfies the expression."""
         return _OPERATORS[self.relation](observed, self.bound)

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from rich.console import Console
 
 from harness.live import Live
+from harness.screen import told_when_slow
 
 FULL = Path("/dev/full")
 """Each write fails with ENOSPC."""
@@ -62,3 +64,21 @@ def test_a_display_that_nobody_reads_lets_the_run_go_on(*, terminal: bool) -> No
                 live.stage(f"stage {second}")
                 live.update("phones", {"listening": 5, "packets": 50}, second * 3.0)
         stream.write("what comes later goes nowhere")
+
+
+def test_quick_work_says_nothing_and_slow_work_its_stages() -> None:
+    said: list[str] = []
+    with told_when_slow(said.append, patience_s=60) as tell:
+        tell("reading")
+    assert said == []
+    heard = threading.Event()
+
+    def write(stage: str) -> None:
+        said.append(stage)
+        heard.set()
+
+    with told_when_slow(write, patience_s=0.01) as tell:
+        tell("reading")
+        assert heard.wait(10)
+        tell("judging")
+    assert said == ["reading", "judging"]

@@ -43,7 +43,18 @@ def test_the_wheel_runs_a_bundled_scenario(tmp_path: Path, skip_if_held_up: Call
     skip_if_held_up(place / "runs/latest")
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert (place / "runs/latest/report.html").is_file()
+    _judged_elsewhere_it_is_the_same(place / "runs/latest", place / "venv/bin/python", tmp_path / "moved")
     names = _run(place / "venv/bin/python", "-m", "zipfile", "-l", wheel, cwd=place).stdout
     for part in ("templates/association.html", "static/administration.css"):
         assert f"emulator/callmanager/administration/{part}" in names
     assert "tests/" not in names
+
+
+def _judged_elsewhere_it_is_the_same(run: Path, python: Path, moved: Path) -> None:
+    """Copied to another place, by the wheel and by the checkout: the same bytes, though the other's paths differ."""
+    shutil.copytree(run.resolve(), moved)
+    for judge in ((python, "-m", "harness.cli"), (sys.executable, "-m", "harness.cli")):
+        again = _run(*judge, "judge", moved, cwd=Path("/") if judge[0] == python else ROOT, limit_s=RUN_S)
+        assert again.returncode == 0, again.stdout + again.stderr
+        for name in ("verdict.json", "ledger.csv"):
+            assert (moved / name).read_bytes() == (run / name).read_bytes()

@@ -1,6 +1,6 @@
 """Gateways with one defect each, brought up where the harness expects a foreign gateway.
 
-    python gateway_variant.py NAME          page once with the variant, then end
+    python gateway_variant.py NAME          page once (or send the alert) with the variant, then end
     python gateway_variant.py NAME serve    the variant itself, as `pushlab gateway serve`
 
 A scenario runs one with `[gateway] kind = "command"`. All it needs is in PUSHLAB_* variables (docs/reference/exec.md).
@@ -12,80 +12,122 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.request
-from collections.abc import Sequence
-from urllib.parse import urlencode
+from pathlib import Path
 
-from gateway.administration.page_request import PageRequest
-from gateway.authentication import Authenticator, Decision, Request
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+import trio
+
 from gateway.command import main as gateway_main
-from gateway.inventory import Phone
-from gateway.media import Audio
 from gateway.product import Gateway
-from gateway.push import PagePlan
+from tests.mutants import wrong_answers, wrong_audio, wrong_keeping, wrong_pushes
 
-
-class SkipsLastPhone(Gateway):
-    """M15: off by one."""
-
-    def make_plan(self, wish: PageRequest, phones: Sequence[Phone], audio: Audio) -> PagePlan:
-        return super().make_plan(wish, phones[:-1], audio)
-
-
-class AsksCallManagerFirst(Gateway):
-    """M10: matches, but still asks CallManager."""
-
-    def respond(self, request: Request) -> Decision:
-        decision = super().respond(request)
-        if decision.answer == "authorized":
-            settings = self.settings.current
-            question = urlencode(
-                {
-                    "UserID": settings.push_user,
-                    "Password": settings.push_password,
-                    "devicename": decision.device_name,
-                }
-            )
-            url = f"{settings.callmanager_url}?{question}"
-            with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - CallManager of the lab
-                answer.read()
-        return decision
-
-
-class AnyPassword(Gateway):
-    """M01: AUTHORIZED for any password."""
-
-    def make_authenticator(self) -> Authenticator:
-        right = super().make_authenticator()
-        right.compare = lambda _: (True, True)  # type: ignore[method-assign]
-        return right
-
+PATIENCE_S = 30.0
+"""A page that has not ended by then is interrupted, as an operator would do."""
+PROBE_S = 240.0
 
 VARIANTS: dict[str, type[Gateway]] = {
     "clean": Gateway,
-    "skips-last-phone": SkipsLastPhone,
-    "asks-callmanager-first": AsksCallManagerFirst,
-    "any-password": AnyPassword,
+    "any-password": wrong_answers.AnyPassword,
+    "first-eight-characters": wrong_answers.FirstEightCharacters,
+    "compares-by-character": wrong_answers.ComparesByCharacter,
+    "ends-the-line": wrong_answers.EndsTheLine,
+    "writes-it-small": wrong_answers.WritesItSmall,
+    "browser-headers": wrong_answers.BrowserHeaders,
+    "redirects-to-host": wrong_answers.RedirectsToHost,
+    "asks-callmanager-first": wrong_pushes.AsksCallManagerFirst,
+    "relays-own-user": wrong_answers.RelaysOwnUser,
+    "locks-out": wrong_answers.LocksOut,
+    "logs-questions": wrong_answers.LogsQuestions,
+    "logs-authorization": wrong_pushes.LogsAuthorization,
+    "skips-last-phone": wrong_pushes.SkipsLastPhone,
+    "pushes-twice": wrong_pushes.PushesTwice,
+    "one-after-the-other": wrong_pushes.OneAfterTheOther,
+    "all-at-once": wrong_pushes.AllAtOnce,
+    "hung-phones-hold-slots": wrong_pushes.HungPhonesHoldSlots,
+    "success-for-refused": wrong_pushes.SuccessForRefused,
+    "retries-for-ever": wrong_pushes.RetriesForEver,
+    "length-off-by-one": wrong_pushes.LengthOffByOne,
+    "does-not-escape": wrong_pushes.DoesNotEscape,
+    "wrong-port": wrong_audio.WrongPort,
+    "odd-port": wrong_audio.OddPort,
+    "sends-a-law": wrong_audio.SendsALaw,
+    "drifts": wrong_audio.Drifts,
+    "bursts": wrong_audio.Bursts,
+    "forgets-to-stop": wrong_pushes.ForgetsToStop,
+    "forgets-the-journal": wrong_keeping.ForgetsTheJournal,
+    "clock-is-set": wrong_keeping.ClockIsSet,
+    "wall-clock-deadlines": wrong_keeping.WallClockDeadlines,
+    "dies-of-upgrade": wrong_answers.DiesOfUpgrade,
+    "takes-foreign-forms": wrong_keeping.TakesForeignForms,
+    "quadratic-beyond-500": wrong_pushes.QuadraticBeyond500,
+    # Of no list
+    "swaps-two-phones": wrong_audio.SwapsTwoPhones,
+    "audio-before-they-listen": wrong_audio.AudioBeforeTheyListen,
+    "changes-ssrc": wrong_audio.ChangesSsrc,
+    "stops-one-early": wrong_pushes.StopsOneEarly,
+    "other-user": wrong_pushes.OtherUser,
+    "pages-the-control": wrong_pushes.PagesTheControl,
+    "sends-on": wrong_audio.SendsOn,
+    "two-pages-at-once": wrong_pushes.TwoPagesAtOnce,
+    "sends-reports": wrong_audio.SendsReports,
+    "sends-phones-to-itself": wrong_answers.SendsPhonesToItself,
+    "authorized-by-401": wrong_answers.AuthorizedBy401,
+    "says-it-is-over-too-soon": wrong_pushes.SaysItIsOverTooSoon,
+    "sums-up-wrongly": wrong_pushes.SumsUpWrongly,
+    "stops-only-who-answered": wrong_pushes.StopsOnlyWhoAnswered,
+    "dials-as-well": wrong_pushes.DialsAsWell,
+    "tells-a-password": wrong_pushes.TellsAPassword,
+    "silent-second": wrong_audio.SilentSecond,
+    "one-phone-more": wrong_audio.OnePhoneMore,
+    "sends-twice": wrong_audio.SendsTwice,
+    "leaves-one-out": wrong_audio.LeavesOneOut,
+    "stops-the-clock": wrong_audio.StopsTheClock,
+    "other-port": wrong_audio.OtherPort,
+    "answers-slowly": wrong_answers.AnswersSlowly,
 }
 
 
 def main(name: str, mode: str = "page") -> int:
     config, events = os.environ["PUSHLAB_GATEWAY_CONFIG"], os.environ["PUSHLAB_EVENTS"]
     if mode == "serve":
+        if name == "wall-clock-deadlines":
+            _go_by_wall_clock()
         return gateway_main(["serve", "--config", config, "--events", events], VARIANTS[name])
     server = subprocess.Popen([sys.executable, __file__, name, "serve"], stdout=subprocess.PIPE)
     try:
         assert server.stdout is not None
         if not server.stdout.readline():
             return server.wait()
-        status = gateway_main(["page", os.environ["PUSHLAB_AUDIO"], "--config", config])
-        probed = os.environ.get("PUSHLAB_PROBE_DONE")
-        while probed and not os.path.exists(probed):  # noqa: PTH110 - a path of the harness
-            time.sleep(0.1)
-        return status
+        _wait_for_probe(server)
+        page = subprocess.Popen([sys.executable, "-m", "harness.cli", "gateway", *_wish(), "--config", config])
+        try:
+            return page.wait(PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            page.send_signal(signal.SIGINT)  # it has the gateway interrupt the page
+            return page.wait(2 * PATIENCE_S)
     finally:
         server.send_signal(signal.SIGTERM)
-        server.wait(timeout=30)
+        server.wait(timeout=90)
+
+
+def _wish() -> list[str]:
+    if "PUSHLAB_AUDIO" in os.environ:
+        return ["page", os.environ["PUSHLAB_AUDIO"]]
+    return ["alert", os.environ["PUSHLAB_ALERT"], "--title", os.environ["PUSHLAB_ALERT_TITLE"], "--wait-s", "5"]
+
+
+def _wait_for_probe(server: subprocess.Popen[bytes]) -> None:
+    """Where the scenario has a probe, the page comes when it is done, or when the gateway did not survive it."""
+    done = os.environ.get("PUSHLAB_PROBE_DONE")
+    until = time.monotonic() + PROBE_S
+    while done and not Path(done).exists() and server.poll() is None and time.monotonic() < until:
+        time.sleep(0.1)
+
+
+def _go_by_wall_clock() -> None:
+    genuine = trio.run
+    trio.run = lambda function, *arguments: genuine(function, *arguments, clock=wrong_keeping.WallClock())
 
 
 if __name__ == "__main__":

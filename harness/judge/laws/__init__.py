@@ -13,7 +13,9 @@ from harness.judge.laws import (
     executed_only_when_authorised,
     gateway_agrees_with_phones,
     no_foreign_audio,
+    no_secret_told,
     nothing_leaves_the_lab,
+    pushes_well_formed,
     stream_well_formed,
     wire_agrees_with_phones,
 )
@@ -22,6 +24,7 @@ from harness.judge.laws.law import Case, Law, decide
 LAWS: Final[tuple[Law, ...]] = (
     every_phone_one_end_state.LAW,
     gateway_agrees_with_phones.LAW,
+    pushes_well_formed.LAW,
     executed_only_when_authorised.LAW,
     authorised_by_the_right_server.LAW,
     callmanager_count_agrees.LAW,
@@ -33,6 +36,7 @@ LAWS: Final[tuple[Law, ...]] = (
     attempts_bounded.LAW,
     wire_agrees_with_phones.LAW,
     nothing_leaves_the_lab.LAW,
+    no_secret_told.LAW,
 )
 
 __all__ = ["LAWS", "Case", "Law", "decide"]

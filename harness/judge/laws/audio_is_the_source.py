@@ -10,8 +10,9 @@ from harness.capture.rtp import Stream
 from harness.judge.end_states import PhoneTruth
 from harness.judge.evidence import Evidence
 from harness.judge.integrity import AUDIO
-from harness.judge.laws.law import Case, Finding, Law
+from harness.judge.laws.law import EXAMPLES, Case, Finding, Law
 from harness.judge.ledger import Row
+from harness.judge.places import departures
 from harness.judge.sound import Sound, frames_of, source_rate, source_sound, unlike
 from harness.judge.source import FRAME, mistakes, source_samples
 
@@ -47,7 +48,7 @@ class _Reference:
         started = evidence.of("gateway", "page.started")
         self.crc32 = started[-1].text("audio_crc32") if started else ""
         self.told_frames = started[-1].whole("audio_frames") if started else 0
-        path = evidence.scenario.pages[0].audio_path
+        path = evidence.audio
         self.missing = _why_not_the_source(evidence)
         self.samples = None if self.missing else source_samples(path)
         self._sound: Sound | None = None
@@ -56,6 +57,7 @@ class _Reference:
         self._rate = source_rate(path)
         self._evidence = evidence
         self._right: dict[tuple[str, int], bool] = {}
+        self._told: dict[tuple[str, int], str] = {}
         self._payload = self._whole_payload()
 
     @property
@@ -96,6 +98,17 @@ class _Reference:
         assert self._sound is not None
         return unlike(payload, self._sound[first_frame * FRAME :], self._rate) == 0
 
+    def where(self, stream: Stream, first_frame: int) -> str:
+        """What of the source is missing, doubled or otherwise: of the first few different streams only."""
+        key = (stream.crc32, first_frame)
+        sound = self._sound if self.samples is None else self.samples.astype(np.float64)
+        if key not in self._told:
+            if sound is None or stream.wrong_size or len(self._told) >= EXAMPLES:
+                return ""
+            payload = self._bytes_of(stream)
+            self._told[key] = departures(payload, sound[first_frame * FRAME :], self._rate)
+        return self._told[key]
+
     def _whole_payload(self) -> npt.NDArray[np.uint8] | None:
         for streams in self._evidence.streams_of.values():
             for stream in streams:
@@ -111,7 +124,7 @@ class _Reference:
 
 def _why_not_the_source(evidence: Evidence) -> str:
     """Why the file that was paged cannot be asked any more; empty where it can."""
-    path = evidence.scenario.pages[0].audio_path
+    path = evidence.audio
     digest = evidence.lab.text("audio_sha256") if evidence.lab else ""
     try:
         with path.open("rb") as file:
@@ -133,13 +146,17 @@ def _wrong(row: Row, stream: Stream, reference: _Reference, finding: Finding) ->
     first = next((r.whole("first_frame") for r in row.story.stream_started if r.whole("ssrc") == stream.ssrc), 0)
     if stream.lost or (reference.frames is not None and stream.packets != reference.frames - first):
         expected = reference.frames - first if reference.frames is not None else stream.expected
-        return f"{stream.packets} frames were sent, the audio has {expected}"
+        return _with(f"{stream.packets} frames were sent, the audio has {expected}", reference.where(stream, first))
     right = reference.is_right(stream, first)
     if reference.missing:
         finding.undecided = f"{reference.missing}: nobody but the gateway says what the audio is"
     elif right is None:
         finding.undecided = "neither the gateway nor the source tells what the audio is"
-    return "the sound sent is not the source's" if right is False else ""
+    return _with("the sound sent is not the source's", reference.where(stream, first)) if right is False else ""
+
+
+def _with(what: str, where: str) -> str:
+    return f"{what}: {where}" if where else what
 
 
 LAW = Law(

@@ -38,7 +38,17 @@ def find(case: Case) -> Finding:
                 finding.add(f"{int((~allowed).sum())} packets while it did not listen", who)
     else:
         _by_diaries(case, finding)
+    _to_the_right_address(case, finding)
     return finding
+
+
+def _to_the_right_address(case: Case, finding: Finding) -> None:
+    """A stream that is one phone's by the gateway's word and went to another address."""
+    for row in case.rows:
+        for record in row.story.stream_started:
+            place = host(record.text("destination"))
+            if record.phone == row.phone.name and place != row.phone.address:
+                finding.add(f"its audio was sent to {place}, it is at {row.phone.address}", row.phone.name)
 
 
 def _by_diaries(case: Case, finding: Finding) -> None:

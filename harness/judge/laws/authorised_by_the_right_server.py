@@ -38,6 +38,8 @@ def _wrong(evidence: Evidence, push: PushDiary, allowed: set[str], first: str, *
         server = asked.text("server")
         if server not in allowed:
             found.append(f"asked {name(server)}, expected {' or '.join(sorted(name(a) for a in allowed))}")
+        elif asked.whole("hop") > 0 and by is None and allowed == {first}:
+            found.append(f"was sent on to {name(server)}, which had been asked and had to decide")
         elif asked.whole("hop") == 0 and server != first:
             found.append(f"asked {name(server)} first, its authentication URL is on {name(first)}")
     if push.executed is not None:

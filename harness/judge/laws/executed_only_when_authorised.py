@@ -1,14 +1,19 @@
 """A phone executes a push only when a server authorised it, and that server says so too."""
 
+from typing import Final
+
 from harness.judge.diaries import PushDiary
 from harness.judge.laws.law import Case, Finding, Law
+
+_READ: Final = frozenset({"refused", "redirected", "garbled"})
+"""Whole answers that are not the one that the server's log has."""
 
 
 def find(case: Case) -> Finding:
     """A push executed without a question, against the answer, or on an answer that its server never gave."""
     finding = Finding()
     evidence = case.evidence
-    authorised = {
+    authorised: dict[str, set[str]] = {
         witness: {
             r.text("connection")
             for r in evidence.records.of(witness, "authentication.answered")
@@ -19,6 +24,11 @@ def find(case: Case) -> Finding:
     }
     for row in case.rows:
         for push in row.story.pushes.values():
+            for answer in push.answered:
+                server = evidence.servers.get(answer.text("server"), "")
+                word = answer.text("answer")
+                if word in _READ and answer.text("connection") in authorised.get(server, ()):
+                    finding.add(f"was told {word} by {server}, whose log says authorized", row.phone.name)
             if push.answered_first:
                 finding.add("answered a push before it was told whether it was genuine", row.phone.name)
             if push.executed is None:

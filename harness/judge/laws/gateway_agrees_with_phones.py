@@ -1,12 +1,16 @@
 """What the gateway reports of a push is what the phone did with it."""
 
+from collections import Counter
 from typing import Final
 
 from harness.judge.diaries import Attempt, PhoneStory
 from harness.judge.end_states import AGREES, GatewaySays, PhoneTruth
+from harness.judge.evidence import host
 from harness.judge.laws.law import Case, Finding, Law
 
 _SCREENS: Final = ("displayed", "acknowledged")
+_EXECUTED_ALL_THE_SAME: Final = ("too_late", "preempted")
+"""Results of phones that executed the start and did not hear the page, which no push's answer tells."""
 
 
 def find(case: Case) -> Finding:
@@ -18,6 +22,8 @@ def find(case: Case) -> Finding:
         return finding
     if case.evidence.scenario.alerts:
         _screens(case, finding)
+    _pages(case, finding)
+    _control(case, finding)
     for row in case.rows:
         for attempt in (*row.story.start_attempts, *row.story.stop_attempts):
             finding.looked_at += 1
@@ -32,6 +38,50 @@ def find(case: Case) -> Finding:
             ):
                 finding.add(f"it was pushed to by {name}, and nobody says so", row.phone.name)
     return finding
+
+
+def _pages(case: Case, finding: Finding) -> None:
+    """What the gateway told of each page when it was over: after everything else, and as each push had ended."""
+    executed: Counter[str] = Counter()
+    last_push: dict[str, int] = {}
+    for row in case.rows:
+        pages = set()
+        for attempt in (*row.story.start_attempts, *row.story.stop_attempts):
+            for record in (attempt.sent, attempt.ended):
+                if record is not None:
+                    page = record.text("page")
+                    last_push[page] = max(last_push.get(page, 0), record.t_ns)
+        for attempt in row.story.start_attempts:
+            if attempt.ended is not None and attempt.ended.text("outcome") == GatewaySays.EXECUTED:
+                pages.add(attempt.ended.text("page"))
+        executed.update(pages)
+    phones = {record.text("page"): record.whole("phones") for record in case.evidence.of("gateway", "page.started")}
+    for record in case.evidence.of("gateway", "page.ended"):
+        finding.looked_at += 1
+        page = record.text("page")
+        if last_push.get(page, 0) > record.t_ns:
+            finding.add(f"page {page} was told to have ended, and pushes followed")
+        given = record.fields.get("outcomes")
+        if not isinstance(given, dict):
+            continue  # a gateway that sums nothing up
+        outcomes = {str(word): count for word, count in given.items() if isinstance(count, int)}
+        told = outcomes.get(GatewaySays.EXECUTED.value, 0)
+        elsewhere = sum(outcomes.get(word, 0) for word in _EXECUTED_ALL_THE_SAME)
+        if not executed[page] - elsewhere <= told <= executed[page]:
+            finding.add(f"page {page} ended with {told} phones that executed, of their pushes {executed[page]} did")
+        if page in phones and sum(outcomes.values()) != phones[page]:
+            finding.add(f"page {page} to {phones[page]} phones ended with {sum(outcomes.values())} outcomes")
+
+
+def _control(case: Case, finding: Finding) -> None:
+    """The control phone is nobody's but the harness's."""
+    control = case.evidence.control
+    if control is None:
+        return
+    for record in case.evidence.records.of("phones", "push.received"):
+        own = host(record.push) == case.evidence.gateway_address
+        if record.phone == control.name and own and record.push not in case.evidence.foreign_pushes:
+            finding.add(f"the control phone was pushed to by {record.push}, and it is in no page")
 
 
 def _screens(case: Case, finding: Finding) -> None:

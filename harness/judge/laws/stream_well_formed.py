@@ -6,8 +6,7 @@ from typing import Final
 import numpy as np
 
 from harness.capture.reader import Packets
-from harness.capture.rtp import Stream
-from harness.judge.diaries import RTP_GROUP_START, RTP_START, PushDiary
+from harness.capture.rtp import BUNCHED_MS, Stream
 from harness.judge.evidence import RTP_PORT
 from harness.judge.integrity import AUDIO
 from harness.judge.laws.law import Case, Finding, Law
@@ -20,6 +19,9 @@ SPACING_MS: Final = (16.0, 24.0)
 """Bounds of the median spacing: packets sent in bunches have a median near 0."""
 SPACING_PACKETS: Final = 10
 """A median of fewer says nothing."""
+BUNCHED: Final = 0.25
+"""Share of the packets that may come close behind the one before (`rtp.BUNCHED_MS`): sent in pairs it is a half, in
+fives four fifths (assumed)."""
 MEAN_PACKETS: Final = 5
 """From here up to that, the mean is held to the same bounds: one packet 10 ms late, as the pacer may be, moves it by
 2.5 ms."""
@@ -40,22 +42,7 @@ def find(case: Case) -> Finding:
             finding.looked_at += 1
             for why in faults(evidence.wire.packets, stream):
                 finding.add(why, name)
-    for row in case.rows:
-        # What was asked and not what was done: a phone refuses an odd port, and the wrong port is the gateway's.
-        asked = {port for push in row.story.starts for port in _ports(push)}
-        asked |= {str(r.whole("port")) for r in row.story.listening if r.push in row.story.page_pushes}
-        for port in sorted(asked - {str(RTP_PORT)}):
-            finding.add(f"was told to listen on port {port}, not {RTP_PORT}", row.phone.name)
     return finding
-
-
-def _ports(push: PushDiary) -> Iterator[str]:
-    """Ports of the RTPRx items of a push, as written: `RTPRx:<address>:<port>[:<volume>]`."""
-    items = push.received.texts("items") if push.received is not None else ()
-    for item in items:
-        words = item.split(":")
-        if words[0] in (RTP_START, RTP_GROUP_START) and len(words) > 2:
-            yield words[2]
 
 
 def faults(packets: Packets, stream: Stream) -> Iterator[str]:
@@ -79,6 +66,9 @@ def faults(packets: Packets, stream: Stream) -> Iterator[str]:
         spacing = float(middle(np.diff(packets.t_ns[stream.rows]))) / 1e6
         if not SPACING_MS[0] <= spacing <= SPACING_MS[1]:
             yield f"packets follow each other after {spacing:.1f} ms ({kind}), not 20"
+        elif stream.packets >= SPACING_PACKETS and stream.bunched > BUNCHED * stream.packets:
+            # Sent in pairs, the median may be the mean of 0 and 40.
+            yield f"{stream.bunched} packets come in bunches, less than {BUNCHED_MS} ms behind the one before"
 
 
 LAW = Law(

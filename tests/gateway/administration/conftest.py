@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import os
 import re
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -32,6 +34,13 @@ TOKEN = "a-token"
 PASSWORD = "correct horse battery"
 PEOPLE = {"vera": Role.VIEWER, "otto": Role.OPERATOR, "ada": Role.ADMINISTRATOR}
 LIMIT_S = 30
+
+
+def gateway_class() -> type[Gateway]:
+    """What these tests are about, or another gateway that PUSHLAB_TEST_GATEWAY names, module:class (tests/mutants)."""
+    module, _, name = os.environ.get("PUSHLAB_TEST_GATEWAY", "gateway.product:Gateway").partition(":")
+    found: type[Gateway] = getattr(importlib.import_module(module), name)
+    return found
 
 
 @dataclass(frozen=True)
@@ -189,7 +198,7 @@ async def tool(
     configuration = load_configuration(path)
     listener = open_listener(ADDRESS, 0)
     with database or Database.open(configuration.store_folder) as opened, trio.fail_after(limit_s):
-        gateway = Gateway(configuration, (), Records(None), opened)
+        gateway = gateway_class()(configuration, (), Records(None), opened)
         gateway.accounts = Accounts(opened, file_token=configuration.token, passwords=quick_passwords())
         for name, role in people.items():
             if all(account.name != name for account in gateway.accounts.accounts()):

@@ -35,13 +35,14 @@ COUNT = 4
 LIMIT_S = 30.0
 RUN = "import sys; from gateway.command import main; sys.exit(main(sys.argv[1:]))"
 # Kills itself around the k-th transaction of the journal: within it, or right after it.
+# PUSHLAB_TEST_GATEWAY names another gateway to do so, module:class (tests/mutants).
 DEADLY = """
-import os, signal, sys
+import importlib, os, signal, sys
 from gateway.command import main
-from gateway.paging import Journal
-from gateway.product import Gateway
 deadly, within = int(sys.argv.pop(1)), sys.argv.pop(1) == "within"
-class Deadly(Journal):
+module, _, name = os.environ.get("PUSHLAB_TEST_GATEWAY", "gateway.product:Gateway").partition(":")
+Gateway = getattr(importlib.import_module(module), name)
+class Deadly:
     writes = 0
     def write_batch(self, connection, batch):
         super().write_batch(connection, batch)
@@ -54,7 +55,9 @@ class Deadly(Journal):
             os.kill(os.getpid(), signal.SIGKILL)
 class Variant(Gateway):
     def make_journal(self):
-        return Deadly(self.database, self.alarms)
+        journal = super().make_journal()
+        journal.__class__ = type("DeadlyJournal", (Deadly, type(journal)), {})
+        return journal
 sys.exit(main(sys.argv[1:], Variant))
 """
 GOOD = (

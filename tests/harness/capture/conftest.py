@@ -54,11 +54,11 @@ def tcp_frame(
 
 def pcap_bytes(frames: Iterable[tuple[int, bytes]]) -> bytes:
     """(nanoseconds after EPOCH_NS, frame)."""
-    out = struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 262144, 1)
+    out = [struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 262144, 1)]
     for t_ns, frame in frames:
         seconds, fraction = divmod(EPOCH_NS + t_ns, 10**9)
-        out += struct.pack("<IIII", seconds, fraction, len(frame), len(frame)) + frame
-    return out
+        out += (struct.pack("<IIII", seconds, fraction, len(frame), len(frame)), frame)
+    return b"".join(out)
 
 
 class Builder:

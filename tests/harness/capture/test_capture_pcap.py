@@ -69,7 +69,7 @@ def test_microseconds_are_read_as_tcpdump_writes_them():
         (b"", "0 bytes are not a pcap file"),
         (b"\x0a\x0d\x0d\x0a" + bytes(40), "0x0a0d0d0a"),
         (struct.pack(">IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 1, 1), "not a little-endian pcap"),
-        (struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 1, 113), "link type is 113"),
+        (struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 1, 105), "link type is 105"),
     ],
 )
 def test_another_kind_of_file_is_named(content: bytes, message: str):

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import gzip
+import struct
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
-from harness.capture import canary
+from harness.capture import canary, dissection, rtp
 from harness.capture.clock import monotonic_ns, uncertainty_ns
 from harness.capture.pcap import CaptureError
 from harness.capture.reader import DamagedCaptureError, address, read
@@ -42,13 +43,40 @@ def test_what_is_not_ipv4_with_udp_or_tcp_keeps_its_row(build: Builder, load: Lo
     fragment[21] = 5
     version_6 = bytearray(build.rtp())
     version_6[14] = 0x65
-    tagged = bytes(12) + b"\x81\x00\x00\x05" + build.rtp()[12:]
+    tagged = bytes(12) + b"\x81\x00\x00\x05" * 3 + build.rtp()[12:]
     ping = build.internet(1, bytes(8), source="1.2.3.4", destination="4.3.2.1")
     frames = [bytes(fragment), bytes(version_6), tagged, ping, b"", bytes(13), build.rtp()[:40], build.rtp()]
     packets = load(enumerate(frames))
     assert packets.protocol.tolist() == [0] * 7 + [17]
     assert packets.sequence.tolist() == [0] * 7 + [1]
     assert packets.source[:7].tolist() == [0] * 7
+
+
+@pytest.mark.parametrize("tags", ["81000005", "88a80009 81000005", "81000009 81000005"])
+def test_vlan_tags_are_passed_over_by_both_readers(build: Builder, load: Load, tags: str):
+    frames = [build.rtp(sequence=n, payload=bytes([n]) * 160, options=b"\x01" * 4 * (n % 2)) for n in range(20)]
+    tagged = [frame[:12] + (bytes.fromhex(tags) if n % 3 else b"") + frame[12:] for n, frame in enumerate(frames)]
+    plain, seen = load(enumerate(frames)), load(enumerate([*tagged, tagged[1][:30]]))
+    assert seen.sequence.tolist() == [*plain.sequence.tolist(), 0]
+    assert seen.protocol.tolist() == [17] * 20 + [0]
+    assert (seen.payloads(np.arange(20)) == plain.payloads(np.arange(20))).all()
+    assert dissection.cross_check(seen, rtp.analyse(seen), seed=1).disagreements == []
+
+
+@pytest.mark.parametrize(("link", "head"), [(113, 14), (276, 20)])
+def test_linux_cooked_captures(build: Builder, tmp_path: Path, link: int, head: int):
+    content = bytearray(struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 262144, link))
+    for n in range(5):
+        rest = build.rtp(sequence=n)[14:]
+        frame = bytes(14) + b"\x08\x00" + rest if head == 14 else b"\x08\x00" + bytes(18) + rest
+        content += struct.pack("<IIII", 1_700_000_000, n, len(frame), len(frame)) + frame
+    content += struct.pack("<IIII", 1_700_000_000, 9, 9, 9) + bytes(9)
+    path = tmp_path / "any.pcap"
+    path.write_bytes(content)
+    packets = read(path, build.capture)
+    assert packets.sequence.tolist() == [0, 1, 2, 3, 4, 0]
+    assert packets.protocol.tolist() == [17] * 5 + [0]
+    assert dissection.cross_check(packets, rtp.analyse(packets), seed=1).disagreements == []
 
 
 def test_a_datagram_that_is_too_short_for_rtp_has_no_rtp_fields(build: Builder, load: Load):
@@ -94,6 +122,21 @@ def test_a_damaged_file_gives_what_is_whole_and_says_so(build: Builder, tmp_path
     packed.write_bytes(gzip.compress(content)[:-9])
     with pytest.raises(DamagedCaptureError, match="ends early"):
         read(packed, build.capture)
+
+
+@pytest.mark.parametrize(
+    ("at", "value"),
+    [(4, b"\xff\xff\xff\x7f"), (12, b"\x01\0\0\0"), (8, b"\xff\xff\xff\xff"), (8, b"\x20\x01\0\0")],
+    ids=["fraction", "more captured than there was", "endless", "reaches into the next"],
+)
+def test_a_record_header_that_cannot_be_ends_what_is_whole(build: Builder, tmp_path: Path, at: int, value: bytes):
+    content = bytearray(build.pcap((n, build.rtp(sequence=n)) for n in range(100)))
+    content[24 + 60 * 230 + at : 24 + 60 * 230 + at + len(value)] = value
+    path = tmp_path / "x.pcap"
+    path.write_bytes(content)
+    with pytest.raises(DamagedCaptureError, match=r"record 6[01]") as caught:
+        read(path, build.capture)
+    assert caught.value.whole.sequence.tolist() == list(range(60))
 
 
 def test_any_file_cut_or_changed_raises_nothing_but_capture_errors(build: Builder, tmp_path: Path):

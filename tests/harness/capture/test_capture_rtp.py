@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import asdict
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,7 +26,8 @@ def slowly(packets: Packets, rows: list[int]):
     """One stream, as the RFCs read: a loop and dictionaries."""
     number, top, jitter, jitter_max, gap = 0, 0, 0.0, 0.0, 0
     first_of = {}
-    reordered = wrong_steps = 0
+    reordered = wrong_steps = bunched = 0
+    jitter_sum = 0.0
     time_sum = 0
     points = []
     previous = None
@@ -39,7 +41,9 @@ def slowly(packets: Packets, rows: list[int]):
             wrong_steps += ticks != 160 * step
             jitter += (abs((t_ns - previous[2]) - ticks * 125_000) - jitter) / 16
             jitter_max = max(jitter, jitter_max)
+            jitter_sum += jitter
             gap = max(gap, t_ns - previous[2])
+            bunched += t_ns - previous[2] < 5_000_000
         if number not in first_of:
             first_of[number] = row
             reordered += number < top
@@ -50,7 +54,10 @@ def slowly(packets: Packets, rows: list[int]):
     in_order = [first_of[n] for n in sorted(first_of)]
     content = b"".join(packets.payloads(np.array([r])).tobytes() for r in in_order if packets.payload_offset[r] >= 0)
     expected = max(first_of) - min(first_of) + 1
+    numbers = sorted(first_of)
     return {
+        "loss_bursts": sum(after - before > 1 for before, after in pairwise(numbers)),
+        "bunched": bunched, "jitter_mean_ms": jitter_sum / max(len(rows) - 1, 1) / 1e6,
         "packets": len(rows), "expected": expected, "lost": expected - len(first_of),
         "duplicates": len(rows) - len(first_of), "reordered": reordered, "wrong_steps": wrong_steps,
         "jitter_ms": jitter / 1e6, "jitter_max_ms": jitter_max / 1e6, "gap_ms": gap / 1e6,

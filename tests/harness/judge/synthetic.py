@@ -5,6 +5,7 @@ import json
 import struct
 import wave
 import zlib
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -79,6 +80,8 @@ class Run:
         self.samples = (8000 * np.sin(2 * np.pi * 440 * seconds) * (1 - seconds / 100)).astype(np.int16)
         self.payload = mulaw(self.samples.astype(np.int64))
         self.audio_end = AUDIO + self.frames * 20 * MS
+        # All listen before the audio begins.
+        self.step_ns = min(MS // 10, 150 * MS // self.phones)
         self._harness()
         for index in range(self.phones):
             self.roster.append([name_of(index), str(2001 + index), "", "CP-7960G", address_of(index), "", "true"])
@@ -118,6 +121,13 @@ class Run:
     def change(self, packet: Packet, at: int, value: bytes) -> None:
         assert packet.payload is not None
         packet.payload = packet.payload[:at] + value + packet.payload[at + len(value) :]
+
+    def _outcomes(self) -> dict[str, int]:
+        """As each start push ended by the gateway's own records: what a right gateway sums up."""
+        last = {r["phone"]: r["outcome"] for r in self.find("gateway", "push.ended") if r["action"] == "start"}
+        counts = Counter(last.values())
+        counts["not_sent"] = self.phones - len(last)
+        return dict(counts)
 
     # The right run.
 
@@ -165,6 +175,7 @@ class Run:
         )
         self._question(at + 11 * MS, CONTROL, CONTROL_ADDRESS, 51000, push, "callmanager", 0)
         self.add(SEND, "harness", "page.requested", page="1", audio="announcement")
+        self.add(self.audio_end + 2000 * MS, "harness", "secrets.searched", files=9, found=[])
         self.add(
             SEND + MS,
             "gateway",
@@ -276,7 +287,7 @@ class Run:
 
     def _phone(self, index: int) -> None:
         phone, address = name_of(index), address_of(index)
-        begin = SEND + 5 * MS + index * MS // 10
+        begin = SEND + 5 * MS + index * self.step_ns
         push = self._push(index, begin, 1000 + 2 * index, "start")
         self.add(begin + 5 * MS, "phones", "stream.listening", phone=phone, push=push, source=GATEWAY, port=32674)
         ssrc, sequence, timestamp, port = 7_000_000 + index, (65_500 + index) & 0xFFFF, 123_456, 20_000
@@ -301,7 +312,7 @@ class Run:
             sound = self.payload[160 * frame : 160 * frame + 160]
             self.packets.append(Packet(at + frame * 20 * MS, GATEWAY, port, address, 32674, header + sound))
         self.add(self.audio_end, "gateway", "stream.stopped", phone=phone, page="1", packets=self.frames)
-        end = self.audio_end + 100 * MS + index * MS // 10
+        end = self.audio_end + 100 * MS + index * self.step_ns
         stop = self._push(index, end, 1001 + 2 * index, "stop")
         self.add(
             end + 5 * MS,
@@ -365,6 +376,8 @@ authentication_url = "{self.url}"
         header = ["device_name", "directory_number", "mac", "model", "address", "authentication_url", "web_access"]
         lines = [",".join(line) for line in (header, *self.roster)]
         (folder / "roster.csv").write_text("\n".join(lines) + "\n")
+        for ended in self.find("gateway", "page.ended"):
+            ended.setdefault("outcomes", self._outcomes())
         ordered = sorted(self.records, key=lambda r: r["t_ns"])
         body = "\n".join(json.dumps(r) for r in ordered) + "\n"
         (folder / "events.jsonl.gz").write_bytes(gzip.compress(body.encode(), 1))

@@ -32,6 +32,7 @@ def test_the_contracts_laws_are_all_there() -> None:
     assert [law.name for law in LAWS] == [
         "every-phone-one-end-state",
         "gateway-agrees-with-phones",
+        "pushes-well-formed",
         "executed-only-when-authorised",
         "authorised-by-the-right-server",
         "callmanager-count-agrees",
@@ -43,6 +44,7 @@ def test_the_contracts_laws_are_all_there() -> None:
         "attempts-bounded",
         "wire-agrees-with-phones",
         "nothing-leaves-the-lab",
+        "no-secret-told",
     ]
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from judge_synthetic import AUDIO, GATEWAY, MS, SERVERS, Packet, Run, address_of, name_of
+from judge_synthetic import AUDIO, CONTROL, GATEWAY, MS, SERVERS, Packet, Run, address_of, name_of
 
 from harness.judge import Judgement, Verdict, judge
 from harness.judge.laws import LAWS
@@ -164,6 +164,65 @@ def asks_for_an_odd_port_and_is_refused(run: Run) -> None:
     run.one("gateway", "push.ended", phone=name_of(0), push=start["push"])["outcome"] = "refused"
 
 
+def has_a_phone_send_audio(run: Run) -> None:
+    """Its microphone would be heard by whoever listens there."""
+    run.one("phones", "push.received", phone=name_of(1))["items"].append("RTPTx:192.0.2.9:20480")
+
+
+def names_another_source(run: Run) -> None:
+    run.one("phones", "push.received", phone=name_of(1))["items"] = ["RTPRx:10.20.128.77:32674"]
+
+
+def pushes_what_no_phone_can_read(run: Run) -> None:
+    run.one("phones", "push.received", phone=name_of(0))["well_formed"] = False
+
+
+def pushes_to_the_control_phone(run: Run) -> None:
+    push = {"push": f"{GATEWAY}:60001", "items": ["RTPRx:Stop"], "well_formed": True}
+    run.add(AUDIO, "phones", "push.received", phone=CONTROL, **push)
+
+
+def ends_the_page_before_the_stops(run: Run) -> None:
+    run.one("gateway", "page.ended")["t_ns"] = AUDIO
+
+
+def sums_up_more_than_there_was(run: Run) -> None:
+    push = run.one("phones", "push.received", phone=name_of(0))["push"]
+    run.drop(lambda r: r["kind"] in ("push.executed", "stream.listening") and r.get("push") == push)
+    run.one("phones", "authentication.answered", push=push)["answer"] = "refused"
+    run.one("gateway", "authentication.answered", phone=name_of(0))["answer"] = "refused"
+    run.one("phones", "push.answered", push=push)["answer"] = "unauthorized"
+    run.one("gateway", "push.ended", phone=name_of(0), push=push)["outcome"] = "refused_authentication"
+    run.one("gateway", "page.ended")["outcomes"] = {"executed": run.phones}
+
+
+def leaves_a_phone_out_of_the_sum(run: Run) -> None:
+    run.one("gateway", "page.started")["phones"] = run.phones + 1
+
+
+def sends_a_phone_to_itself(run: Run) -> None:
+    asked = run.one("phones", "authentication.asked", phone=name_of(0))
+    again = {**asked, "t_ns": asked["t_ns"] + MS // 2, "hop": 1, "connection": f"{address_of(0)}:30999"}
+    run.records.append(again)
+
+
+def says_yes_and_is_heard_as_no(run: Run) -> None:
+    push = run.one("phones", "push.received", phone=name_of(0))["push"]
+    run.one("phones", "authentication.answered", push=push)["answer"] = "refused"
+    run.drop(lambda r: r["kind"] in ("push.executed", "stream.listening") and r.get("push") == push)
+    run.one("phones", "push.answered", push=push)["answer"] = "unauthorized"
+    run.one("gateway", "push.ended", phone=name_of(0), push=push)["outcome"] = "refused_authentication"
+
+
+def sends_one_phones_audio_to_another(run: Run) -> None:
+    first, second = run.find("gateway", "stream.started")[:2]
+    first["destination"], second["destination"] = second["destination"], first["destination"]
+
+
+def writes_a_password_into_its_log(run: Run) -> None:
+    run.one("harness", "secrets.searched")["found"] = ["gateway.log"]
+
+
 BREAKS: list[tuple[str, Break]] = [
     ("every-phone-one-end-state", skips_the_last_phone),
     ("gateway-agrees-with-phones", reports_success_for_a_refused_phone),
@@ -177,7 +236,18 @@ BREAKS: list[tuple[str, Break]] = [
     ("stream-well-formed", wrong_payload_type),
     ("stream-well-formed", drifting_clock),
     ("stream-well-formed", bursts_of_five),
-    ("stream-well-formed", asks_for_an_odd_port_and_is_refused),
+    ("pushes-well-formed", asks_for_an_odd_port_and_is_refused),
+    ("pushes-well-formed", has_a_phone_send_audio),
+    ("pushes-well-formed", names_another_source),
+    ("pushes-well-formed", pushes_what_no_phone_can_read),
+    ("gateway-agrees-with-phones", pushes_to_the_control_phone),
+    ("gateway-agrees-with-phones", ends_the_page_before_the_stops),
+    ("gateway-agrees-with-phones", sums_up_more_than_there_was),
+    ("gateway-agrees-with-phones", leaves_a_phone_out_of_the_sum),
+    ("authorised-by-the-right-server", sends_a_phone_to_itself),
+    ("executed-only-when-authorised", says_yes_and_is_heard_as_no),
+    ("audio-only-to-listeners", sends_one_phones_audio_to_another),
+    ("no-secret-told", writes_a_password_into_its_log),
     ("audio-is-the-source", other_sound),
     ("audio-is-the-source", a_frame_short),
     ("audio-is-the-source", everybody_agrees_on_other_sound),
@@ -243,6 +313,7 @@ def tap_drops(clause: str) -> Break:
 BLIND: dict[str, Break] = {
     "every-phone-one-end-state": killed("phones"),
     "gateway-agrees-with-phones": silence("gateway"),
+    "pushes-well-formed": killed("phones"),
     "executed-only-when-authorised": killed("gateway"),
     "authorised-by-the-right-server": killed("phones"),
     "callmanager-count-agrees": tap_drops("authentication-callmanager"),
@@ -257,7 +328,8 @@ BLIND: dict[str, Break] = {
 }
 
 
-@pytest.mark.parametrize("law", [law.name for law in LAWS])
+# What the harness itself looked for has a test of its own, below.
+@pytest.mark.parametrize("law", [law.name for law in LAWS if law.witnesses != ("harness",)])
 def test_a_blind_witness_makes_the_law_inconclusive(judged: Judged, law: str) -> None:
     run = Run()
     BLIND[law](run)
@@ -409,3 +481,15 @@ def test_a_tenth_of_a_second_in_one_burst(judged: Judged, *, frames: int, at_onc
         packet.t_ns = AUDIO + MS
     verdict = check_of(judged(run), "stream-well-formed").verdict
     assert (verdict is Verdict.FAIL) is found
+
+
+def test_nobody_having_looked_for_passwords_is_no_absence_of_them(judged: Judged) -> None:
+    run = Run()
+    run.drop(lambda r: r["kind"] == "secrets.searched")
+    assert not_passing(judged(run)) == {"no-secret-told": "inconclusive"}
+
+
+def test_a_gateway_that_sums_nothing_up_is_believed_by_its_pushes(judged: Judged) -> None:
+    run = Run()
+    run.one("gateway", "page.ended")["outcomes"] = None
+    assert not_passing(judged(run)) == {}

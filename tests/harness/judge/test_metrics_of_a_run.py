@@ -70,6 +70,7 @@ def test_figures_of_a_right_run(judged: Callable[[Run], Judgement], url: str) ->
     assert figures["callmanager.authentications"] == 6 - at_gateway
     assert figures["phones.delivered_fraction"] == 1
     assert figures["push.answer_ms.count"] == 6
+    assert figures["push.concurrent_max"] == 3
     assert figures["push.per_s"] == pytest.approx(3 / 0.0072, rel=1e-4)
     assert figures["page.activation_spread_ms"] == pytest.approx(0.2)
     assert figures["rtp.packets_expected"] == figures["rtp.packets_at_phones"] == 150

@@ -94,7 +94,7 @@ LATER = [
     "[[page]]\n[[page]]",
     "[[alert]]\n[[alert]]",
     "[[page]]\n[[alert]]",
-    '[gateway]\nkind = "command"\ncommand = ["x"]\n[[alert]]',
+    '[gateway]\nkind = "command"\ncommand = ["x"]\n[[alert]]\nacknowledge = 0.5',
     '[load]\nshape = "rate"',
     'ground = "lab"',
 ]

@@ -1,0 +1,228 @@
+"""Gateways that answer phones wrongly."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import time
+
+import trio
+
+from gateway.authentication import Authenticator, Decision, Request
+from gateway.authentication.decision import (
+    UNAUTHORIZED,
+    OwnUserMismatch,
+    redirect_response,
+    text_response,
+)
+from gateway.authentication.question import Question
+from gateway.phone_port import PhonePort
+from gateway.product import Gateway
+
+_log = logging.getLogger("gateway.variant")
+
+
+class _Compares(Gateway):
+    """Decides with an authenticator that compares otherwise."""
+
+    authenticator_class: type[Authenticator]
+
+    def make_authenticator(self) -> Authenticator:
+        made = super().make_authenticator()
+        made.__class__ = self.authenticator_class
+        made.password = self.settings.current.push_password.encode()  # type: ignore[attr-defined]
+        return made
+
+
+class _Answers(Gateway):
+    """Right decisions, other bytes."""
+
+    def authorized(self) -> bytes:
+        raise NotImplementedError
+
+    def respond(self, request: Request) -> Decision:
+        decision = super().respond(request)
+        if decision.answer != "authorized":
+            return decision
+        return Decision(
+            answer="authorized", own_user=True, device_name=decision.device_name, response=self.authorized()
+        )
+
+
+class AnyPassword(_Compares):
+    """M01."""
+
+    class authenticator_class(Authenticator):  # noqa: N801 - fills the attribute above
+        def compare(self, question: Question) -> tuple[bool, bool]:
+            user, _ = super().compare(question)
+            return user, user
+
+
+class FirstEightCharacters(_Compares):
+    """M03."""
+
+    class authenticator_class(Authenticator):  # noqa: N801
+        password: bytes
+
+        def compare(self, question: Question) -> tuple[bool, bool]:
+            user, _ = super().compare(question)
+            return user, user and question.password[:8] == self.password[:8]
+
+
+class ComparesByCharacter(_Compares):
+    """M04: stops at the first character that differs, a millisecond each."""
+
+    class authenticator_class(Authenticator):  # noqa: N801
+        password: bytes
+
+        def compare(self, question: Question) -> tuple[bool, bool]:
+            for mine, theirs in zip(self.password, question.password, strict=False):
+                if mine != theirs:
+                    break
+                time.sleep(0.001)
+            return super().compare(question)
+
+
+class EndsTheLine(_Answers):
+    """M05: a line's end behind the word."""
+
+    def authorized(self) -> bytes:
+        return text_response("200 OK", b"AUTHORIZED\n")
+
+
+class WritesItSmall(_Answers):
+    """M05: the word in other letters."""
+
+    def authorized(self) -> bytes:
+        return text_response("200 OK", b"Authorized")
+
+
+class BrowserHeaders(_Answers):
+    """M06."""
+
+    def authorized(self) -> bytes:
+        head, _, body = text_response("200 OK", b"AUTHORIZED").partition(b"\r\n\r\n")
+        return head + b"\r\nX-Frame-Options: DENY\r\nSet-Cookie: session=1; HttpOnly\r\n\r\n" + body
+
+
+class AuthorizedBy401(_Answers):
+    """X: the right word with the wrong status."""
+
+    def authorized(self) -> bytes:
+        return text_response("401 Unauthorized", b"AUTHORIZED")
+
+
+class RedirectsToHost(Gateway):
+    """M09: the redirect goes wherever the request's Host says."""
+
+    def make_phone_port(self, listener: socket.socket) -> PhonePort:
+        port = super().make_phone_port(listener)
+        port.__class__ = _PortOfHosts
+        return port
+
+
+class _PortOfHosts(PhonePort):
+    host = b""
+
+    def _begin(self, connection: socket.socket, peer: tuple[str, int], nursery: trio.Nursery) -> None:
+        self.host = _header(_peeked(connection), b"host")
+        super()._begin(connection, peer, nursery)
+
+    def decide(self, peer: tuple[str, int], request: Request) -> Decision:
+        decision = super().decide(peer, request)
+        if decision.answer != "redirected" or not self.host:
+            return decision
+        before, _, after = decision.response.partition(b"http://")
+        _, slash, rest = after.partition(b"/")
+        return Decision(
+            answer="redirected",
+            own_user=decision.own_user,
+            device_name=decision.device_name,
+            response=before + b"http://" + self.host + slash + rest,
+        )
+
+
+class RelaysOwnUser(Gateway):
+    """M11: `own_user_mismatch = "refuse"` means nothing to it."""
+
+    def make_authenticator(self) -> Authenticator:
+        made = super().make_authenticator()
+        made._own_user_mismatch = OwnUserMismatch.REDIRECT
+        return made
+
+
+class LocksOut(Gateway):
+    """M12: after five failures nobody is right any more."""
+
+    failed = 0
+
+    def respond(self, request: Request) -> Decision:
+        decision = super().respond(request)
+        self.failed += decision.answer != "authorized" and decision.own_user
+        if decision.answer != "authorized" or self.failed < 5:
+            return decision
+        return Decision(answer="refused", own_user=True, device_name=decision.device_name, response=UNAUTHORIZED)
+
+
+class DiesOfUpgrade(Gateway):
+    """M37: a header that it cannot decode ends the process."""
+
+    def make_phone_port(self, listener: socket.socket) -> PhonePort:
+        port = super().make_phone_port(listener)
+        port.__class__ = _PortThatDies
+        return port
+
+
+class _PortThatDies(PhonePort):
+    def _begin(self, connection: socket.socket, peer: tuple[str, int], nursery: trio.Nursery) -> None:
+        if _header(_peeked(connection), b"upgrade").lower() == b"h2c":
+            os._exit(70)
+        super()._begin(connection, peer, nursery)
+
+
+class LogsQuestions(Gateway):
+    """M13."""
+
+    def respond(self, request: Request) -> Decision:
+        _log.info("%s %s", request.method.decode(), request.target.decode("latin-1"))
+        return super().respond(request)
+
+
+class SendsPhonesToItself(Gateway):
+    """X: the first question is answered with a redirect to its own address, the second one authorises."""
+
+    def respond(self, request: Request) -> Decision:
+        decision = super().respond(request)
+        if decision.answer != "authorized" or b"again=1" in request.target:
+            return decision
+        host, port = self._phone_port
+        target = request.target.decode("ascii")
+        return Decision(
+            answer="redirected",
+            own_user=True,
+            device_name=decision.device_name,
+            response=redirect_response(f"http://{host}:{port}{target}&again=1"),
+        )
+
+
+class AnswersSlowly(Gateway):
+    """X: every question takes a third of a second."""
+
+    def _slow(self, decision: Decision, source: str) -> float | None:
+        return super()._slow(decision, source) or 0.3
+
+
+def _peeked(connection: socket.socket) -> bytes:
+    try:
+        return connection.recv(8192, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except OSError:
+        return b""
+
+
+def _header(head: bytes, name: bytes) -> bytes:
+    for line in head.split(b"\r\n"):
+        field, _, value = line.partition(b":")
+        if field.lower() == name:
+            return value.strip()
+    return b""
