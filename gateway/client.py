@@ -76,14 +76,20 @@ class Client:
             OSError: no gateway answers.
             http.client.HTTPException: something else answers.
         """
+        body = None if document is None else json.dumps(document).encode()
+        return self._exchange(method, path, body, {"Content-Type": "application/json", **(headers or {})})
+
+    def send(self, path: str, data: bytes) -> dict[str, object]:
+        """Send bytes that are no document; otherwise as `ask`."""
+        return self._exchange("POST", path, data, {"Content-Type": "application/octet-stream"})
+
+    def _exchange(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> dict[str, object]:
         if self.context is None:
             connection = http.client.HTTPConnection(self.host, self.port, timeout=ANSWER_S)
         else:
             connection = http.client.HTTPSConnection(self.host, self.port, timeout=ANSWER_S, context=self.context)
         try:
-            body = None if document is None else json.dumps(document)
-            sent = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json", **(headers or {})}
-            connection.request(method, path, body=body, headers=sent)
+            connection.request(method, path, body=body, headers={"Authorization": f"Bearer {self.token}", **headers})
             response = connection.getresponse()
             text = response.read(MAX_ANSWER)
         finally:

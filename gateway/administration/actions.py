@@ -13,10 +13,11 @@ from gateway.accounts import AccountError, Role
 from gateway.administration.desk import Call, Json
 from gateway.administration.page_request import PageRequest, RequestError, parse_page_request
 from gateway.callmanager_check import check_push_user
-from gateway.media import AudioError
+from gateway.media import AudioError, PacerError
 from gateway.paging import PageRecord, RecordingError
+from gateway.paging.live import LiveState, NotLiveError
 from gateway.paging.pages import AnyPage
-from gateway.push import PhoneResult
+from gateway.push import Page, PhoneResult
 from gateway.settings import SECRETS, Settings
 from gateway.settings_check import check_settings
 from gateway.store import StoreError
@@ -99,7 +100,7 @@ def _page_facts(wish: PageRequest) -> dict[str, object]:
     else:
         phones = "" if wish.zones or wish.lists else "all"
     facts = {
-        "recording": wish.recording or str(wish.audio),
+        "recording": "live" if wish.live else wish.recording or str(wish.audio),
         "phones": phones,
         "zones": list(wish.zones),
         "lists": list(wish.lists),
@@ -131,6 +132,23 @@ def stop_page(call: Call) -> AnyPage:
     call.desk.pages.stop(page.number)
     call.note("page.stopped", page.number)
     return page
+
+
+async def give_audio(call: Call, piece: bytes, *, end: bool) -> LiveState:
+    """Give a piece of a live page's audio.
+
+    Raises:
+        RequestError: there is no such page, or it takes none.
+    """
+    page = known_page(call)
+    try:
+        if isinstance(page, Page):
+            return await call.desk.pages.live.take(page, piece, end=end)
+    except NotLiveError:
+        pass
+    except PacerError as error:
+        raise RequestError([str(error)], status=503) from None
+    raise RequestError([f"page {page.number} takes no live audio: it was not begun so, or is over"], status=409)
 
 
 def page_json(page: AnyPage) -> Json:

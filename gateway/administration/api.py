@@ -19,6 +19,7 @@ from gateway.administration.page_request import RequestError
 from gateway.administration.routes import Parameter, Route
 from gateway.administration.schemas import answer, document, listed
 from gateway.paging import PageRecord
+from gateway.paging.live import MAX_PIECE
 from gateway.paging.recordings import MAX_BYTES
 
 MAX_ENTRIES: Final = 1000
@@ -84,6 +85,11 @@ async def show_pages(call: Call) -> Response:
     return json_answer({"pages": [record_json(record) for record in records]})
 
 
+async def show_running(call: Call) -> Response:
+    """Pages that run or wait."""
+    return json_answer({"pages": [actions.page_json(page) for page in call.desk.pages.running()]})
+
+
 def record_json(record: PageRecord) -> dict[str, object]:
     """A page of the history."""
     return {
@@ -121,6 +127,16 @@ async def show_page_phones(call: Call) -> Response:
 async def stop_page(call: Call) -> Response:
     """Stop a page."""
     return json_answer(actions.page_json(actions.stop_page(call)), 202)
+
+
+async def give_audio(call: Call) -> Response:
+    """Give a piece of live audio."""
+    end = whole_number(call.query.get("end"), "end", 0, 0, 1)
+    piece = call.files[""]
+    if len(piece) > MAX_PIECE:  # the framework's own limit is larger, and heeds only what raises it
+        raise RequestError([f"a piece has at most {MAX_PIECE} bytes"], status=413)
+    state = await actions.give_audio(call, piece, end=bool(end))
+    return json_answer(asdict(state))
 
 
 async def show_recordings(call: Call) -> Response:
@@ -293,6 +309,11 @@ API_ROUTES: Final[tuple[Route, ...]] = (
         answer=answer(pages=listed(schemas.RECORD)),
     ),
     Route(
+        method="GET", path="/api/pages/running", handler=show_running, role=VIEWER, background=True,
+        summary="Pages that run or wait for their turn now, the oldest first; also while the store cannot be read",
+        answer=answer(pages=listed(schemas.PAGE)),
+    ),
+    Route(
         method="GET", path="/api/pages/{number}", handler=show_page, role=VIEWER, background=True,
         summary="One page: outcomes so far while it runs", answer=schemas.PAGE, refusals={404: "no such page"},
     ),
@@ -310,6 +331,22 @@ API_ROUTES: Final[tuple[Route, ...]] = (
     Route(
         method="POST", path="/api/pages/{number}/stop", handler=stop_page, role=OPERATOR, summary="Stop a page",
         status=202, answer=schemas.PAGE, refusals={404: "no such page"},
+    ),
+    Route(
+        method="POST", path="/api/pages/{number}/audio", handler=give_audio, role=OPERATOR, takes_bytes=True,
+        summary="Give the next piece of a live page's audio, G.711 mu-law at 8,000 bytes a second, raw. What is not "
+        "`taken` came too early (five seconds are kept) or the page waits for its turn: give it again a little later",
+        parameters=(
+            Parameter(
+                name="end", description="`1`: the last piece; the page ends when it is over",
+                schema={"type": "integer", "minimum": 0, "maximum": 1},
+            ),
+        ),
+        answer=answer(taken=schemas.WHOLE, buffered_ms={"type": "integer"}, state=schemas.TEXT), max_body=MAX_PIECE,
+        refusals={
+            404: "no such page", 409: "it was not begun as live, or is over", 413: "more than ten seconds",
+            503: "the pacer does not work",
+        },
     ),
     Route(
         method="GET", path="/api/recordings", handler=show_recordings, role=VIEWER, summary="Names of the recordings",

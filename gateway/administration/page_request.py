@@ -29,6 +29,7 @@ MAX_KEY = 128
 _KEYS = (
     "audio",
     "recording",
+    "live",
     "phones",
     "zones",
     "lists",
@@ -70,6 +71,8 @@ class PageRequest:
     """A WAV file on this machine; exactly one of this and `recording` is given."""
     recording: str | None = None
     """Name of a recording that the gateway keeps."""
+    live: bool = False
+    """Audio is given while the page runs, in place of both."""
     phones: tuple[str, ...] | None = None
     """Device names; None: those of `zones` and `lists`, or where they are empty as well, all phones."""
     zones: tuple[str, ...] = ()
@@ -92,6 +95,7 @@ class PageRequest:
         return {
             "audio": None if self.audio is None else str(self.audio),
             "recording": self.recording,
+            **({"live": True} if self.live else {}),
             "phones": None if self.phones is None else list(self.phones),
             "zones": list(self.zones),
             "lists": list(self.lists),
@@ -137,7 +141,8 @@ class _Reader:
                 self.errors.append(f"unknown key {str(key)[:40]!r}" + (f", did you mean {near[0]}?" if near else ""))
 
     def wish(self) -> PageRequest:
-        audio, recording = self._audio()
+        live = self._live()
+        audio, recording = (None, None) if live else self._audio()
         phones = self._phones()
         zones, lists = self._names("zones"), self._names("lists")
         delivery = self._choice("delivery", Delivery, Delivery.UNICAST)
@@ -156,6 +161,7 @@ class _Reader:
         return PageRequest(
             audio=audio,
             recording=recording,
+            live=live,
             phones=phones,
             zones=zones,
             lists=lists,
@@ -169,6 +175,18 @@ class _Reader:
             repeat=self._repeat(),
             idempotency_key=self._key(),
         )
+
+    def _live(self) -> bool:
+        live = self._document.get("live", False)
+        if not isinstance(live, bool):
+            self.errors.append("live must be true or false")
+        elif live:
+            others = [name for name in ("audio", "recording") if self._document.get(name) is not None]
+            self.errors += [f"live and {name} exclude each other" for name in others]
+            if self._document.get("repeat", 1) != 1:
+                self.errors.append("live audio cannot be repeated")
+            return True
+        return False
 
     def _audio(self) -> tuple[Path | None, str | None]:
         audio, recording = self._document.get("audio"), self._document.get("recording")

@@ -84,6 +84,7 @@ PAGE_WISH: Final = document(
     {
         "audio": {"type": "string", "description": "absolute path of a WAV file on the gateway's machine"},
         "recording": {"type": "string", "description": "name of a recording that the gateway keeps, instead of audio"},
+        "live": {"type": "boolean", "description": "instead of both: audio is given while the page runs"},
         "phones": {
             "description": '"all", or device names',
             "anyOf": [{"const": "all"}, listed(TEXT, minItems=1, uniqueItems=True)],

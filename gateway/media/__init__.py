@@ -1,9 +1,9 @@
 """WAV to G.711 mu-law to RTP, paced by a process of its own."""
 
-from gateway.media.announcement import TONES, assemble, bundled_tone
+from gateway.media.announcement import TONES, assemble, bundled_tone, live_announcement
 from gateway.media.audio import Audio, load_audio
 from gateway.media.errors import AudioError, PacerError
-from gateway.media.lasting_pacer import LastingPacer
+from gateway.media.lasting_pacer import Fed, LastingPacer
 from gateway.media.multicast import MulticastPool, RangeError, read_range
 from gateway.media.pacer import Pacer, StreamStarted, StreamStopped
 
@@ -11,6 +11,7 @@ __all__ = [
     "TONES",
     "Audio",
     "AudioError",
+    "Fed",
     "LastingPacer",
     "MulticastPool",
     "Pacer",
@@ -20,6 +21,7 @@ __all__ = [
     "StreamStopped",
     "assemble",
     "bundled_tone",
+    "live_announcement",
     "load_audio",
     "read_range",
 ]

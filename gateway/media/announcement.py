@@ -54,6 +54,14 @@ def bundled_tone(name: str) -> Audio:
     return Audio(name=name, frames=frames, payload=payload.ljust(frames * FRAME_BYTES, bytes([mulaw.SILENCE])))
 
 
+def live_announcement(tone: Audio | None = None) -> Audio:
+    """A tone where one is wished, then room for ten minutes of live audio."""
+    lead = b"" if tone is None else tone.payload + bytes([mulaw.SILENCE]) * (PAUSE_MS // FRAME_MS * FRAME_BYTES)
+    payload = lead.ljust(MAX_DURATION_S * OUTPUT_HZ, bytes([mulaw.SILENCE]))
+    live_from = len(lead) // FRAME_BYTES
+    return Audio(name="live", frames=len(payload) // FRAME_BYTES, payload=payload, live_from=live_from)
+
+
 def assemble(audio: Audio, *, tone: Audio | None = None, repeat: int = 1) -> Audio:
     """The whole announcement: tone, pause, recording, pause, recording ... One repetition without a tone is the audio.
 

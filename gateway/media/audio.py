@@ -34,6 +34,8 @@ class Audio:
     frames: int
     payload: bytes = field(repr=False)
     """`frames` * 160 characters mu-law; the last frame is filled up with silence."""
+    live_from: int | None = None
+    """Of live audio: the first frame that is given while it plays, silence until then; None: all of it is there."""
 
     @property
     def crc32(self) -> str:

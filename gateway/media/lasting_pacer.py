@@ -10,11 +10,11 @@ import logging
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import trio
 
-from gateway.media.audio import FRAME_MS, Audio
+from gateway.media.audio import FRAME_BYTES, FRAME_MS, Audio
 from gateway.media.errors import PacerError
 from gateway.media.pacer import Pacer
 
@@ -25,8 +25,25 @@ RESTART_S = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0)
 STEADY_S = 10.0
 """A process that lived so long begins the row above anew."""
 
+CUSHION_FRAMES = 15
+"""Live audio is put so far behind what is being sent: 300 ms, for pieces of 100 ms that come late."""
+MARGIN_FRAMES = 3
+"""What would be due within 60 ms comes too late to the process: it gets a new place, and nothing of it is lost."""
+AHEAD_FRAMES = 250
+"""Live audio that is kept at most before it is due: 5 s. Phones that are started first take up to two of them."""
+
 Opener = Callable[[], AbstractAsyncContextManager[Pacer]]
 _log = logging.getLogger("gateway.pacer")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fed:
+    """What became of a piece of live audio."""
+
+    taken: int
+    """Frames; the rest came too early, or the page is full."""
+    ahead: int
+    """Frames that are kept and not due yet."""
 
 
 @dataclass(slots=True, eq=False)
@@ -34,10 +51,22 @@ class _Playing:
     """What a new process has to be told of a page."""
 
     audio: Audio
+    live: bytearray | None = None
+    """Of live audio: what there is of it, the rest silence."""
+    written: int = 0
+    """Frames before which the next piece has no place any more."""
     began: float | None = None
     """When its first phones were started; those that join follow that clock."""
     streams: dict[str, tuple[str, float]] = field(default_factory=dict)
     """Phone to its address and when its audio began."""
+
+    def due(self, now: float) -> int:
+        """The frame that is due; 0 before it began."""
+        return 0 if self.began is None else int((now - self.began) * 1000 / FRAME_MS)
+
+    def as_it_is(self) -> Audio:
+        """The audio, as far as it is there."""
+        return self.audio if self.live is None else replace(self.audio, payload=bytes(self.live))
 
 
 class LastingPacer:
@@ -102,7 +131,10 @@ class LastingPacer:
 
     async def load(self, page: str, audio: Audio) -> None:
         """As `Pacer.load`."""
-        self._pages[page] = _Playing(audio)
+        playing = self._pages[page] = _Playing(audio)
+        if audio.live_from is not None:
+            playing.live = bytearray(audio.payload)
+            playing.written = audio.live_from + CUSHION_FRAMES
         await self._do(lambda pacer: pacer.load(page, audio), again=False)
 
     async def start(self, page: str, phones: Sequence[tuple[str, str]]) -> None:
@@ -124,6 +156,51 @@ class LastingPacer:
                 began = now  # the audio is over: they hear it from the beginning
             playing.streams.update({phone: (address, began) for phone, address in phones})
         await self._do(lambda pacer: pacer.join(page, phones), again=False)
+
+    async def feed(self, page: str, payload: bytes) -> Fed | None:
+        """Put a piece of live audio behind the one before; where that is over, a little behind what is sent now.
+
+        Args:
+            page: a live page.
+            payload: whole frames.
+
+        Returns:
+            What was taken; None where the page does not take live audio, not yet or not any more.
+
+        Raises:
+            PacerError: No process within `RESUME_S`.
+        """
+        playing = self._pages.get(page)
+        if playing is None or playing.live is None:
+            return None
+        due = playing.due(trio.current_time())
+        if playing.began is not None and playing.written < due + MARGIN_FRAMES:
+            playing.written = due + CUSHION_FRAMES
+        room = min(due + AHEAD_FRAMES, playing.audio.frames) - playing.written
+        taken = max(0, min(len(payload) // FRAME_BYTES, room))
+        if taken:
+            frame, piece = playing.written, payload[: taken * FRAME_BYTES]
+            playing.live[frame * FRAME_BYTES : (frame + taken) * FRAME_BYTES] = piece
+            playing.written += taken
+            # Again with another process: the piece has its place, and comes there twice at worst.
+            await self._do(lambda pacer: pacer.feed(page, frame, piece), again=True)
+        return Fed(taken=taken, ahead=playing.written - due)
+
+    async def end_live(self, page: str) -> float | None:
+        """No more live audio comes: the page ends when what was given is over. Its duration, s; None as in `feed`.
+
+        Raises:
+            PacerError: No process within `RESUME_S`.
+        """
+        playing = self._pages.get(page)
+        if playing is None or playing.live is None:
+            return None
+        frames = min(max(playing.written, 1), playing.audio.frames)
+        payload = bytes(playing.live[: frames * FRAME_BYTES])
+        playing.audio = replace(playing.audio, frames=frames, payload=payload, live_from=None)
+        playing.live = None
+        await self._do(lambda pacer: pacer.shorten(page, frames), again=True)
+        return playing.audio.duration_ms / 1000
 
     async def stop(self, page: str, phones: Sequence[str] | None = None) -> None:
         """As `Pacer.stop`. Without a process nothing is sent anyway."""
@@ -227,7 +304,7 @@ class LastingPacer:
                 await pacer.stop(page)
             elif playing is not None and page not in told:
                 told[page] = (playing, set())
-                await pacer.load(page, playing.audio)
+                await pacer.load(page, playing.as_it_is())
                 if playing.began is not None:
                     await _start(pacer, page, playing, playing.began, [])  # the clock for those who join
             elif playing is not None:

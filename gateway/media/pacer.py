@@ -194,7 +194,24 @@ class Pacer:
         """
         state = self._pages.setdefault(page, _Page())
         state.loaded, state.stopped = True, False
-        await self._ask({"command": "load", "page": page, "crc32": audio.crc32}, audio.payload)
+        live = audio.live_from is not None
+        await self._ask({"command": "load", "page": page, "crc32": audio.crc32, "live": live}, audio.payload)
+
+    async def feed(self, page: str, frame: int, payload: bytes) -> None:
+        """Put audio of a live page in its place: whole frames, from `frame` on. A page that was stopped takes nothing.
+
+        Raises:
+            PacerError: The page is not live or shorter than that, or the process has ended.
+        """
+        await self._ask({"command": "feed", "page": page, "frame": frame}, payload)
+
+    async def shorten(self, page: str, frames: int) -> None:
+        """End a page's audio after so many frames, or now where more were sent.
+
+        Raises:
+            PacerError: The process has ended.
+        """
+        await self._ask({"command": "shorten", "page": page, "frames": frames})
 
     async def start(self, page: str, phones: Sequence[tuple[str, str]], *, frame: int = 0) -> None:
         """Play to these phones (device name, address) at once, from the beginning or from a later frame.

@@ -56,7 +56,7 @@ class PacerProcess:
         self._outgoing = bytearray()
         self._schedule = Schedule(epoch_ns=time.monotonic_ns())
         self._lateness = Lateness()
-        self._payloads: dict[str, bytes] = {}
+        self._payloads: dict[str, bytes | bytearray] = {}
         self._random: Random = SystemRandom()
         self._rtp_port = 0
         self._source: tuple[str, int] = ("", 0)
@@ -176,6 +176,13 @@ class PacerProcess:
                 return self._open(message)
             case "load":
                 self._load(message["page"], message["crc32"], payload)
+                if message.get("live"):
+                    self._payloads[message["page"]] = bytearray(payload)
+            case "feed":
+                self._feed(message["page"], message["frame"], payload)
+            case "shorten":
+                if self._schedule.page(message["page"]) is not None:
+                    self._schedule.shorten(message["page"], message["frames"])
             case "start":
                 self._start(message)
             case "join":
@@ -220,6 +227,15 @@ class PacerProcess:
             self._drop(each)
         self._payloads[name] = payload
         self._schedule.add(name, len(payload) // FRAME_BYTES)
+
+    def _feed(self, name: str, frame: int, payload: bytes) -> None:
+        held = self._payloads.get(name)
+        if held is None:
+            return  # stopped meanwhile
+        at = frame * FRAME_BYTES
+        if not isinstance(held, bytearray) or len(payload) % FRAME_BYTES or at + len(payload) > len(held):
+            raise ValueError(f"page {name} takes no {len(payload)} bytes at frame {frame}")
+        held[at : at + len(payload)] = payload
 
     def _stop(self, name: str, phones: list[str] | None) -> None:
         if self._schedule.page(name) is None:

@@ -149,6 +149,13 @@ class Schedule:
         """Make a page known."""
         self._pages[name] = Page(frames=frames)
 
+    def shorten(self, name: str, frames: int) -> None:
+        """End a page's audio after `frames`, or now where more have been sent: live audio is over."""
+        page = self._pages[name]
+        page.frames = min(page.frames, frames)
+        for cohort in page.cohorts:
+            cohort.frames = max(min(cohort.frames, frames), cohort.next_frame)
+
     def drop(self, name: str) -> None:
         """Forget a page that has no streams."""
         page = self._pages.pop(name, None)

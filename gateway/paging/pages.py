@@ -29,10 +29,12 @@ from gateway.media import (
     RangeError,
     assemble,
     bundled_tone,
+    live_announcement,
     load_audio,
     read_range,
 )
 from gateway.paging.journal import Journal, PageRecord
+from gateway.paging.live import LiveSources
 from gateway.paging.recordings import RecordingError, Recordings
 from gateway.paging.recovery import Recovery
 from gateway.push import (
@@ -146,6 +148,8 @@ class Pages:
         self._closing = False
         self.claims = Claims()
         """Which page has which phone."""
+        self.live = LiveSources()
+        """Who gives the audio of live pages."""
         kept, self._unfinished = parts.journal.recover()
         self._last = max((record.number for record in kept), default=0)
         for record in kept[-KEPT_PAGES:]:
@@ -326,18 +330,23 @@ class Pages:
             idempotency_key=wish.idempotency_key,
             state="running" if turn.granted.is_set() else "waiting",
         )
+        if wish.live:
+            self.live.add(number)
+            self._nursery.start_soon(self.live.watch, page, name=f"live audio of page {number}")
         self._nursery.start_soon(self._run, turn, record, phones, name=f"page {number}")
         return turn
 
     def _announcement(self, wish: PageRequest) -> Audio:
+        tone = None
+        if wish.tone is not None:
+            tone = bundled_tone(wish.tone) if wish.tone in TONES else load_audio(Path(wish.tone))
+        if wish.live:
+            return live_announcement(tone)
         if wish.recording is not None:
             audio = self._parts.recordings.load(wish.recording)
         else:
             assert wish.audio is not None
             audio = load_audio(wish.audio)
-        tone = None
-        if wish.tone is not None:
-            tone = bundled_tone(wish.tone) if wish.tone in TONES else load_audio(Path(wish.tone))
         return assemble(audio, tone=tone, repeat=wish.repeat)
 
     async def _run(self, turn: _Turn, record: PageRecord, phones: Sequence[Phone]) -> None:

@@ -11,7 +11,7 @@ from typing import Literal, Protocol
 import trio
 
 from gateway.cisco import Outcome, PushAnswer
-from gateway.media import Audio
+from gateway.media import Audio, Fed
 from gateway.push.claims import Claims
 from gateway.push.client import Action, PushTarget
 from gateway.push.crew import Slots, Weight
@@ -57,6 +57,12 @@ class PagePacer(Protocol):
 
     async def finished(self, page: str) -> None:
         """Wait until all streams have played to their end."""
+
+    async def feed(self, page: str, payload: bytes) -> Fed | None:
+        """Put a piece of live audio behind the one before."""
+
+    async def end_live(self, page: str) -> float | None:
+        """No more of it comes; the audio's duration, s."""
 
 
 class PagePusher(Protocol):
@@ -167,6 +173,25 @@ class Page:
         """Wait until the page is over and its phones are stopped."""
         await self._ended.wait()
 
+    async def feed(self, payload: bytes) -> Fed | None:
+        """A piece of live audio, whole frames; None where the page takes none, not yet or not any more.
+
+        Raises:
+            PacerError: it cannot be sent.
+        """
+        return await self._pacer.feed(self.number, payload)
+
+    async def end_live(self) -> None:
+        """No more live audio comes: the page ends when what was given is over.
+
+        Raises:
+            PacerError: the pacer cannot be told.
+        """
+        duration_s = await self._pacer.end_live(self.number)
+        if duration_s is not None and self.state in ("starting", "playing"):
+            self._progress.shortened(duration_s)
+            self._changed.set()
+
     async def run(self) -> None:
         """Page. What phones do wrong is in the outcomes; trouble of our own ends the page as `failed`."""
         self._started_at = trio.current_time()
@@ -177,8 +202,9 @@ class Page:
             page=self.number,
             phones=self.size,
             audio=self._audio.name,
-            audio_frames=self._audio.frames,
-            audio_crc32=self._audio.crc32,
+            # Of live audio nobody knows yet.
+            audio_frames=None if self._audio.live_from is not None else self._audio.frames,
+            audio_crc32=None if self._audio.live_from is not None else self._audio.crc32,
             delivery=self.delivery,
             group=str(self._group) if self._group else None,
             priority=self.priority,

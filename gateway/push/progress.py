@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gateway.cisco import Outcome
 from gateway.cisco.outcome import UNKNOWN_OUTCOMES
@@ -93,6 +93,11 @@ class PageProgress:
         if not waits:
             return math.inf
         return min(self._deadline, self._quiet_since + QUIET_S) if self._all_asked else self._deadline
+
+    def shortened(self, duration_s: float) -> None:
+        """The audio is that long now: it was live, and is over."""
+        self._audio_ends += duration_s - self._plan.duration_s
+        self._plan = replace(self._plan, duration_s=duration_s)
 
     def begun(self, phone: str) -> None:
         """The start push of ``phone`` is on its way."""

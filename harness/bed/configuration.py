@@ -68,6 +68,38 @@ port = {addresses.rtp_port}
 """
 
 
+def administered_gateway_toml(scenario: Scenario, addresses: Addresses, *, data: Path, key: Path) -> str:
+    """The file of a gateway that an administrator sets up: what cannot be changed while it runs, and no more.
+
+    Args:
+        scenario: the pushes in flight.
+        addresses: where it stands.
+        data: its data folder.
+        key: its key file, outside of that folder.
+    """
+    return f"""\
+[phone_port]
+listen = "{addresses.gateway}:{addresses.authentication_port}"
+
+[administration]
+listen = "{addresses.gateway}:{addresses.gateway_administration_port}"
+
+[store]
+folder = {text(data)}
+key_file = {text(key)}
+
+[push]
+source = "{addresses.gateway}"
+concurrency = {scenario.gateway.concurrency}
+
+[phones]
+port = {addresses.phone_port}
+
+[media]
+rtp_port = {addresses.rtp_port}
+"""
+
+
 def callmanager_toml(
     scenario: Scenario,
     addresses: Addresses,

@@ -6,6 +6,8 @@ Each question is a connection of its own, made inside that host by a thread, so 
 import http.client
 import json
 import socket
+import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -32,6 +34,10 @@ class JsonInterface:
     port: int
     token: str = field(default="", repr=False)
     """Bearer token; empty: none is needed."""
+    context: ssl.SSLContext | None = None
+    """Whom to trust, of a part that speaks HTTPS; None: plain HTTP."""
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Sent with each question."""
 
     async def ask(self, method: str, path: str, document: object = None) -> dict[str, Any]:
         """The answer's JSON object.
@@ -41,10 +47,10 @@ class JsonInterface:
         """
 
         def ask() -> tuple[int, bytes]:
-            connection = _Connection(self.address, self.port, source=self.host.address)
+            connection = connect(self.host, self.address, self.port, self.context)
             try:
                 body = None if document is None else json.dumps(document)
-                headers = {"Content-Type": "application/json"}
+                headers = {"Content-Type": "application/json", **self.headers}
                 if self.token:
                     headers["Authorization"] = f"Bearer {self.token}"
                 connection.request(method, path, body=body, headers=headers)
@@ -59,16 +65,25 @@ class JsonInterface:
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise BedError(f"{self.part}: {method} {path} was not answered: {error}") from None
         if status >= 400:
-            raise BedError(f"{self.part}: {method} {path} was refused ({status}): {answered.get('error', '')}")
+            why = answered.get("error") or "; ".join(map(str, answered.get("errors", ())))
+            raise BedError(f"{self.part}: {method} {path} was refused ({status}): {why}")
         return answered
+
+
+def connect(host: Host, address: str, port: int, context: ssl.SSLContext | None) -> http.client.HTTPConnection:
+    """A connection from a host's own address, not opened yet; to be used inside `host.call`."""
+    return _Connection(address, port, source=host.address, context=context)
 
 
 class _Connection(http.client.HTTPConnection):
     """From an address of its own, and without a name look-up: a lab has no name server."""
 
-    def __init__(self, address: str, port: int, *, source: str) -> None:
+    def __init__(self, address: str, port: int, *, source: str, context: ssl.SSLContext | None) -> None:
         super().__init__(address, port, timeout=TIMEOUT_S)
         self._source = source
+        self._context = context
 
     def connect(self) -> None:
         self.sock = socket.create_connection((self.host, self.port), TIMEOUT_S, (self._source, 0))
+        if self._context is not None:
+            self.sock = self._context.wrap_socket(self.sock, server_hostname=self.host)

@@ -50,6 +50,5 @@ def search(files: Iterable[Path], passwords: Sequence[str]) -> tuple[int, list[s
 def passwords_of(secrets: RunSecrets) -> list[str]:
     """All of them."""
     held = [*secrets.users.values(), secrets.pushed, secrets.token, secrets.callmanager_token]
-    if secrets.directory_manager is not None:
-        held.append(secrets.directory_manager)
+    held += [each for each in (secrets.directory_manager, secrets.administrator) if each is not None]
     return [secret.value for secret in held]

@@ -8,6 +8,7 @@ from typing import Final
 
 import trio
 
+from harness.bed.administering import ZONE
 from harness.bed.application import push
 from harness.bed.canary import When, send_canaries
 from harness.bed.configuration import CONTROL_USER
@@ -119,7 +120,7 @@ async def _one_page(setup: Setup, client: GatewayClient, writer: EventWriter, pl
     number = await client.begin_page(
         {
             "audio": str(planned.audio_path.absolute()),
-            "phones": "all",
+            **whom(setup),
             "delivery": planned.delivery,
             "start": planned.start,
             "start_fraction": planned.start_fraction,
@@ -150,7 +151,7 @@ async def _one_alert(
     setup.display.stage("alerting")
     writer.write("alert.requested", at_s=planned.at_s)
     number = await client.begin_alert(
-        {"text": planned.text, "title": planned.title, "priority": planned.priority, "phones": "all"}
+        {"text": planned.text, "title": planned.title, "priority": planned.priority, **whom(setup)}
     )
     rounds = -(-setup.scenario.fleet.phones // setup.scenario.gateway.concurrency)
     limit_s = ALERT_SHARE * rounds * PUSH_TOTAL_S + PAGE_MARGIN_S
@@ -187,6 +188,11 @@ async def _answer(
             outcomes = dict((await client.alert(number))["outcomes"])
             await trio.sleep(POLL_S)
     return outcomes
+
+
+def whom(setup: Setup) -> dict[str, object]:
+    """To whom pages and alerts go: the whole fleet, by its zone where an administrator put it into one."""
+    return {"zones": [ZONE]} if setup.scenario.gateway.administered else {"phones": "all"}
 
 
 _STAGES: Final = {"playing": "playing the announcement", "stopping": "stopping the phones", "ended": "page ended"}

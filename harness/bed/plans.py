@@ -8,7 +8,13 @@ from typing import Final
 
 from harness import run_folder
 from harness.bed import faults
-from harness.bed.configuration import callmanager_toml, capture_json, gateway_toml, text
+from harness.bed.configuration import (
+    administered_gateway_toml,
+    callmanager_toml,
+    capture_json,
+    gateway_toml,
+    text,
+)
 from harness.bed.directory import placing
 from harness.bed.ground import Addresses, HostName
 from harness.bed.processes import PartPlan
@@ -22,6 +28,8 @@ STATUS_S: Final = 0.25
 TAPPED: Final[tuple[HostName, ...]] = ("phones", "gateway", "callmanager")
 GATEWAY_CONFIGURATION: Final = "gateway.toml"
 GATEWAY_ROSTER: Final = "phones.csv"
+GATEWAY_DATA: Final = "gateway-data"
+GATEWAY_KEY: Final = "gateway-key/key"
 FAULTS: Final = "faults.csv"
 
 Placed = tuple[HostName, PartPlan]
@@ -95,14 +103,19 @@ def plans(
     found.append(("phones", plan("phones", "phones", *_fleet(setup, struck, private))))
     gateway_roster = private.path / GATEWAY_ROSTER
     roster.write_gateway(gateway_roster)
-    gateway = gateway_toml(
-        scenario,
-        addresses,
-        roster=gateway_roster,
-        token=secrets.token.path,
-        push_password=secrets.pushed.path,
-        accepted_password=secrets.users[scenario.gateway.user].path,
-    )
+    if scenario.gateway.administered:
+        gateway = administered_gateway_toml(
+            scenario, addresses, data=private.path / GATEWAY_DATA, key=private.path / GATEWAY_KEY
+        )
+    else:
+        gateway = gateway_toml(
+            scenario,
+            addresses,
+            roster=gateway_roster,
+            token=secrets.token.path,
+            push_password=secrets.pushed.path,
+            accepted_password=secrets.users[scenario.gateway.user].path,
+        )
     config = private.write(GATEWAY_CONFIGURATION, gateway)
     if not setup.foreign:
         found.append(("gateway", plan("gateway", "gateway", "serve", "--config", str(config))))

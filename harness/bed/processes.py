@@ -46,7 +46,7 @@ class PartPlan:
     Attributes:
         name: as messages name it: `gateway`, `phones`, `callmanager`, `capture`.
         argv: the whole command line. It is visible to everybody on the machine: never a password in it.
-        log_path: where its stderr goes; made anew.
+        log_path: where its stderr goes; made anew, unless `log_continued`.
         events_path: where it writes its records (`--events`), only kept for the reader.
         pass_fds: descriptors that the command line names.
         environment: the whole environment; default: this process's.
@@ -61,6 +61,7 @@ class PartPlan:
     name: str
     argv: Sequence[str]
     log_path: Path
+    log_continued: bool = False
     events_path: Path | None = None
     pass_fds: Sequence[int] = ()
     environment: Mapping[str, str] | None = None
@@ -167,7 +168,7 @@ async def run_part(plan: PartPlan, task_status: trio.TaskStatus[Part] = trio.TAS
 
 
 async def _open(plan: PartPlan) -> trio.Process:
-    with plan.log_path.open("wb") as log:
+    with plan.log_path.open("ab" if plan.log_continued else "wb") as log:
         options: dict[str, Any] = {
             "stdin": subprocess.PIPE,
             "stdout": subprocess.PIPE if plan.speaks else log,

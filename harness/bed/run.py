@@ -9,7 +9,7 @@ import math
 import os
 import platform
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import Final
 import trio
 
 from harness import run_folder
-from harness.bed import booting, faults, foreign, leaks, paging, probing
+from harness.bed import administering, booting, faults, foreign, leaks, paging, probing
 from harness.bed.directory import placing
 from harness.bed.gateway_client import GatewayClient
 from harness.bed.ground import Host
@@ -123,6 +123,13 @@ async def _stages(
     stands = False
     async with trio.open_nursery() as nursery:
         parts: dict[str, Part] = {}
+
+        async def restart_gateway() -> None:
+            host, plan = next(one for one in placed if one[1].name == "gateway")
+            await parts["gateway"].stop()
+            again = replace(plan, on_death=on_death, log_continued=True)
+            await _start(nursery, ground.host(host), again, parts)
+
         try:
             placed = plans(setup, roster, struck, private, secrets, events)
             # Phones that boot from CallManager find it there.
@@ -140,7 +147,7 @@ async def _stages(
             with standing:
                 try:
                     await booting.boot(setup, roster, struck, secrets, writer)
-                    await _play(setup, roster, private, secrets, writer, events)
+                    await _play(setup, roster, private, secrets, writer, events, restart_gateway)
                 except Exception:
                     # A part that died shows as a lost connection first: then what is to be told is its death.
                     await trio.sleep(DEATH_S)
@@ -166,6 +173,7 @@ async def _play(
     secrets: RunSecrets,
     writer: EventWriter,
     events: Mapping[str, Path],
+    restart_gateway: Callable[[], Awaitable[None]],
 ) -> None:
     """What happens while all parts stand."""
     ground, stage = setup.ground, setup.display.stage
@@ -183,7 +191,10 @@ async def _play(
         writer.write("command.ended", exit_status=status)
         return
     private.forget_secrets()
-    client = _client(setup, secrets)
+    if setup.scenario.gateway.administered:
+        client = await administering.administer(setup, roster, private, secrets, writer, restart_gateway)
+    else:
+        client = _client(setup, secrets)
     stage("reading the phones' web servers")
     await client.read_inventory()
     stage("canaries and positive control")

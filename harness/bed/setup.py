@@ -92,6 +92,8 @@ class RunSecrets:
     """Of CallManager's."""
     directory_manager: Secret | None = field(repr=False, default=None)
     """Of the account that CallManager searches a directory server with; None where there is none."""
+    administrator: Secret | None = field(repr=False, default=None)
+    """Of the gateway's administrator; None where nobody sets it up."""
 
     @classmethod
     def make(cls, scenario: Scenario, private: PrivateFolder) -> "RunSecrets":
@@ -109,4 +111,5 @@ class RunSecrets:
             token=token,
             callmanager_token=callmanager_token,
             directory_manager=searching,
+            administrator=private.secret("administrator.password") if scenario.gateway.administered else None,
         )

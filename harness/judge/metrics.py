@@ -32,6 +32,7 @@ def metrics_of(evidence: Evidence, rows: Sequence[Row]) -> Figures:
         _authentications,
         _callmanager,
         _inventory,
+        _administration,
         _rtp,
         _capture,
         _schedules,
@@ -63,13 +64,16 @@ def _phones(_: Evidence, rows: Sequence[Row]) -> Figures:
     return figures
 
 
-def _pushes(_: Evidence, rows: Sequence[Row]) -> Figures:
+def _pushes(evidence: Evidence, rows: Sequence[Row]) -> Figures:
     ended = [attempt.ended for row in rows for attempt in (*row.story.start_attempts, *row.story.stop_attempts)]
     figures = distribution("push.answer_ms", (record.number("answer_ms") for record in ended if record))
     figures |= _rate(rows)
     figures |= _concurrent(rows)
     listening = [row.listening_ms for row in rows if row.listening_ms is not None]
     figures |= distribution("page.listening_ms", listening)
+    zero_ns = evidence.sent_t_ns
+    first = [t_ns for row in rows if (t_ns := row.hearing.first_t_ns) is not None and zero_ns is not None]
+    figures |= distribution("page.first_packet_ms", ((t_ns - (zero_ns or 0)) / 1e6 for t_ns in first))
     displayed = [row.displayed_ms for row in rows if row.displayed_ms is not None]
     figures |= distribution("alert.displayed_ms", displayed)
     if listening:
@@ -159,6 +163,12 @@ def _inventory(evidence: Evidence, _: Sequence[Row]) -> Figures:
         "inventory.wrong": len(read) - right,
         "inventory.unreachable": sum(record.text("outcome") == "unreachable" for record in last.values()),
     }
+
+
+def _administration(evidence: Evidence, _: Sequence[Row]) -> Figures:
+    for record in evidence.of("harness", "administration.checked"):
+        return {"administration.kept_fraction": record.whole("kept") / max(1, record.whole("facts"))}
+    return {}
 
 
 def _arrived(record: Record) -> int:

@@ -89,6 +89,7 @@ REQUIRED: Final[dict[tuple[str, str], Fields]] = {
     ("callmanager", "configuration.served"): {"phone": _TEXT, "way": _TEXT, "outcome": _TEXT},
     ("callmanager", "authentication.answered"): {"connection": _TEXT, "answer": _TEXT},
     ("harness", "lab.described"): {"ground": _TEXT, "authentication_servers": _TABLE},
+    ("harness", "administration.checked"): {"facts": _COUNT, "kept": _COUNT},
     ("harness", "page.requested"): {},
     ("harness", "alert.requested"): {},
     ("harness", "application.pushed"): {"phone": _TEXT, "push": _TEXT},

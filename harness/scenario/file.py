@@ -146,6 +146,10 @@ def _contradictions(values: Mapping[str, Any], findings: Findings) -> None:
         findings.wrong(("gateway", "command"), 'expected a program and its arguments: command = ["/usr/bin/x"]')
     if gateway["kind"] == "own" and gateway["command"]:
         findings.wrong(("gateway", "command"), 'only for kind = "command"')
+    if gateway["kind"] != "own" and gateway["set_up"] != "file":
+        findings.wrong(("gateway", "set_up"), 'only of kind = "own": another gateway is set up by its own means')
+    if gateway["restarted"] and gateway["set_up"] == "file":
+        findings.wrong(("gateway", "restarted"), 'only with set_up = "administration"')
     if values["fleet"]["boot"] != "fetch" and values["fleet"]["authentication_url_at_boot"] != SAME:
         findings.wrong(("fleet", "authentication_url_at_boot"), 'only with boot = "fetch"')
     if len(values["page"]) > 1:
@@ -242,6 +246,8 @@ def _scenario(values: Mapping[str, Any], path: Path, origins: dict[str, str]) ->
             concurrency=gateway["concurrency"],
             own_user_mismatch=gateway["own_user_mismatch"],
             push_password=gateway["push_password"],
+            set_up=gateway["set_up"],
+            restarted=gateway["restarted"],
         ),
         applications=tuple(Application(**application) for application in values["application"]),
         pages=tuple(Page(**page, audio_path=audio_path(page["audio"], path.parent)) for page in pages),

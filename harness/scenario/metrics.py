@@ -79,6 +79,13 @@ def _catalogue() -> tuple[Metric, ...]:
         _metric("push.concurrent_max", "pushes", "phones", "most pushes of the page that waited for phones' answers"),
         _metric("page.listening_ms", "ms", "phones", "Send to the moment a phone listens", distribution=True),
         _metric("alert.displayed_ms", "ms", "phones", "Send to the moment a phone shows the alert", distribution=True),
+        _metric(
+            "page.first_packet_ms",
+            "ms",
+            "phones",
+            "Send to the first audio packet of the gateway that a phone hears",
+            distribution=True,
+        ),
         _metric("page.activation_spread_ms", "ms", "phones", "first phone listening to last phone listening"),
         _metric("authentication.gateway", "requests", "gateway", f"requests answered by the gateway, {asked}"),
         _metric("authentication.redirected", "requests", "gateway", "of them redirected to CallManager"),
@@ -127,6 +134,13 @@ def _catalogue() -> tuple[Metric, ...]:
         _metric("inventory.read_fraction", "share", "gateway", "inventory.read of the whole fleet"),
         _metric("inventory.wrong", "phones", "gateway", "phones of which it read another number or MAC address"),
         _metric("inventory.unreachable", "phones", "gateway", "phones whose web server it could not reach"),
+        _metric(
+            "administration.kept_fraction",
+            "share",
+            "harness",
+            "what an administrator entered (settings, account, source, zone, each phone with its zone) and the gateway "
+            "told again before the page, after its restart where there was one",
+        ),
         _metric("rtp.packets_expected", "packets", "gateway phones", "packets sent to each phone while it listened"),
         _metric("rtp.packets_on_wire", "packets", "wire", "audio packets that arrived at the phones' host"),
         _metric("rtp.packets_at_phones", "packets", "phones", "packets of the gateway that listening phones heard"),

@@ -116,6 +116,15 @@ class Gateway:
     push_password: str
     """`right`, or `wrong`: pushes carry another password than the one that the gateway compares phones' questions
     with and that CallManager knows as the user's."""
+    set_up: str = "file"
+    """`file`, or `administration`: by an administrator, while it runs, through its own interface."""
+    restarted: bool = False
+    """Whether it is started again between being set up and the page."""
+
+    @property
+    def administered(self) -> bool:
+        """Whether an administrator sets it up."""
+        return self.set_up == "administration"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

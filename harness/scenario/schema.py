@@ -150,6 +150,14 @@ _GATEWAY: Final = {
         default="right",
         meaning="wrong: pushes carry another password than the one that gateway and CallManager know",
     ),
+    "set_up": Key(
+        accept=choice("file", "administration"),
+        default="file",
+        meaning="who tells it push user, URL and phones: its file, or an administrator while it runs",
+    ),
+    "restarted": Key(
+        accept=flag, default=False, meaning="with set_up = administration: stopped and started again before the page"
+    ),
 }
 _APPLICATION: Final = {
     "user": Key(accept=text, meaning="its CallManager user, one of [[callmanager.user]]"),

@@ -145,18 +145,18 @@ def test_the_certificate_of_the_first_start(started: Path) -> None:
 
 def test_commands_reach_a_gateway_by_https(started: Path) -> None:
     token = started / "mine"
-    status, printed = command(started, "inventory")
+    status, printed = command(started, "inventory", "list")
     assert (status, "--token-file" in printed) == (4, True)
     token.write_text("wrong")
     token.chmod(0o600)
-    assert command(started, "inventory", "--token-file", str(token))[0] == 1
+    assert command(started, "inventory", "list", "--token-file", str(token))[0] == 1
     connection = sqlite3.connect(started / "data" / "gateway.sqlite")
     with connection:
         digest = hashlib.sha256(b"wrong").digest()
         connection.execute("INSERT INTO api_token VALUES ('mine', ?, 'operator', 'ada', 0, NULL)", (digest,))
     connection.close()
     for _ in range(20):  # the gateway looks every two seconds
-        status, printed = command(started, "inventory", "--token-file", str(token))
+        status, printed = command(started, "inventory", "list", "--token-file", str(token))
         if status == 0:
             break
     assert (status, printed.split()[:2]) == (0, ["directory_number", "phone"])
@@ -168,7 +168,7 @@ def test_commands_reach_a_gateway_by_https(started: Path) -> None:
 
 def test_no_gateway_answers(folder: Path) -> None:
     (folder / "g.toml").write_text((folder / "g.toml").read_text().replace("[store]", 'token_file = "token"\n[store]'))
-    status, printed = command(folder, "inventory")
+    status, printed = command(folder, "inventory", "list")
     assert (status, "was the gateway started?" in printed) == (4, True)
 
 

@@ -60,6 +60,7 @@ def processes(inside: str) -> Iterator[tuple[str, bytes]]:
     "scenario",
     [
         "credential-mismatch",
+        "administration",
         "port-blocked",
         pytest.param(
             "active-directory",

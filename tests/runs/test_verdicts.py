@@ -53,6 +53,9 @@ class TestInTheLab:
             "multicast-page",
             "stale-authentication-url",
             pytest.param("stale-authentication-url-nobody-reset", marks=pytest.mark.slow),
+            "administration",
+            pytest.param("administration-at-once", marks=pytest.mark.slow),
+            "administration-mistyped",
         ],
     )
     def test_bundled_scenarios_end_as_they_expect(self, pushlab: Pushlab, scenario: str) -> None:

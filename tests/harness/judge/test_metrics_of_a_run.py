@@ -79,8 +79,8 @@ def test_figures_of_a_right_run(judged: Callable[[Run], Judgement], url: str) ->
 
 def test_every_metric_but_the_open_loads_is_measured(judged: Callable[[Run], Judgement]) -> None:
     figures = judged(Run(url="callmanager")).metrics
-    # No open load, no alert, and no directory server: their durations are nobody's.
-    unmeasured = ("lateness.load_ms", "callmanager.directory_ms.", "alert.")
+    # No open load, no alert, no directory server, no administrator: their figures are nobody's.
+    unmeasured = ("lateness.load_ms", "callmanager.directory_ms.", "alert.", "administration.")
     assert {name for name in names() if name not in figures} == {
         name
         for name in names()
@@ -136,3 +136,16 @@ def test_a_thousand_phones_are_judged_in_two_seconds_of_processor_time(tmp_path:
     begin = process_time()
     assert judge(folder).verdict.text == "pass"
     assert process_time() - begin < 0.4 * 3
+
+
+@pytest.mark.parametrize(("kept", "verdict"), [(8, "pass"), (7, "fail")])
+def test_what_an_administrator_entered_and_a_restart_lost(
+    judged: Callable[[Run], Judgement], kept: int, verdict: str
+) -> None:
+    run = Run(scenario='[thresholds]\n"administration.kept_fraction" = "== 1"')
+    lost = ["zone Whole site"][: 8 - kept]
+    run.add(SEND - 100 * MS, "harness", "administration.checked", facts=8, kept=kept, lost=lost)
+    judgement = judged(run)
+    assert judgement.metrics["administration.kept_fraction"] == kept / 8
+    (check,) = [each for each in judgement.checks if each.name == "administration.kept_fraction == 1"]
+    assert check.verdict.text == verdict

@@ -109,6 +109,8 @@ def test_what_comes_later_says_so(text: str) -> None:
 
 
 WRONG = [
+    ("[gateway]\nrestarted = true", 'only with set_up = "administration"'),
+    ('[gateway]\nkind = "command"\ncommand = ["x"]\nset_up = "administration"', 'only of kind = "own"'),
     ("[fleet]\nphones = 32001", "from 1 to 32000"),
     ("[fleet]\nphones = 1.5", "a whole number"),
     ("[fleet]\nphones = true", "a whole number"),
@@ -350,6 +352,9 @@ def test_every_bundled_scenario_says_its_purpose_and_sources() -> None:
     assert [name for name, _, _ in found] == [
         "active-directory",
         "active-directory-missing",
+        "administration",
+        "administration-at-once",
+        "administration-mistyped",
         "alert",
         "alert-acknowledged",
         "alert-strict",
