@@ -24,6 +24,8 @@ class Alarm:
     """What happened and what to do, in one sentence, without secrets."""
     since_s: float
     """Seconds since 1970."""
+    stays: bool = False
+    """It tells of something that has happened and does not end by itself: somebody acknowledges it."""
 
 
 class Alarms:
@@ -33,7 +35,7 @@ class Alarms:
         self._clock = clock
         self._active: dict[str, Alarm] = {}
 
-    def sound(self, name: str, text: str) -> None:
+    def sound(self, name: str, text: str, *, stays: bool = False) -> None:
         """Make an alarm active; a second time only its text changes."""
         before = self._active.get(name)
         if before is None and len(self._active) >= ALARMS_MAX:
@@ -41,12 +43,20 @@ class Alarms:
         if before is None or before.text != text:
             _log.error("alarm %s: %s", name, text)
         since_s = self._clock() if before is None else before.since_s
-        self._active[name] = Alarm(name=name, text=text, since_s=since_s)
+        self._active[name] = Alarm(name=name, text=text, since_s=since_s, stays=stays)
 
     def clear(self, name: str) -> None:
         """End an alarm; one that is not active is no error."""
         if self._active.pop(name, None) is not None:
             _log.warning("alarm %s: over", name)
+
+    def acknowledge(self, name: str) -> bool:
+        """End an alarm that stays; False where there is none of that name, or it ends by itself."""
+        alarm = self._active.get(name)
+        if alarm is None or not alarm.stays:
+            return False
+        self.clear(name)
+        return True
 
     def active(self) -> tuple[Alarm, ...]:
         """All of them."""

@@ -16,7 +16,7 @@ import trio
 from gateway.accounts import Accounts
 from gateway.administration.page_request import PageRequest, RequestError
 from gateway.alarms import Alarms
-from gateway.alerts import AlertPusher, AlertPushSettings, Alerts, OwnSlots
+from gateway.alerts import AlertPusher, AlertPushSettings, Alerts
 from gateway.audit import AUDIT_KEY, AuditTrail
 from gateway.authentication import Authenticator, Decision, Failures, Flights, Request, answer_request
 from gateway.authentication.decision import UNAUTHORIZED
@@ -48,6 +48,8 @@ from gateway.store.watch import watch_store
 
 RESERVED_DESCRIPTORS = 512
 """For phones that ask, for those who page, for the journal: pushes that hang never take these."""
+OWN_DESCRIPTORS = 48
+"""The process itself, where the system gives few: database, listeners, pacer, log, and some who page."""
 MAX_FORMER = 4
 """Changes of the credentials that are remembered while pages run with the former ones."""
 WATCH_S = 5.0
@@ -155,18 +157,19 @@ class Gateway:
             listed = [Listed(device_name=phone.device_name, address=phone.address) for phone in phones]
             self.phonebook.take_at_start(Listing(source=f"file {configuration.phones_csv.name}", phones=listed))
         self._phone_port = (configuration.phone_port.host, configuration.phone_port.port)
+        self.slots = self.make_slots()
         self.alerts = Alerts(
             database,
             book=self.phonebook,
             pusher=self.make_alert_pusher(),
-            slots=OwnSlots(configuration.concurrency),
+            slots=self.slots,
             base=self._phone_port_url,
             records=records,
             alarms=self.alarms,
         )
         self._pacer: LastingPacer | None = None
         folder = configuration.store_folder
-        self.recordings = Recordings(None if folder is None else folder / "recordings")
+        self.recordings = Recordings(None if folder is None else folder / "recordings", self.alarms)
         self.pages = self.make_pages()
         self.authentications = 0
         """Requests for authentication that were answered."""
@@ -205,9 +208,17 @@ class Gateway:
         )
 
     def make_slots(self) -> Slots:
-        """How many pushes go out at once."""
-        concurrency = self.configuration.concurrency
+        """How many pushes go out at once, for pages and alerts together."""
+        wanted = self.configuration.concurrency
         descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        # A phone asks before it answers: a push that takes the descriptor of its own question waits for itself.
+        concurrency = max(1, min(wanted, (descriptors - OWN_DESCRIPTORS) // 3))
+        if concurrency < wanted:
+            self.alarms.sound(
+                "descriptors-few",
+                f"the system gives this process {descriptors} descriptors, so {concurrency} phones are pushed to at "
+                f"once instead of {wanted}: raise the limit (LimitNOFILE)",
+            )
         return Slots(concurrency, max_aside=max(0, min(MAX_ASIDE, descriptors - concurrency - RESERVED_DESCRIPTORS)))
 
     def make_journal(self) -> Journal:
@@ -219,7 +230,7 @@ class Gateway:
         return Pages(
             Parts(
                 pusher=self.pusher,
-                slots=self.make_slots(),
+                slots=self.slots,
                 records=self.records,
                 journal=self.make_journal(),
                 alarms=self.alarms,
@@ -322,6 +333,7 @@ class Gateway:
 
     def _expected(self, decision: Decision) -> Decision:
         """The decision about right credentials, with a look at whether this phone was pushed to."""
+        self.flights.asked(decision.device_name)
         settings = self.settings.current
         expected = self.flights.expects(decision.device_name, trio.current_time(), within_s=settings.authorise_after_s)
         if expected:
@@ -357,11 +369,13 @@ class Gateway:
                 "store-damaged",
                 f"the database could not be read and was put aside as {self.database.quarantined.name}: "
                 "restore a backup, or enter settings and phones again",
+                stays=True,
             )
         if self.database.refusing is not None:
             self.alarms.sound(
                 "store-refused",
-                f"nothing can be kept ({self.database.refusing}): pages go out; settings and phones cannot be changed",
+                f"nothing can be kept ({self.database.refusing}): pages go out; settings and phones cannot "
+                "be changed until the gateway is started again on a disk that takes changes",
             )
         if self.settings.unreadable:
             self.alarms.sound(

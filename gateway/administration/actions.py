@@ -12,6 +12,7 @@ import trio
 from gateway.accounts import AccountError, Role
 from gateway.administration.desk import Call, Json
 from gateway.administration.page_request import PageRequest, RequestError, parse_page_request
+from gateway.callmanager_check import check_push_user
 from gateway.media import AudioError
 from gateway.paging import PageRecord, RecordingError
 from gateway.paging.pages import AnyPage
@@ -160,6 +161,27 @@ async def phone_results(call: Call, outcome: str, limit: int) -> tuple[list[Phon
     order = {"executed": 2, None: 1}
     results.sort(key=lambda each: (order.get(each.outcome, 0), each.phone))
     return results[:limit], len(results)
+
+
+async def check_callmanager(call: Call) -> str:
+    """Ask CallManager about the push user; what it says. Raises RequestError."""
+    settings, phones = call.desk.settings.current, call.desk.phonebook.phones
+    if not (settings.callmanager_url and settings.push_user and settings.push_password):
+        raise RequestError(["the push user, its password and CallManager's authentication URL are needed"])
+    if not phones:
+        raise RequestError(["the inventory has no phone that could be asked about"])
+    said = await check_push_user(
+        settings.callmanager_url, settings.push_user, settings.push_password, phones[0].device_name, call.desk.alarms
+    )
+    call.note("system.callmanager-asked", phones[0].device_name, said=said)
+    return said
+
+
+def acknowledge_alarm(call: Call, name: str) -> None:
+    """End an alarm that tells of something that has happened. Raises RequestError."""
+    if not call.desk.alarms.acknowledge(name):
+        raise RequestError([f"there is no alarm {name[:64]} that could be acknowledged"], status=404)
+    call.note("system.alarm-acknowledged", name)
 
 
 async def history(call: Call, before: int | None, limit: int) -> list[PageRecord]:

@@ -39,6 +39,17 @@ async def status(call: Call) -> Response:
     )
 
 
+async def acknowledge_alarm(call: Call) -> Response:
+    """End an alarm that stays."""
+    actions.acknowledge_alarm(call, call.path["name"])
+    return await status(call)
+
+
+async def check_callmanager(call: Call) -> Response:
+    """Ask CallManager about the push user."""
+    return json_answer({"said": await actions.check_callmanager(call)})
+
+
 async def show_settings(call: Call) -> Response:
     """Settings without secrets."""
     settings = call.desk.settings
@@ -243,6 +254,11 @@ API_ROUTES: Final[tuple[Route, ...]] = (
         answer=schemas.STATUS,
     ),
     Route(
+        method="POST", path="/api/alarms/{name}/acknowledge", handler=acknowledge_alarm, role=OPERATOR,
+        summary="End an alarm that tells of something that has happened; the others end by themselves",
+        answer=schemas.STATUS, refusals={404: "no such alarm, or one that ends by itself"},
+    ),
+    Route(
         method="GET", path="/api/settings", handler=show_settings, role=VIEWER,
         summary="Settings in force; of secrets only whether they are set", answer=schemas.SETTINGS,
     ),
@@ -250,6 +266,11 @@ API_ROUTES: Final[tuple[Route, ...]] = (
         method="PATCH", path="/api/settings", handler=change_settings, role=ADMINISTRATOR,
         summary="Change some settings, at once; those that the configuration file gives are refused",
         body=schemas.SETTINGS_CHANGE, answer=schemas.SETTINGS, refusals={503: "the store takes no changes"},
+    ),
+    Route(
+        method="POST", path="/api/callmanager/check", handler=check_callmanager, role=ADMINISTRATOR,
+        summary="Ask CallManager once whether it authorises the push user; an alarm where it does not",
+        answer=answer(said=schemas.TEXT),
     ),
     Route(
         method="POST", path="/api/pages", handler=begin_page, role=OPERATOR, summary="Send a page", status=202,

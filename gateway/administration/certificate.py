@@ -21,6 +21,8 @@ CERTIFICATE: Final = "administration.crt"
 KEY: Final = "administration.key"
 VALID_DAYS: Final = 825
 """The longest that browsers take of a certificate that was trusted by hand (Apple's limit)."""
+BEGINS_BEFORE_DAYS: Final = 1
+"""For clocks that are slow."""
 RENEW_DAYS: Final = 30
 """One that this gateway made is made anew at a start so long before its end."""
 CIPHERS: Final = "ECDHE+AESGCM:ECDHE+CHACHA20"
@@ -33,6 +35,8 @@ class CertificateError(Exception):
 
 def own_certificate(folder: Path | None, host: str) -> tuple[Path, Path] | None:
     """The certificate and key in the data folder, made where they are missing or soon over.
+
+    One that is soon over, or is, serves on where the disk takes no other.
 
     Args:
         folder: the data folder; None: there is none, and None is returned.
@@ -50,7 +54,8 @@ def own_certificate(folder: Path | None, host: str) -> tuple[Path, Path] | None:
             _write(key, secret, 0o600)
             _write(certificate, chain, 0o644)
         except OSError as error:
-            raise CertificateError(f"{folder}: no certificate can be made: {error.strerror}") from None
+            if not (certificate.exists() and key.exists()):
+                raise CertificateError(f"{folder}: no certificate can be made: {error.strerror}") from None
     return certificate, key
 
 
@@ -83,7 +88,7 @@ def make_certificate(host: str) -> tuple[bytes, bytes]:
         .issuer_name(subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_before(now - dt.timedelta(days=BEGINS_BEFORE_DAYS))
         .not_valid_after(now + dt.timedelta(days=VALID_DAYS))
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
@@ -129,8 +134,9 @@ def temporary_context(host: str) -> ssl.SSLContext:
     chain, secret = make_certificate(host)
     with tempfile.TemporaryDirectory(prefix="pushlab-") as name:
         certificate, key = Path(name) / CERTIFICATE, Path(name) / KEY
-        _write(key, secret, 0o600)
-        _write(certificate, chain, 0o644)
+        key.write_bytes(secret)
+        key.chmod(0o600)
+        certificate.write_bytes(chain)
         return server_context(certificate, key)
 
 

@@ -47,7 +47,7 @@ def secure_port(configuration: Configuration, alarms: Alarms) -> tuple[ssl.SSLCo
                 configuration.administration_key,
             )
         else:
-            files = own_certificate(configuration.store_folder, host)
+            files = _own(configuration.store_folder, host, alarms)
         if files is None:
             return temporary_context(host), None
         context = server_context(*files)
@@ -55,6 +55,15 @@ def secure_port(configuration: Configuration, alarms: Alarms) -> tuple[ssl.SSLCo
         return context, fingerprint(files[0])
     except CertificateError as error:
         raise ConfigurationError([f"administration.certificate_file: {error}"]) from None
+
+
+def _own(folder: Path | None, host: str, alarms: Alarms) -> tuple[Path, Path] | None:
+    """None: one that nobody keeps is used. A disk that takes none is no reason for a gateway not to start."""
+    try:
+        return own_certificate(folder, host)
+    except CertificateError as error:
+        alarms.sound("certificate-not-kept", f"the Administration Tool has another certificate at each start: {error}")
+        return None
 
 
 def _warn_of_its_end(certificate: Path, alarms: Alarms) -> None:

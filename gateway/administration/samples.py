@@ -31,7 +31,7 @@ def families(desk: Desk) -> list[Family]:
             kind="gauge",
             text="Pages that run or wait, by state.",
             samples=[
-                ({"state": state}, float(states[state])) for state in ("starting", "playing", "stopping", "ended")
+                ({"state": state}, float(states[state])) for state in ("waiting", "starting", "playing", "stopping")
             ],
         ),
         Family(

@@ -53,7 +53,7 @@ IDEMPOTENCY_KEY: Final = Parameter(
     "done once, and answered the same.",
 )
 PROBLEM: Final = answer(error=TEXT, errors=listed(TEXT))
-ALARM: Final = answer(name=TEXT, text=TEXT, since_s=NUMBER)
+ALARM: Final = answer(name=TEXT, text=TEXT, since_s=NUMBER, stays=TRUTH)
 STATUS: Final = answer(version=TEXT, began_s=NUMBER, counters=COUNTS, alarms=listed(ALARM))
 PHONE: Final[Schema] = {
     "type": "object",

@@ -3,7 +3,7 @@
 from gateway.alerts.alert import Alert, PhoneState, Recipient
 from gateway.alerts.desk import Answer, Desk
 from gateway.alerts.interface import AlertService, AlertView, RecipientView
-from gateway.alerts.pushing import AlertPusher, AlertPushSettings, OwnSlots
+from gateway.alerts.pushing import AlertPusher, AlertPushSettings
 from gateway.alerts.request import AlertError, AlertRequest, Priority, parse_alert_request
 from gateway.alerts.service import Alerts
 
@@ -18,7 +18,6 @@ __all__ = [
     "Alerts",
     "Answer",
     "Desk",
-    "OwnSlots",
     "PhoneState",
     "Priority",
     "Recipient",

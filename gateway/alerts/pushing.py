@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Final, Literal, Protocol
+from typing import Literal
 
 import trio
 
@@ -16,42 +16,6 @@ from gateway.push import Exchange, Limits, exchange
 from gateway.records import Records
 
 Action = Literal["show", "withdraw"]
-EMERGENCY_WEIGHT: Final = 4
-"""Of an emergency among alerts: it may use all their slots, any other a quarter."""
-SHARE: Final = 4
-"""Alerts have a quarter of the number of slots that pages have, besides those: a page never waits for an alert."""
-
-
-class Slots(Protocol):
-    """Limits how many pushes go out at once."""
-
-    async def run(
-        self, names: Iterable[str], action: Callable[[str], Awaitable[None]], *, weight: int = 1
-    ) -> None:
-        """Do ``action`` for each name, some at once; return when all are done."""
-
-
-class OwnSlots:
-    """Slots that alerts share among themselves and with nobody else. A hung phone holds one until its deadline."""
-
-    def __init__(self, concurrency: int) -> None:
-        """Take a share of the pages' ``concurrency`` as an example, not away from them."""
-        self._most = max(1, concurrency // SHARE)
-        self._slots = trio.Semaphore(self._most)
-
-    async def run(
-        self, names: Iterable[str], action: Callable[[str], Awaitable[None]], *, weight: int = 1
-    ) -> None:
-        """As `Slots.run`."""
-        left = iter(names)
-        async with trio.open_nursery() as nursery:
-            for _ in range(max(1, self._most * min(weight, EMERGENCY_WEIGHT) // EMERGENCY_WEIGHT)):
-                nursery.start_soon(self._work, left, action)
-
-    async def _work(self, left: Iterator[str], action: Callable[[str], Awaitable[None]]) -> None:
-        for name in left:
-            async with self._slots:
-                await action(name)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -25,11 +25,12 @@ from gateway.alerts.alert import Alert, Ending, Recipient
 from gateway.alerts.archive import Change
 from gateway.alerts.desk import KEPT_S, TOKEN_BYTES, Answer, Desk
 from gateway.alerts.interface import AlertView
-from gateway.alerts.pushing import EMERGENCY_WEIGHT, Action, Slots
+from gateway.alerts.pushing import Action
 from gateway.alerts.request import MAX_IDEMPOTENCY_KEY, AlertError, AlertRequest, Priority
 from gateway.authentication import Request
 from gateway.cisco import Outcome, PushAnswer
 from gateway.inventory import Entry, Selection, SelectionError
+from gateway.push import Slots, Weight
 from gateway.records import Records
 from gateway.store import Database, StoreError
 
@@ -105,7 +106,7 @@ class Alerts:
             database: where alerts are kept.
             book: the inventory.
             pusher: pushes.
-            slots: limits how many at once.
+            slots: limits how many at once; shared with pages.
             base: from a phone's address to this gateway's URL for it.
             records: event records.
             alarms: for a store that cannot be written.
@@ -279,7 +280,7 @@ class Alerts:
             errors.append(f"the idempotency key must be 1 to {MAX_IDEMPOTENCY_KEY} printable characters")
         elif key is not None and (known := self._keys.get(key)) is not None:
             if known.request != request:
-                raise AlertError(["this idempotency key was used for another alert"], status=422)
+                raise AlertError(["this idempotency key was used for another alert: use a new one"], status=409)
             return known.number, None
         selection: Selection | None = None
         try:
@@ -456,8 +457,8 @@ def steady_clock() -> Callable[[], float]:
     return lambda: began_s + time.monotonic()
 
 
-def _weight(alert: Alert) -> int:
-    return EMERGENCY_WEIGHT if alert.priority is Priority.EMERGENCY else 1
+def _weight(alert: Alert) -> Weight:
+    return Weight.EMERGENCY_ALERT if alert.priority is Priority.EMERGENCY else Weight.ALERT
 
 
 def _read_number(text: str) -> int | None:

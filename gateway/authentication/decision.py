@@ -68,6 +68,13 @@ def redirect_response(location: str) -> bytes:
     )
 
 
+def ready_for_fields(url: str) -> str:
+    """An authentication URL, its query kept, up to where the fields of a question follow."""
+    if "?" not in url:
+        return url + "?"
+    return url if url.endswith(("?", "&")) else url + "&"
+
+
 class Authenticator:
     """Holds digests of the stored credentials and decides questions.
 
@@ -96,12 +103,7 @@ class Authenticator:
             (self._digest(name.encode()), self._digest(word.encode())) for name, word in ((user, password), *former)
         ]
         self._own_user_mismatch = own_user_mismatch
-        if not callmanager_url:
-            self._location = ""
-        elif "?" not in callmanager_url:
-            self._location = callmanager_url + "?"
-        else:
-            self._location = callmanager_url if callmanager_url.endswith(("?", "&")) else callmanager_url + "&"
+        self._location = ready_for_fields(callmanager_url) if callmanager_url else ""
 
     def compare(self, question: Question) -> tuple[bool, bool]:
         """Whether the user is a stored one, and whether the password is that user's.

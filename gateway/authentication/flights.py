@@ -18,23 +18,32 @@ class Flights:
 
     def __init__(self) -> None:
         self._flying: dict[str, int] = {}
+        self._asked: set[str] = set()
         self._ended: OrderedDict[str, float] = OrderedDict()
 
     def begun(self, phone: str) -> None:
         """A push to `phone` is about to be sent."""
         self._flying[phone] = self._flying.get(phone, 0) + 1
 
-    def ended(self, phone: str, now: float) -> None:
-        """A push to `phone` is over, however it ended."""
+    def asked(self, phone: str | None) -> None:
+        """`phone` has asked, and was told that it may."""
+        if phone in self._flying:
+            self._asked.add(phone)
+
+    def ended(self, phone: str, now: float) -> bool:
+        """A push to `phone` is over, however it ended; whether it asked while it had one."""
+        asked = phone in self._asked
         left = self._flying.get(phone, 0) - 1
         if left > 0:
             self._flying[phone] = left
         else:
             self._flying.pop(phone, None)
+            self._asked.discard(phone)
         self._ended[phone] = now
         self._ended.move_to_end(phone)
         if len(self._ended) > REMEMBERED:
             self._ended.popitem(last=False)
+        return asked
 
     def expects(self, phone: str | None, now: float, *, within_s: float) -> bool:
         """Whether a question of `phone` has a push behind it: in flight, or ended no longer than `within_s` ago."""

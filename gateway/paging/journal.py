@@ -6,7 +6,8 @@ most about `COMMIT_S` late: nothing that pushes waits for them. A disk that take
 
 After a crash a phone without an outcome may have been pushed to in the moments before, so it is stopped as well. No
 page is ever resumed: an announcement that comes minutes late, or twice, does harm. So nothing is started twice, and a
-stop that was recorded is not sent again.
+stop that was recorded as executed is not sent again. Pages that wait for their turn are written as well: after a crash
+they are in the history as interrupted, and nobody has to be stopped.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from gateway.alarms import Alarms
 from gateway.cisco import Outcome
 from gateway.push import PhoneResult, PushTarget
 from gateway.push.progress import may_listen
-from gateway.push.result import PhoneOutcome
+from gateway.push.result import PhoneOutcome, Unheard
 from gateway.store import Database, StoreError
 
 COMMIT_S: Final = 0.1
@@ -43,6 +44,12 @@ KEPT_DAYS: Final = 400
 KEPT_PHONES: Final = 1_000_000
 """Rows of phones in all, the newest pages' (about 100 MB)."""
 ALARM: Final = "journal-lost"
+
+_OPEN: Final = "SELECT number, state FROM page WHERE state <> 'ended' ORDER BY number"
+_CUT_OFF: Final = (Outcome.INDETERMINATE, "the gateway ended before its answer was recorded")
+_WAITED: Final = (Unheard.NOT_SENT, "the gateway ended before the page had its turn")
+_NOT_STOPPED: Final = (None, Outcome.UNREACHABLE, Outcome.INDETERMINATE)
+"""Stops that were lost on the way are sent once more, as in a page."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,18 +85,20 @@ class Unfinished:
 @dataclass(slots=True)
 class _Batch:
     begun: list[tuple[PageRecord, Sequence[PushTarget]]] = field(default_factory=list)
+    started: list[tuple[int]] = field(default_factory=list)
     outcomes: list[tuple[str, str | None, int, str]] = field(default_factory=list)
     stops: list[tuple[str, int, str]] = field(default_factory=list)
     ended: list[tuple[str, str | None, str, str, float, int]] = field(default_factory=list)
     recovered: list[tuple[int]] = field(default_factory=list)
 
     def __bool__(self) -> bool:
-        return bool(self.begun or self.outcomes or self.stops or self.ended or self.recovered)
+        return bool(self.begun or self.started or self.outcomes or self.stops or self.ended or self.recovered)
 
     def before(self, later: _Batch) -> _Batch:
         """This one, which could not be written, and what has come since."""
         return _Batch(
             self.begun + later.begun,
+            self.started + later.started,
             self.outcomes + later.outcomes,
             self.stops + later.stops,
             self.ended + later.ended,
@@ -110,6 +119,7 @@ class Journal:
         self._batch: _Batch | None = None  # on its way to the disk
         self._closed = trio.Event()
         self._scope = trio.CancelScope(shield=True)
+        self._failing = False
         self.lost = 0
         """Ends of phones that could not be kept."""
 
@@ -132,14 +142,17 @@ class Journal:
     # while pages run
 
     async def begin(self, record: PageRecord, phones: Sequence[PushTarget]) -> None:
-        """Write a page and its phones. Returns when they are on disk, or after `INTENT_S`."""
+        """Write a page and its phones. Returns when they are on disk, the disk takes nothing, or after `INTENT_S`."""
         self._pending.begun.append((record, phones))
-        self._kick.set()
-        with trio.move_on_after(INTENT_S) as patience:
-            while any(each is record for each, _ in self._pending.begun) or self._writing_now(record):
-                await self._written.wait()
-        if patience.cancelled_caught:
-            self._alarms.sound(ALARM, f"page {record.number} went out without its journal: the disk takes too long")
+        await self._wait_written(
+            record.number, lambda batch: any(each is record for each, _ in batch.begun) if batch else False
+        )
+
+    async def started(self, page: str) -> None:
+        """A page that waited has its turn: from now on its phones may listen. Returns as `begin` does."""
+        row = (int(page),)
+        self._pending.started.append(row)
+        await self._wait_written(row[0], lambda batch: row in batch.started if batch else False)
 
     def note_outcome(self, page: str, phone: str, outcome: PhoneOutcome, detail: str | None) -> None:
         """Of one phone."""
@@ -170,7 +183,7 @@ class Journal:
         with self._scope:
             while self._pending or not self._closed.is_set():
                 await self._kick.wait()
-                if not self._pending.begun and not self._closed.is_set():
+                if not (self._pending.begun or self._pending.started) and not self._closed.is_set():
                     await trio.sleep(COMMIT_S)
                 self._kick = trio.Event()
                 if self._pending:
@@ -209,8 +222,13 @@ class Journal:
 
     # writing
 
-    def _writing_now(self, record: PageRecord) -> bool:
-        return self._batch is not None and any(each is record for each, _ in self._batch.begun)
+    async def _wait_written(self, page: int, is_in: Callable[[_Batch | None], bool]) -> None:
+        self._kick.set()
+        with trio.move_on_after(INTENT_S) as patience:
+            while not self._failing and (is_in(self._pending) or is_in(self._batch)):
+                await self._written.wait()
+        if patience.cancelled_caught:
+            self._alarms.sound(ALARM, f"page {page} went out without its journal: the disk takes too long")
 
     def _has_room(self) -> bool:
         if len(self._pending.outcomes) + len(self._pending.stops) < MAX_PENDING:
@@ -227,12 +245,15 @@ class Journal:
             self._pending = batch.before(self._pending)
             self._batch = None
             self._sound(error)
+            self._written.set()  # nobody waits for a disk that takes nothing
+            self._written = trio.Event()
             with trio.move_on_after(RETRY_S):
                 await self._closed.wait()
             await trio.sleep(COMMIT_S)
             self._kick.set()
         else:
             self._batch = None
+            self._failing = False
             self._alarms.clear(ALARM)
         self._written.set()
         self._written = trio.Event()
@@ -241,6 +262,7 @@ class Journal:
         """In one transaction, in a thread."""
         for record, phones in batch.begun:
             _insert(connection, record, phones)
+        connection.executemany("UPDATE page SET state = 'running' WHERE number = ?", batch.started)
         connection.executemany(
             "UPDATE page_phone SET outcome = ?, detail = ? WHERE page = ? AND phone = ?", batch.outcomes
         )
@@ -250,11 +272,14 @@ class Journal:
             " WHERE number = ?",
             batch.ended,
         )
-        connection.executemany("UPDATE page SET state = 'ended' WHERE number = ?", batch.recovered)
+        for (number,) in batch.recovered:
+            _interrupted(connection, number, self._clock())  # again: at the start nothing could be written perhaps
+            connection.execute("UPDATE page SET state = 'ended' WHERE number = ?", (number,))
         if batch.ended:
             _prune(connection, self._clock())
 
     def _sound(self, error: Exception) -> None:
+        self._failing = True
         self._alarms.sound(
             ALARM,
             f"pages go out, but what becomes of them cannot be written ({error}): make room on the disk or repair it",
@@ -264,7 +289,7 @@ class Journal:
 def _insert(connection: sqlite3.Connection, record: PageRecord, phones: Sequence[PushTarget]) -> None:
     connection.execute(
         "INSERT INTO page (number, requested_s, requested_by, audio, phones, priority, delivery, wish, idempotency_key,"
-        " state, note) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'running', ?)",
+        " state, note) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             record.number,
             record.requested_s,
@@ -275,6 +300,7 @@ def _insert(connection: sqlite3.Connection, record: PageRecord, phones: Sequence
             record.delivery,
             json.dumps(dict(record.wish)),
             record.idempotency_key,
+            record.state,
             record.note,
         ),
     )
@@ -320,33 +346,42 @@ def _results(connection: sqlite3.Connection, page: int) -> list[PhoneResult]:
 
 def _recover(connection: sqlite3.Connection, now_s: float) -> tuple[list[PageRecord], list[Unfinished]]:
     unfinished = []
-    for (number,) in connection.execute("SELECT number FROM page WHERE state <> 'ended' ORDER BY number").fetchall():
-        connection.execute(
-            "UPDATE page_phone SET outcome = ?, detail = ? WHERE page = ? AND outcome IS NULL",
-            (Outcome.INDETERMINATE, "the gateway ended before its answer was recorded", number),
-        )
-        results = _results(connection, number)
-        counts = Counter(result.outcome or "" for result in results)
-        connection.execute(
-            "UPDATE page SET state = 'recovering', reason = 'interrupted', outcomes = ?,"
-            " ended_s = coalesce(ended_s, ?) WHERE number = ?",
-            (json.dumps(counts), now_s, number),
-        )
-        unfinished.append(_unfinished(number, results))
+    for number, _state in connection.execute(_OPEN).fetchall():
+        _interrupted(connection, number, now_s)
+        unfinished.append(_unfinished(number, _results(connection, number)))
     return _kept(connection), unfinished
 
 
+def _interrupted(connection: sqlite3.Connection, number: int, now_s: float) -> None:
+    """A page that a crash has left open gets one outcome for each phone, and is being recovered."""
+    found = connection.execute("SELECT state FROM page WHERE number = ?", (number,)).fetchone()
+    if found is None or found[0] == "ended":
+        return
+    ending = _WAITED if found[0] == "waiting" else _CUT_OFF
+    connection.execute(
+        "UPDATE page_phone SET outcome = ?, detail = ? WHERE page = ? AND outcome IS NULL", (*ending, number)
+    )
+    counts = Counter(result.outcome or "" for result in _results(connection, number))
+    connection.execute(
+        "UPDATE page SET state = 'recovering', reason = 'interrupted', outcomes = ?,"
+        " ended_s = coalesce(ended_s, ?) WHERE number = ?",
+        (json.dumps(counts), now_s, number),
+    )
+
+
 def _left_open(connection: sqlite3.Connection) -> tuple[list[PageRecord], list[Unfinished]]:
-    numbers = connection.execute("SELECT number FROM page WHERE state <> 'ended' ORDER BY number").fetchall()
-    return _kept(connection), [_unfinished(number, _results(connection, number)) for (number,) in numbers]
+    pages = connection.execute(_OPEN).fetchall()
+    return _kept(connection), [
+        _unfinished(number, _results(connection, number), began=state != "waiting") for number, state in pages
+    ]
 
 
 def _kept(connection: sqlite3.Connection) -> list[PageRecord]:
     return _pages(connection, "ORDER BY number DESC LIMIT ?", (KEPT_PAGES,))[::-1]
 
 
-def _unfinished(number: int, results: Sequence[PhoneResult]) -> Unfinished:
-    due = tuple(result for result in results if result.stop is None and may_listen(result.outcome))
+def _unfinished(number: int, results: Sequence[PhoneResult], *, began: bool = True) -> Unfinished:
+    due = tuple(result for result in results if began and result.stop in _NOT_STOPPED and may_listen(result.outcome))
     return Unfinished(number=str(number), phones=len(results), to_stop=due)
 
 

@@ -118,6 +118,8 @@ class Parts:
 class _Turn:
     page: Page
     granted: trio.Event = field(default_factory=trio.Event)
+    kept: trio.Event = field(default_factory=trio.Event)
+    """On disk, or the disk takes too long."""
 
 
 @dataclass(slots=True)
@@ -205,14 +207,17 @@ class Pages:
     async def request(self, wish: PageRequest, *, requested_by: str | None = None) -> str:
         """Check everything, then begin a page and return its number; nothing is sent before all of it is right.
 
-        A key that was used within a day returns the page that it was used for, also while that one is being checked.
+        Who has the number finds the page again after a crash: it is on disk, or the disk is why an alarm sounds. A key
+        that was used within a day returns the page that it was used for, also while that one is being checked.
 
         Raises:
             RequestError: Unknown phones, no phones, unusable audio, a key used for another page (409), too many pages
                 (429), or the gateway is ending (503).
         """
         if wish.idempotency_key is None:
-            return await self._begin(wish, requested_by)
+            turn = await self._begin(wish, requested_by)
+            await turn.kept.wait()
+            return turn.page.number
         key = self._keys.get(wish.idempotency_key)
         if key is not None and self._clock() - key.used_s < KEY_S:
             if key.digest != wish.digest():
@@ -223,7 +228,8 @@ class Pages:
             return await self.request(wish, requested_by=requested_by)  # the first one was refused
         key = self._keys[wish.idempotency_key] = _Key(digest=wish.digest(), used_s=self._clock())
         try:
-            key.page = await self._begin(wish, requested_by)
+            turn = await self._begin(wish, requested_by)
+            key.page = turn.page.number
         except BaseException:
             del self._keys[wish.idempotency_key]
             raise
@@ -231,7 +237,8 @@ class Pages:
             key.known.set()
         if len(self._keys) > MAX_KEYS:
             del self._keys[next(iter(self._keys))]
-        return key.page
+        await turn.kept.wait()
+        return turn.page.number
 
     def page(self, number: str) -> AnyPage | None:
         """A page by number; the oldest are in `history` only."""
@@ -274,7 +281,7 @@ class Pages:
 
     # begin
 
-    async def _begin(self, wish: PageRequest, requested_by: str | None) -> str:
+    async def _begin(self, wish: PageRequest, requested_by: str | None) -> _Turn:
         phones = self._parts.select(wish)
         try:
             # A file on a server that went away is waited for in vain; ending does not wait with it.
@@ -303,6 +310,10 @@ class Pages:
             claims=self.claims,
             journal=self._parts.journal,
         )
+        self._keep(number, page)
+        turn = _Turn(page)
+        self._waiting.append(turn)
+        self._grant_turns()
         record = PageRecord(
             number=self._last,
             requested_s=self._clock(),
@@ -313,13 +324,10 @@ class Pages:
             delivery=page.delivery,
             wish={**wish.document(), "digest": wish.digest()},
             idempotency_key=wish.idempotency_key,
+            state="running" if turn.granted.is_set() else "waiting",
         )
-        self._keep(number, page)
-        turn = _Turn(page)
-        self._waiting.append(turn)
-        self._grant_turns()
         self._nursery.start_soon(self._run, turn, record, phones, name=f"page {number}")
-        return number
+        return turn
 
     def _announcement(self, wish: PageRequest) -> Audio:
         if wish.recording is not None:
@@ -335,17 +343,19 @@ class Pages:
     async def _run(self, turn: _Turn, record: PageRecord, phones: Sequence[Phone]) -> None:
         page = turn.page
         try:
+            await self._parts.journal.begin(record, phones)
+            turn.kept.set()
             await turn.granted.wait()
+            if record.state == "waiting" and turn not in self._waiting:
+                await self._parts.journal.started(page.number)
         except trio.Cancelled:
             page.interrupt()  # `run` below ends it in good order
+        finally:
+            turn.kept.set()
         if turn in self._waiting:
             self._waiting.remove(turn)
             self._active.add(page)
         group = self._group(page)
-        try:
-            await self._parts.journal.begin(record, phones)
-        except trio.Cancelled:
-            page.interrupt()
         try:
             await page.run()
         finally:
@@ -375,7 +385,8 @@ class Pages:
         if address is None:
             why = f"sent by unicast: all {self._pool.size} multicast addresses are in use"
             page.fall_back(why)
-            self._parts.alarms.sound(POOL_ALARM, f"page {page.number} was {why}. A larger range allows more at once")
+            text = f"page {page.number} was {why}. A larger range allows more at once"
+            self._parts.alarms.sound(POOL_ALARM, text, stays=True)
             return None
         self._parts.alarms.clear(POOL_ALARM)
         group = Group(address=str(address), port=settings.multicast_port)
@@ -385,7 +396,9 @@ class Pages:
     def _note_failure(self, page: Page) -> None:
         if page.reason == "failed" and page.outcomes.keys() != {Unheard.PREEMPTED}:
             self._parts.alarms.sound(
-                FAILED_ALARM, f"page {page.number} was heard by none of its {page.size} phones: see its result"
+                FAILED_ALARM,
+                f"page {page.number} was heard by none of its {page.size} phones: see its result",
+                stays=True,
             )
         elif page.reason == "completed":
             self._parts.alarms.clear(FAILED_ALARM)

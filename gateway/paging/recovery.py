@@ -52,11 +52,11 @@ class Recovery:
             f"page {self.number} to {self._page.phones} phones was interrupted when the gateway ended: see its result, "
             "and page again where it is still needed"
         )
-        alarms.sound(name, text)
+        alarms.sound(name, text, stays=True)
         await self._slots.run(self._targets, self._stop)
         missed = len(self._targets) - self.stopped
         if missed:
-            alarms.sound(name, f"{text}. {missed} phones that may still listen could not be told to stop")
+            alarms.sound(name, f"{text}. {missed} phones that may still listen could not be told to stop", stays=True)
         self._journal.recovered(self.number)
 
     async def _stop(self, name: str) -> None:

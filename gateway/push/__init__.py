@@ -2,7 +2,7 @@
 
 from gateway.push.claims import Claims
 from gateway.push.client import Pusher, PushTarget
-from gateway.push.crew import Slots
+from gateway.push.crew import Slots, Weight
 from gateway.push.exchange import Exchange, Limits, exchange
 from gateway.push.page import Page, PageJournal, PagePacer, PagePusher
 from gateway.push.plan import Busy, Delivery, Group, PagePlan, Priority, Start
@@ -31,5 +31,6 @@ __all__ = [
     "Slots",
     "Start",
     "Unheard",
+    "Weight",
     "exchange",
 ]

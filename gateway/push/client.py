@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from dataclasses import dataclass, replace
+from typing import Final, Literal, Protocol
 
 import trio
 
@@ -13,6 +13,8 @@ from gateway.push.plan import Group
 from gateway.records import Records
 
 Action = Literal["start", "stop"]
+UNASKED: Final = "it did not ask this gateway first: its authentication URL leads elsewhere, or it asks nobody"
+"""Detail of a push that was executed: the phone was not reset since its URL was changed, or trusts anybody."""
 
 
 class PushTarget(Protocol):
@@ -44,8 +46,8 @@ class Flying(Protocol):
     def begun(self, phone: str) -> None:
         """A push is about to be sent."""
 
-    def ended(self, phone: str, now: float) -> None:
-        """It is over."""
+    def ended(self, phone: str, now: float) -> bool:
+        """It is over; whether the phone has asked meanwhile."""
 
 
 class Pusher:
@@ -121,8 +123,9 @@ class Pusher:
             else:
                 answer = PushAnswer(outcome=state.failure or Outcome.INDETERMINATE, detail=state.detail)
         finally:
-            if self._flights is not None:
-                self._flights.ended(phone.device_name, trio.current_time())
+            asked = self._flights is None or self._flights.ended(phone.device_name, trio.current_time())
+            if answer.outcome is Outcome.EXECUTED and not asked:
+                answer = replace(answer, detail=UNASKED)
             # Also when cancelled: whatever was sent has an end in the records.
             self._records.write(
                 "push.ended",

@@ -1,8 +1,8 @@
-"""How many pushes go out at once: shared fairly between pages, and a phone that hangs holds up nobody.
+"""How many pushes go out at once: shared fairly between pages and alerts, and a phone that hangs holds up nobody.
 
-Every push takes a slot of its page's share. With one page the share is all of ``concurrency``; with more it is divided
-by weight, so that a second page begins at once whatever the first one's phones do. (Slots that are held when a page
-joins are not taken away: for the length of a deadline there may be up to 1 + 1/2 + 1/3 + ... times as many.)
+Every push takes a slot of its page's share, or its alert's. With one the share is all of ``concurrency``; with more it
+is divided by weight, so that a second page begins at once whatever the first one's phones do. (Slots that are held when
+a page joins are not taken away: for the length of a deadline there may be up to 1 + 1/2 + 1/3 + ... times as many.)
 
 A push gives its slot back when it is answered, or when it hangs. It hangs when
 
@@ -17,6 +17,7 @@ are aside is limited by descriptors alone.
 
 from __future__ import annotations
 
+import enum
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
@@ -33,18 +34,27 @@ MAX_ASIDE = 4_000
 Action = Callable[[str], Awaitable[None]]
 
 
+class Weight(enum.IntEnum):
+    """Shares beside each other: fifty alerts at once, the most there are, leave a page a quarter of the slots."""
+
+    ALERT = 1
+    EMERGENCY_ALERT = 4
+    PAGE = 16
+    EMERGENCY_PAGE = 64
+
+
 class Slots:
-    """What all pages share."""
+    """What all pages and alerts share."""
 
     def __init__(self, concurrency: int, *, max_aside: int = MAX_ASIDE) -> None:
         self.concurrency = concurrency
-        """Pushes in flight over all pages, those aside not counted."""
+        """Pushes in flight over all, those aside not counted."""
         self.open = 0
         """Pushes in flight now, those aside counted."""
         self.max_open = concurrency + max_aside
         self._crews: dict[Crew, int] = {}
 
-    async def run(self, names: Iterable[str], action: Action, *, weight: int = 1) -> None:
+    async def run(self, names: Iterable[str], action: Action, *, weight: int = Weight.PAGE) -> None:
         """Do ``action`` for each name, as many at once as this caller's share allows; return when all are done."""
         left = deque(names)
         if left:

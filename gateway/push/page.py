@@ -14,7 +14,7 @@ from gateway.cisco import Outcome, PushAnswer
 from gateway.media import Audio
 from gateway.push.claims import Claims
 from gateway.push.client import Action, PushTarget
-from gateway.push.crew import Slots
+from gateway.push.crew import Slots, Weight
 from gateway.push.plan import Busy, Delivery, Group, PagePlan, Priority
 from gateway.push.progress import Begin, Join, Miss, PageProgress
 from gateway.push.result import PhoneOutcome, PhoneResult, Unheard
@@ -24,6 +24,9 @@ STOP_S = 30.0
 """How long stopping may take after an interruption. The process has to end; what is not stopped by then is told."""
 STOP_ATTEMPTS = 2
 """A phone left listening refuses the next page, and stopping twice does no harm."""
+LATE_START_S = 1.0
+"""A phone whose start was cut off by an interruption asks whether it may, and can execute it after the stop that has
+overtaken it. So long afterwards it is stopped once more."""
 PACER_STOP_S = 2.0
 """How long the pacer may take to fall silent."""
 BUSY_RETRY_S = (2.0, 4.0, 8.0, 15.0)
@@ -31,8 +34,6 @@ BUSY_RETRY_S = (2.0, 4.0, 8.0, 15.0)
 BUSY_LOOK_S = 0.5
 BUSY_S = 600.0
 """So long phones are waited for of which none listens yet: another page may take as long (the longest audio)."""
-EMERGENCY_WEIGHT = 4
-"""Share of the slots of an emergency page beside a normal one's."""
 
 State = Literal["waiting", "starting", "playing", "stopping", "ended"]
 Reason = Literal["completed", "interrupted", "failed"]
@@ -111,7 +112,6 @@ class Page:
         self._interrupted = False
         self._ended = trio.Event()
         self._group: Group | None = None
-        self._stop_first: set[str] = set()  # a stream that is not ours is to be stopped before the start
         self._held: set[str] = set()  # in another page that keeps them
         self._busy: dict[str, float] = {}  # said that they are busy; when to ask again
         self._attempts: Counter[tuple[str, Action]] = Counter()
@@ -217,7 +217,7 @@ class Page:
         await self._pacer.load(self.number, self._audio)
         grant = self._claims.claim(self, self._plan.busy, self._plan.phones)
         for holder, names in grant.taken.items():
-            self._stop_first.update(names)
+            self._progress.inherited(names)
             await holder.give_up(names, self.number)
         if self._plan.busy is Busy.SKIP:
             for name in grant.held:
@@ -235,7 +235,7 @@ class Page:
             await self._pacer.finished(self.number)
 
     async def _ask(self, names: Iterable[str]) -> None:
-        weight = EMERGENCY_WEIGHT if self.priority is Priority.EMERGENCY else 1
+        weight = Weight.EMERGENCY_PAGE if self.priority is Priority.EMERGENCY else Weight.PAGE
         await self._slots.run(names, self._start, weight=weight)
 
     async def _start(self, name: str) -> None:
@@ -243,8 +243,8 @@ class Page:
             if self._progress.outcome(name) is not None:
                 return  # another page has taken it meanwhile
             self._progress.begun(name)
-            if name in self._stop_first:
-                await self._push(name, "stop")
+            if self._progress.is_inherited(name) and (await self._push(name, "stop")).outcome is Outcome.EXECUTED:
+                self._progress.inheritance_stopped(name)
             answer = await self._push(name, "start")
             if answer.outcome is Outcome.REFUSED_BUSY and self._plan.busy is Busy.NOW:
                 await self._push(name, "stop")
@@ -357,9 +357,13 @@ class Page:
         Never cancelled; bounded in time after an interruption.
         """
         self.state = "stopping"
+        cut_off, cut_at = self._progress.unanswered(), trio.current_time()
         with self._stopping:
             await self._silence(None)
             await self._slots.run(self._progress.due_for_stop(), self._stop_phone)
+            if again := [name for name in cut_off if self._stops.get(name) == Outcome.EXECUTED]:
+                await trio.sleep_until(cut_at + LATE_START_S)
+                await self._slots.run(again, self._stop_phone)
         if self._stopping.cancelled_caught:
             _log.error("page %s: not every phone could be stopped within %g s", self.number, STOP_S)
 
@@ -373,7 +377,7 @@ class Page:
                 if self._journal is not None:
                     self._journal.note_stop(self.number, name, answer.outcome)
                 lost = answer.outcome in (Outcome.UNREACHABLE, Outcome.INDETERMINATE)
-                if not (lost and self._progress.executed(name)):
+                if not (lost and self._progress.listens(name)):
                     return
 
     def _end(self, *, broken: bool) -> None:
@@ -389,7 +393,7 @@ class Page:
         self._claims.release(self, self._plan.phones)
         # Ended pages are kept for those who ask: their results, not 10,000 phones and ten minutes of audio (6 MB) each.
         del self._plan, self._phones, self._audio, self._progress, self._attempts, self._details, self._stops
-        del self._stop_first, self._held, self._busy
+        del self._held, self._busy
         self._records.write("page.ended", page=self.number, reason=self.reason, outcomes=self.outcomes)
         self._ended.set()
 

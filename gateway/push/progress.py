@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from gateway.cisco import Outcome
@@ -53,6 +54,7 @@ class PageProgress:
         self._sent: set[str] = set()
         self._refused: set[str] = set()
         self._lost: set[str] = set()
+        self._inherited: set[str] = set()
         self._outcomes: dict[str, PhoneOutcome] = {}
         self._waiting: list[str] = []
         self._listening = 0
@@ -88,6 +90,18 @@ class PageProgress:
     def begun(self, phone: str) -> None:
         """The start push of ``phone`` is on its way."""
         self._sent.add(phone)
+
+    def inherited(self, phones: Iterable[str]) -> None:
+        """These were taken from another page and listen to it: nobody but this page stops them any more."""
+        self._inherited.update(phones)
+
+    def inheritance_stopped(self, phone: str) -> None:
+        """``phone`` has left the page that it was taken from."""
+        self._inherited.discard(phone)
+
+    def is_inherited(self, phone: str) -> bool:
+        """Whether ``phone`` may still listen to the page that it was taken from."""
+        return phone in self._inherited
 
     def postponed(self, phone: str) -> None:
         """``phone`` was busy; it will be asked again."""
@@ -132,16 +146,22 @@ class PageProgress:
         return Begin(phones)
 
     def due_for_stop(self) -> tuple[str, ...]:
-        """Phones that listen, or may: those that executed, and those of which nobody knows."""
+        """Phones that listen, or may: those that executed, those of which nobody knows, and those taken from others."""
         return tuple(phone for phone in self._plan.phones if self.may_listen(phone))
 
     def may_listen(self, phone: str) -> bool:
         """Whether ``phone`` has to be stopped by this page."""
-        return phone in self._sent and phone not in self._lost and may_listen(self._outcomes.get(phone))
+        if phone in self._lost:
+            return False
+        return phone in self._inherited or (phone in self._sent and may_listen(self._outcomes.get(phone)))
 
-    def executed(self, phone: str) -> bool:
-        """Whether ``phone`` said that it executed the start."""
-        return self._outcomes.get(phone) in (Outcome.EXECUTED, Unheard.TOO_LATE)
+    def listens(self, phone: str) -> bool:
+        """Whether ``phone`` listens as far as is known: it executed the start, or was taken and not stopped yet."""
+        return phone in self._inherited or self._outcomes.get(phone) in (Outcome.EXECUTED, Unheard.TOO_LATE)
+
+    def unanswered(self) -> tuple[str, ...]:
+        """Phones whose start is on its way."""
+        return tuple(phone for phone in self._plan.phones if phone in self._sent and phone not in self._outcomes)
 
     def outcomes(self) -> dict[str, int]:
         """Outcome to count, so far."""

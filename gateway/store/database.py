@@ -22,6 +22,7 @@ import os
 import shutil
 import sqlite3
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -38,6 +39,8 @@ FILE: Final = "gateway.sqlite"
 LOCK: Final = "gateway.lock"
 BUSY_MS: Final = 5000
 """How long SQLite waits for a lock: a backup by another process takes that long at most for a step."""
+CLOSE_S: Final = 2.0
+"""For what is being read and written when the process ends."""
 FOLDER_MODE: Final = 0o700
 _UNWRITABLE: Final = frozenset({errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT})
 _log = logging.getLogger("gateway.store")
@@ -59,6 +62,7 @@ class Database:
         self._reader = reader
         self._lock = lock
         self._writing = trio.CapacityLimiter(1)
+        self._in_use = {id(connection): threading.Lock() for connection in (reader, writer)}
         # In memory there is one connection for both.
         self._reading = self._writing if reader is writer else trio.CapacityLimiter(1)
         self.quarantined: Path | None = None
@@ -86,13 +90,16 @@ class Database:
             lock = _take(folder / LOCK)
         except OSError as error:
             if error.errno in _UNWRITABLE and (folder / FILE).is_file():
-                return cls._read_only(folder / FILE, f"{folder}: {error.strerror}")
+                return cls._read_only(folder / FILE, f"{folder}: {error.strerror}", None)
             raise StoreError(f"{folder}: cannot be used: {error.strerror}") from None
         try:
             quarantined = _put_aside(folder / FILE)
             writer = _connect(str(folder / FILE))
             migrate(writer)
             database = cls(writer, _connect(str(folder / FILE)), lock)
+        except sqlite3.OperationalError as error:
+            # A full disk has no room for the log either.
+            return cls._read_only(folder / FILE, f"{folder}: {error}", lock)
         except BaseException as error:
             os.close(lock)
             if isinstance(error, sqlite3.Error):
@@ -102,17 +109,19 @@ class Database:
         return database
 
     @classmethod
-    def _read_only(cls, path: Path, reason: str) -> Self:
+    def _read_only(cls, path: Path, reason: str, lock: int | None) -> Self:
         """A copy in memory of a database that cannot be opened for writing; it refuses to be written."""
         connection = _connect(":memory:")
         try:
             _copy(path, connection)
             migrate(connection)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, StoreError) as error:
             connection.close()
+            if lock is not None:
+                os.close(lock)
             raise StoreError(f"{path}: {error}") from None
         connection.execute("PRAGMA query_only = ON")
-        database = cls(connection, connection, None)
+        database = cls(connection, connection, lock)
         database.refusing = reason
         _log.error("%s: nothing can be kept; the gateway goes on with what was stored", reason)
         return database
@@ -139,7 +148,8 @@ class Database:
 
         def reading() -> T:
             try:
-                return work(self._reader)
+                with self._in_use[id(self._reader)]:
+                    return work(self._reader)
             except sqlite3.OperationalError as error:
                 raise StoreError(str(error)) from error
             except sqlite3.DatabaseError as error:
@@ -149,6 +159,10 @@ class Database:
 
     def write_now(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """As `write`, in the calling thread: before the event loop runs and after it, or in a thread of its own."""
+        with self._in_use[id(self._writer)]:
+            return self._write(work)
+
+    def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
         try:
             self._writer.execute("BEGIN IMMEDIATE")
             try:
@@ -172,8 +186,15 @@ class Database:
             raise StoreError(str(error)) from error
 
     def close(self) -> None:
-        """Close; the write-ahead log is merged into the database."""
+        """Close; the write-ahead log is merged into the database.
+
+        A thread that waits for a disk that hangs keeps its connection: closing would wait with it, and the process has
+        to end. What is in the log is merged at the next start.
+        """
         for connection in {id(self._reader): self._reader, id(self._writer): self._writer}.values():
+            if not self._in_use[id(connection)].acquire(timeout=CLOSE_S):
+                _log.error("the disk does not answer: the database is left as it is")
+                continue
             with suppress(sqlite3.Error):
                 connection.close()
         if self._lock is not None:

@@ -22,3 +22,13 @@ def test_an_alarm_is_logged_once_and_keeps_its_beginning(caplog: pytest.LogCaptu
         "alarm journal-lost: over",
     ]
     assert alarms.active() == ()
+
+
+def test_only_what_does_not_end_by_itself_is_acknowledged() -> None:
+    alarms = Alarms()
+    alarms.sound("page-interrupted:7", "page 7 was interrupted", stays=True)
+    alarms.sound("journal-lost", "the disk is full")
+    assert alarms.acknowledge("page-interrupted:7")
+    assert not alarms.acknowledge("page-interrupted:7")
+    assert not alarms.acknowledge("journal-lost")
+    assert [alarm.name for alarm in alarms.active()] == ["journal-lost"]

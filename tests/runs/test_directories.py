@@ -80,6 +80,7 @@ def test_a_user_who_is_missing_in_the_directory_is_refused_at_every_phone(pushla
 
 
 @pytest.mark.parametrize(("failures", "reasons"), [(3, {"password": 3, "locked": 7}), (0, {"password": 10})])
+@pytest.mark.slow
 def test_a_wrong_password_locks_the_account(pushlab: Pushlab, failures: int, reasons: dict[str, int]) -> None:
     ended = pushlab.run(
         "wrong-password", *QUICK, "--set", f"callmanager.credential_policy.failures={failures}", phones=10
@@ -90,6 +91,7 @@ def test_a_wrong_password_locks_the_account(pushlab: Pushlab, failures: int, rea
 
 
 @needs_slapd
+@pytest.mark.slow
 def test_association_counts_for_users_of_a_directory_too(pushlab: Pushlab) -> None:
     ended = pushlab.run("not-associated", *QUICK, "--set", "callmanager.directory.kind=slapd", phones=20)
     assert ended.code == 0, ended.stdout + ended.stderr
@@ -108,6 +110,7 @@ def test_a_directory_that_nobody_reaches_refuses_everybody(pushlab: Pushlab) -> 
 
 
 @needs_slapd
+@pytest.mark.slow
 def test_a_directory_that_dies_leaves_no_verdict(pushlab: Pushlab) -> None:
     ended = pushlab.run_and_kill("directory", scenario="active-directory")
     assert ended.code == 5, ended.stdout + ended.stderr
@@ -116,6 +119,7 @@ def test_a_directory_that_dies_leaves_no_verdict(pushlab: Pushlab) -> None:
 
 
 @needs_slapd
+@pytest.mark.slow
 def test_on_loopback_as_well(pushlab: Pushlab, own_loopback: tuple[str, ...]) -> None:
     ended = pushlab.run("active-directory", *QUICK, "--ground", "loopback", before=own_loopback)
     assert ended.code in {0, 3}, ended.stdout + ended.stderr

@@ -21,6 +21,7 @@ NOISE = {"timing"}
 
 @pytest.mark.usefixtures("netns")
 class TestInTheLab:
+    @pytest.mark.slow
     def test_our_gateway_passes_and_no_figure_shows_the_probe(self, pushlab: Pushlab) -> None:
         ended = pushlab.run("probe", "--set", "thresholds.authentication.gateway=== 20", phones=10)
         assert ended.checks("fail") == set(), ended.stdout
@@ -41,6 +42,7 @@ class TestInTheLab:
         assert ended.checks("fail") == set(), ended.stdout
         assert "own-user-mismatch" in ended.checks("pass")
 
+    @pytest.mark.slow
     def test_m01_pages_well_and_is_failed_by_the_probe_alone(self, pushlab: Pushlab) -> None:
         ended = pushlab.variant("any-password", "--set", "probe.when=before")
         assert ended.code == 1

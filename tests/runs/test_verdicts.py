@@ -52,7 +52,7 @@ class TestInTheLab:
             "port-blocked",
             "multicast-page",
             "stale-authentication-url",
-            "stale-authentication-url-nobody-reset",
+            pytest.param("stale-authentication-url-nobody-reset", marks=pytest.mark.slow),
         ],
     )
     def test_bundled_scenarios_end_as_they_expect(self, pushlab: Pushlab, scenario: str) -> None:
@@ -63,7 +63,7 @@ class TestInTheLab:
     @pytest.mark.parametrize(
         "scenario",
         [
-            "inventory",
+            pytest.param("inventory", marks=pytest.mark.slow),
             pytest.param("callmanager-down", marks=pytest.mark.slow),  # its canaries wait in vain
             "web-access-disabled",
             pytest.param("web-access-disabled-strict", marks=pytest.mark.slow),
@@ -120,6 +120,7 @@ class TestInTheLab:
         law = next(c for c in ended.verdict["checks"] if c["name"] == "authorised-by-the-right-server")
         assert set(law["excused"]) == stale
 
+    @pytest.mark.slow
     def test_a_missing_canary_is_inconclusive(self, pushlab: Pushlab) -> None:
         ended = pushlab.run("burst-offload", "--set", 'fault=[{kind="canary-blocked"}]')
         assert ended.code == 3
@@ -159,8 +160,8 @@ class TestInTheLab:
         [
             ("gateway", 1, "every-start-stopped"),
             ("phones", 3, "every-start-stopped"),
-            ("callmanager", 3, "callmanager.authentications == 0"),
-            ("capture", 3, "callmanager.authentications == 0"),
+            pytest.param("callmanager", 3, "callmanager.authentications == 0", marks=pytest.mark.slow),
+            pytest.param("capture", 3, "callmanager.authentications == 0", marks=pytest.mark.slow),
         ],
     )
     def test_a_part_that_is_killed_while_the_page_plays_is_judged(
@@ -172,6 +173,7 @@ class TestInTheLab:
         assert check in ended.checks("fail" if code == 1 else "inconclusive")
         assert code == 1 or ended.checks("fail") == set()
 
+    @pytest.mark.slow
     def test_a_capture_is_kept_of_failing_runs_only(self, pushlab: Pushlab) -> None:
         keep = ("--set", "capture.keep=failing")
         passed = pushlab.run("burst-offload", *keep)
@@ -220,6 +222,7 @@ class TestInTheLab:
             assert refused.code == 6
             assert "events.jsonl.gz was changed after the run" in refused.stderr
 
+    @pytest.mark.slow
     def test_two_runs_are_compared(self, pushlab: Pushlab) -> None:
         offload = pushlab.run("burst-offload").folder.resolve()
         direct = pushlab.run("burst-direct").folder.resolve()

@@ -28,11 +28,16 @@ _TEXTS: Final = (
 
 async def show(call: Call) -> Response:
     """The settings in force."""
-    values = dict(actions.shown_settings(call.desk.settings.current))
-    values["phone_networks"] = "\n".join(str(each) for each in call.desk.settings.current.phone_networks)
-    values["authorise_after_s"] = f"{call.desk.settings.current.authorise_after_s:g}"
     notice = "Saved, and in force from now on." if call.query.get("saved") else ""
-    return _page(call, values, notice=notice)
+    return _page(call, _shown(call), notice=notice)
+
+
+def _shown(call: Call) -> dict[str, object]:
+    current = call.desk.settings.current
+    values = dict(actions.shown_settings(current))
+    values["phone_networks"] = "\n".join(str(each) for each in current.phone_networks)
+    values["authorise_after_s"] = f"{current.authorise_after_s:g}"
+    return values
 
 
 async def submit(call: Call) -> Response:
@@ -48,6 +53,11 @@ async def submit(call: Call) -> Response:
             values["phone_networks"] = "\n".join(str(each) for each in call.desk.settings.current.phone_networks)
         return _page(call, values, errors=error.errors, status=400)
     return see_other(f"{PATH}?saved=1")
+
+
+async def check(call: Call) -> Response:
+    """Ask CallManager about the push user, and show what it says."""
+    return _page(call, _shown(call), notice=await actions.check_callmanager(call))
 
 
 def _values(form: Mapping[str, str], fixed: frozenset[str]) -> dict[str, object]:
@@ -104,5 +114,12 @@ def _page(
 
 IP_PHONE_ROUTES: Final[tuple[Route, ...]] = (
     Route(method="GET", path=PATH, handler=show, role=Role.VIEWER, summary="IP Phone"),
+    Route(
+        method="POST",
+        path=f"{PATH}/check",
+        handler=check,
+        role=Role.ADMINISTRATOR,
+        summary="IP Phone: ask CallManager about the push user",
+    ),
     Route(method="POST", path=PATH, handler=submit, role=Role.ADMINISTRATOR, summary="IP Phone: submit"),
 )

@@ -14,10 +14,12 @@ import trio
 from quart import Response
 
 from gateway.accounts import LoginRefusedError, Role
+from gateway.administration import actions
 from gateway.administration.answers import (
     STATIC,
     json_answer,
     rendered,
+    see_other,
     text_answer,
     utc,
 )
@@ -84,6 +86,12 @@ def _plain(value: object) -> str:
     if isinstance(value, list):
         return ", ".join(map(str, value)) or "none"
     return "yes" if value is True else "no" if value is False else "none" if value in (None, "") else str(value)
+
+
+async def acknowledge_alarm(call: Call) -> Response:
+    """End an alarm that stays."""
+    actions.acknowledge_alarm(call, call.path["name"])
+    return see_other("/system")
 
 
 async def show_system(call: Call) -> Response:
@@ -174,6 +182,13 @@ async def static(call: Call) -> Response:
 OVERSIGHT_ROUTES: Final[tuple[Route, ...]] = (
     Route(method="GET", path="/audit", handler=show_audit, role=Role.VIEWER, summary="Audit"),
     Route(method="GET", path="/system", handler=show_system, role=Role.VIEWER, summary="System"),
+    Route(
+        method="POST",
+        path="/system/alarms/{name}/acknowledge",
+        handler=acknowledge_alarm,
+        role=Role.OPERATOR,
+        summary="Acknowledge an alarm",
+    ),
     Route(method="POST", path="/system/backup", handler=back_up, role=Role.ADMINISTRATOR, summary="Download a backup"),
     Route(method="GET", path="/health", handler=health, role=None, summary="Health, for a monitor"),
     Route(method="GET", path="/metrics", handler=metrics, role=Role.VIEWER, summary="Metrics, for Prometheus"),

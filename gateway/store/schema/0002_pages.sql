@@ -9,7 +9,7 @@ CREATE TABLE page (
     delivery TEXT NOT NULL,
     wish TEXT NOT NULL,  -- the request, JSON
     idempotency_key TEXT,
-    state TEXT NOT NULL,  -- running, recovering (its phones are being stopped after a crash), ended
+    state TEXT NOT NULL,  -- waiting (for its turn), running, recovering (its phones are being stopped after a crash), ended
     reason TEXT,
     note TEXT,
     outcomes TEXT,  -- outcome to count, JSON

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import shutil
 import ssl
+import subprocess
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +16,12 @@ import pytest
 import trio
 import trio.testing
 
+from gateway.administration import certificate as certificate_module
 from gateway.administration import listener as module
-from gateway.administration.certificate import make_certificate, server_context
+from gateway.administration.certificate import make_certificate, own_certificate, server_context
+from gateway.administration.opening import secure_port
+from gateway.alarms import Alarms
+from gateway.configuration import Configuration, load_configuration
 
 ADDRESS = "127.20.128.10"
 OpenTool = Callable[..., AbstractAsyncContextManager[Any]]
@@ -204,6 +212,86 @@ async def test_g7_weak_ciphers_are_not_spoken(ciphers: str, tmp_path: Path, open
     async with open_tool(tmp_path, store=False, people={}, **sides) as tool:
         with pytest.raises(trio.BrokenResourceError):
             await refused(tool)
+
+
+async def test_g7_renegotiation_is_refused(tmp_path: Path, open_tool: OpenTool) -> None:
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed (Debian: apt-get install openssl)")
+    async with open_tool(tmp_path, store=False, people={}, **contexts(tmp_path, "tls")) as tool:
+        command = ["openssl", "s_client", "-connect", f"{ADDRESS}:{tool.port}", "-tls1_2"]
+        async with trio.open_nursery() as nursery:
+            client = await nursery.start(
+                partial(
+                    trio.run_process,
+                    command,
+                    stdin=subprocess.PIPE,
+                    capture_stdout=True,
+                    stderr=subprocess.PIPE,
+                    check=False,
+                )
+            )
+            await trio.sleep(0.3)
+            await client.stdin.send_all(b"R\n")  # s_client's letter for it
+            said = b""
+            while b"no renegotiation" not in said:
+                piece = await client.stderr.receive_some()
+                assert piece, said
+                said += piece
+            nursery.cancel_scope.cancel()
+        assert await tool.alive()
+
+
+def serving(folder: Path) -> Configuration:
+    (folder / "g.toml").write_text(
+        f'[phone_port]\nlisten = "{ADDRESS}:0"\n[administration]\nlisten = "{ADDRESS}:0"\n'
+        f'certificate_file = "data/administration.crt"\nkey_file = "data/administration.key"\n'
+        '[store]\nfolder = "data"\nkey_file = "keys/key"\n'
+    )
+    return load_configuration(folder / "g.toml")
+
+
+def ended_certificate(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "data").mkdir()
+    with monkeypatch.context() as patched:
+        patched.setattr(certificate_module, "VALID_DAYS", -1)
+        patched.setattr(certificate_module, "BEGINS_BEFORE_DAYS", 10)
+        assert own_certificate(folder / "data", ADDRESS) is not None
+
+
+def test_g7_an_ended_certificate_of_the_owners_serves_on_with_an_alarm(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended_certificate(tmp_path, monkeypatch)
+    alarms = Alarms()
+    context, fingerprint = secure_port(serving(tmp_path), alarms)
+    assert context is not None
+    assert fingerprint is not None
+    (alarm,) = alarms.active()
+    assert alarm.name == "certificate-ending"
+    assert "has ended" in alarm.text
+
+
+def test_p4_a_disk_that_takes_no_certificate_leaves_the_old_one_or_one_of_this_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended_certificate(tmp_path, monkeypatch)
+    (tmp_path / "g.toml").write_text(
+        f'[phone_port]\nlisten = "{ADDRESS}:0"\n[administration]\nlisten = "{ADDRESS}:0"\n'
+        '[store]\nfolder = "data"\nkey_file = "keys/key"\n'
+    )
+    configuration = load_configuration(tmp_path / "g.toml")
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(certificate_module.os, "fsync", full)
+    alarms = Alarms()
+    assert secure_port(configuration, alarms)[1] is not None
+    assert [alarm.name for alarm in alarms.active()] == ["certificate-ending"]
+    (tmp_path / "data" / "administration.crt").unlink()
+    alarms = Alarms()
+    assert secure_port(configuration, alarms)[0] is not None
+    assert [alarm.name for alarm in alarms.active()] == ["certificate-not-kept"]
 
 
 async def test_g7_strict_transport_security(tmp_path: Path, open_tool: OpenTool) -> None:

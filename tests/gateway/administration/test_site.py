@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -334,9 +335,11 @@ async def test_p4_the_page_goes_out_when_the_store_is_gone(
 
         sent = []
 
-        async def begin(wish: object, _by: str) -> str:
+        async def begin(wish: object, _by: str) -> object:
             sent.append(wish)
-            return "1"
+            kept = trio.Event()
+            kept.set()
+            return SimpleNamespace(page=SimpleNamespace(number="1"), kept=kept)
 
         monkeypatch.setattr(tool.desk.database, "write", full)
         monkeypatch.setattr(tool.desk.database, "read", full)
@@ -364,3 +367,23 @@ def test_nobody_is_sent_elsewhere_after_logging_in(path: str) -> None:
 
 def test_a_page_of_ours_is_gone_on_to() -> None:
     assert local_path("/inventory?q=7960&zone=") == "/inventory?q=7960&zone="
+
+
+async def test_an_operator_acknowledges_an_alarm_that_does_not_end_by_itself(
+    tmp_path: Path, open_tool: OpenTool
+) -> None:
+    async with open_tool(tmp_path) as tool:
+        tool.desk.alarms.sound("page-interrupted:7", "page 7 was interrupted", stays=True)
+        tool.desk.alarms.sound("journal-lost", "the disk is full")
+        viewer, operator = await tool.browser("vera"), await tool.browser("otto")
+        assert "Acknowledge" not in (await viewer.get("/system")).text
+        assert (await operator.get("/system")).text.count("Acknowledge</button>") == 1
+        path = "/system/alarms/page-interrupted%3A7/acknowledge"
+        assert (await viewer.post(path)).status == 403
+        assert (await operator.post(path)).header("Location") == "/system"
+        assert [alarm.name for alarm in tool.desk.alarms.active()] == ["journal-lost"]
+        assert (await operator.post("/system/alarms/journal-lost/acknowledge")).status == 404
+        await tool.desk.audit.written()
+        assert "system.alarm-acknowledged" in str(await tool.desk.audit.entries(before=None, limit=9))
+        status, answer = await tool.api("POST", "/api/alarms/page-interrupted:7/acknowledge", {})
+        assert (status, answer["errors"]) == (404, ["there is no alarm page-interrupted:7 that could be acknowledged"])

@@ -164,7 +164,7 @@ def test_the_interface_says_what_is_wrong(bed: Bed) -> None:
     ]
     first = bed.api("POST", "/api/alerts", {"text": "x"}, **{"Idempotency-Key": "k"})
     assert first == bed.api("POST", "/api/alerts", {"text": "x"}, **{"Idempotency-Key": "k"}) == (202, {"alert": "1"})
-    assert bed.api("POST", "/api/alerts", {"text": "y"}, **{"Idempotency-Key": "k"})[0] == 422
+    assert bed.api("POST", "/api/alerts", {"text": "y"}, **{"Idempotency-Key": "k"})[0] == 409
     for method, path in (("GET", "/api/alerts/9"), ("GET", "/api/alerts/x"), ("POST", "/api/alerts/9/withdraw"),
                          ("GET", "/api/alerts/" + "9" * 400)):  # fmt: skip
         assert bed.api(method, path)[0] == 404

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,7 @@ RECIPIENTS = st.builds(
     displayed_s=TIMES,
     acknowledged_s=TIMES,
     response=st.none() | st.just("Coming"),
-)
+).map(lambda each: each if each.outcome is None or each.pushed_s is not None else replace(each, pushed_s=1.0))
 REQUESTS = st.builds(
     AlertRequest,
     text=st.text(st.characters(exclude_categories=["Cs"]), max_size=20),

@@ -158,7 +158,7 @@ async def test_p17_an_alert_sent_twice_with_one_key_is_one_alert(tmp_path: Path)
             assert [await bed.send(key="a"), await bed.send(key="b")] == [first, "2"]
             with pytest.raises(AlertError) as refused:
                 await bed.send("another", key="a")
-            assert refused.value.status == 422
+            assert refused.value.status == 409
             await bed.outcomes("2", {"displayed": 2})
     with Database.open(store) as database:
         async with running(tmp_path, phones=2, database=database) as bed:

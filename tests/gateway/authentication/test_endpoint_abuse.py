@@ -254,3 +254,15 @@ async def test_the_secured_port_answers_byte_for_byte_the_same(tmp_path: Path) -
         answer = (await trio.run_process([*command[:-1], url + "secret"], capture_stdout=True)).stdout
         assert answer == AUTHORIZED
         nursery.cancel_scope.cancel()
+
+
+async def test_b21_a_question_twice_and_one_after_the_push_is_over_are_answered_and_counted(tmp_path: Path) -> None:
+    events = tmp_path / "events.jsonl"
+    async with running(events) as unit:
+        unit.gateway.flights.begun("SEP000000000031")
+        assert [await unit.ask(), await unit.ask()] == [AUTHORIZED] * 2
+        assert unit.gateway.flights.ended("SEP000000000031", trio.current_time())
+        assert await unit.ask() == AUTHORIZED
+        assert unit.gateway.status()["authentications"] == 3
+        assert unit.gateway.unexpected == 0
+    assert "in_flight" not in events.read_text()

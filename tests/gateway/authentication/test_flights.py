@@ -27,3 +27,16 @@ def test_memory_is_bounded(monkeypatch: object) -> None:
         unit.ended(str(number), float(number))
     assert len(unit._ended) == flights.REMEMBERED
     assert not unit._flying
+
+
+def test_b20_a_push_that_ends_without_a_question_is_told() -> None:
+    flights = Flights()
+    flights.asked("a")  # before there was a push: somebody's replay
+    flights.asked(None)
+    flights.begun("a")
+    flights.begun("b")
+    flights.asked("b")
+    assert not flights.ended("a", 1.0)
+    assert flights.ended("b", 1.0)
+    flights.begun("b")
+    assert not flights.ended("b", 2.0)

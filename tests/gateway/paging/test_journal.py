@@ -6,6 +6,7 @@ import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -188,6 +189,37 @@ async def test_p4_a_store_that_can_only_be_read_at_the_start_stops_phones_all_th
     assert [alarm.name for alarm in alarms.active()] == ["journal-lost"]
 
 
+async def test_p4_a_disk_that_takes_nothing_holds_no_page_up(tmp_path: Path, autojump_clock: object) -> None:
+    with Failing.open(tmp_path) as database:
+        database.failing = StoreError("database or disk is full")
+        async with written(database) as journal:
+            for number in (1, 2):
+                began = trio.current_time()
+                await journal.begin(record(number), PHONES)
+                assert trio.current_time() - began < module.INTENT_S
+            database.failing = None
+
+
+async def test_p4_a_page_that_could_not_be_closed_at_the_start_is_closed_when_there_is_room(tmp_path: Path) -> None:
+    with Failing.open(tmp_path) as database:
+        async with written(database) as journal:
+            await journal.begin(record(7), PHONES)
+            journal.note_outcome("7", NAMES[0], Outcome.REFUSED, None)
+        database.failing = StoreError("database or disk is full")
+        journal = Journal(database, Alarms(), clock=lambda: 3000.0)
+        journal.recover()
+        database.failing = None
+        async with trio.open_nursery() as nursery:
+            await nursery.start(journal.run)
+            journal.recovered("7")
+            await journal.close()
+        (page,) = await journal.pages()
+        assert (page.state, page.reason, page.outcomes) == (
+            "ended", "interrupted", {"refused": 1, "indeterminate": 5},
+        )  # fmt: skip
+        assert {each.outcome for each in await journal.results(7)} == {"refused", "indeterminate"}
+
+
 async def test_what_cannot_be_kept_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_PENDING", 2)
     with Database.open(tmp_path) as database:
@@ -251,3 +283,32 @@ async def test_p5_a_torn_tail_of_the_log_loses_the_tail_only(tmp_path: Path) -> 
                     states.add(kept[0].outcomes.get("executed", 0))
                     assert {result.phone for result in page.to_stop} == set(NAMES)
     assert len(states) > 3, "more of the log, more of the story"
+
+
+async def test_p3_a_page_that_waited_for_its_turn_is_told_and_stops_nobody(tmp_path: Path) -> None:
+    with Database.open(tmp_path) as database:
+        async with written(database) as journal:
+            await journal.begin(replace(record(1), state="waiting"), PHONES)
+            await journal.begin(replace(record(2), state="waiting"), PHONES)
+            await journal.started("2")
+            assert rows(tmp_path, "SELECT state FROM page") == [("waiting",), ("running",)]
+            assert [len(page.to_stop) for page in _left_open(database)] == [0, 6]
+        kept, (waited, began) = Journal(database, Alarms()).recover()
+        assert [page.reason for page in kept] == ["interrupted"] * 2
+        assert [page.outcomes for page in kept] == [{"not_sent": 6}, {"indeterminate": 6}]
+        assert (len(waited.to_stop), len(began.to_stop)) == (0, 6)
+
+
+async def test_p3_a_stop_that_was_lost_before_the_crash_is_sent_again(tmp_path: Path) -> None:
+    with Database.open(tmp_path) as database:
+        async with written(database) as journal:
+            await journal.begin(record(1), PHONES)
+            for name, stop in zip(NAMES, (Outcome.EXECUTED, Outcome.UNREACHABLE, Outcome.TIMED_OUT), strict=False):
+                journal.note_outcome("1", name, Outcome.EXECUTED, None)
+                journal.note_stop("1", name, stop)
+        _, (page,) = Journal(database, Alarms()).recover()
+        assert [result.phone for result in page.to_stop] == [NAMES[1], *NAMES[3:]]
+
+
+def _left_open(database: Database) -> list[module.Unfinished]:
+    return database.read_now(module._left_open)[1]

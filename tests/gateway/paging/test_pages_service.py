@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import errno
+import shutil
 import wave
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -15,7 +17,7 @@ from gateway.administration.page_request import PageRequest, RequestError
 from gateway.alarms import Alarms
 from gateway.cisco import Outcome, PushAnswer
 from gateway.inventory import Phone
-from gateway.media import Audio
+from gateway.media import Audio, AudioError
 from gateway.paging import Journal, Pages, RecordingError, Recordings
 from gateway.paging import pages as module
 from gateway.paging.pages import Parts
@@ -340,3 +342,49 @@ async def test_recordings_are_checked_kept_named_and_deleted(tmp_path: Path) -> 
         recordings.delete("Fire alarm")
     with pytest.raises(RecordingError, match="no recordings are kept"):
         Recordings(None).load("Fire alarm")
+
+
+async def test_p4_a_recording_that_no_disk_takes_is_played_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alarms = Alarms()
+    recordings = Recordings(tmp_path / "recordings", alarms)
+    content = wav(tmp_path / "b.wav", 0.5).read_bytes()
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("gateway.paging.recordings.os.fsync", full)
+        assert recordings.keep("Fire alarm", content).frames == 25
+        with pytest.raises(AudioError, match="Other"):
+            recordings.keep("Other", content[:100])
+        for number in range(10):
+            recordings.keep(f"More {number}", content)
+        recordings.keep("Fire alarm", content)
+    assert [alarm.name for alarm in alarms.active()] == ["recording-not-kept"]
+    assert "Fire alarm" in recordings.names()
+    assert len(recordings.names()) == 4
+    assert recordings.load("Fire alarm").name == "Fire alarm"
+    for name in recordings.names():
+        recordings.keep(name, content)
+    assert alarms.active() == ()
+    recordings.delete("Fire alarm")
+    assert "Fire alarm" not in recordings.names()
+
+
+async def test_p3_who_has_a_number_finds_the_page_after_a_crash_also_one_that_waited(tmp_path: Path) -> None:
+    """A copy of the database at the moment of the answer is what a `kill -9` would leave."""
+    world = World(tmp_path, Settings())
+    world.fresh = True
+    with Database.open(tmp_path / "data") as database:
+        async with running(world, database) as pages:
+            numbers = [await pages.request(world.wish()) for _ in range(10)]
+            shutil.copytree(tmp_path / "data", tmp_path / "left")
+    with Database.open(tmp_path / "left") as left:
+        world.alarms = Alarms()
+        async with running(world, left) as pages:
+            await until(lambda: len(world.alarms.active()) == len(numbers))
+            found = {number: pages.page(number) for number in numbers}
+            assert all(page is not None and page.reason == "interrupted" for page in found.values())
+            assert [dict(page.outcomes) for page in found.values() if page is not None][8:] == [{"not_sent": 3}] * 2

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pytest
 import trio
 
-from gateway.push import Slots
+from gateway.push import Slots, Weight
 from gateway.push.crew import PATIENCE_S, STALL_S
 
 
@@ -106,7 +106,7 @@ async def test_shares_follow_weights_and_come_back(autojump_clock: object) -> No
         nursery.start_soon(lambda: slots.run(names("normal", 400), act))
         await trio.sleep(0.55)
         assert now == {"normal": 20, "emergency": 0}
-        nursery.start_soon(lambda: slots.run(names("emergency", 200), act, weight=4))
+        nursery.start_soon(lambda: slots.run(names("emergency", 200), act, weight=Weight.EMERGENCY_PAGE))
         await trio.sleep(0.3)
         assert now == {"normal": 4, "emergency": 16}
     assert max(normal for normal, _ in seen[-20:]) == 20, "what the emergency had is used again"

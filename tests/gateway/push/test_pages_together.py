@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 import trio
+import trio.testing
 
 from gateway.cisco import Outcome, PushAnswer
 from gateway.inventory import Phone
@@ -31,6 +32,7 @@ class World:
         self.slots = Slots(concurrency)
         self.claims = Claims()
         self.hung: set[str] = set()
+        self.outlives_the_connection = False  # a phone goes on with a start whose connection was closed
         self.foreign: dict[str, float] = {}  # receive somebody else's stream until then; infinite: a call
         self.receives: dict[str, str] = {}  # phone to page
         self.asked: set[str] = set()  # phones that have a push in flight
@@ -59,7 +61,12 @@ class World:
         if name in self.hung:
             await trio.sleep(TOTAL_S)
             return Outcome.TIMED_OUT
-        await trio.sleep(ANSWER_S)
+        try:
+            await trio.sleep(ANSWER_S)
+        except trio.Cancelled:
+            if self.outlives_the_connection and action == "start":
+                trio.lowlevel.spawn_system_task(self._execute_late, name, page)
+            raise
         until = self.foreign.get(name, 0.0)
         if action == "stop":
             self.receives.pop(name, None)
@@ -70,6 +77,10 @@ class World:
             return Outcome.REFUSED_BUSY
         self.receives[name] = page
         return Outcome.EXECUTED
+
+    async def _execute_late(self, name: str, page: str) -> None:
+        await trio.sleep(4 * ANSWER_S)
+        self.receives[name] = page
 
     # pacer
 
@@ -271,6 +282,35 @@ async def test_p17_an_interruption_of_one_page_leaves_the_other_alone(autojump_c
         first.interrupt()
     assert (first.reason, second.reason) == ("interrupted", "completed")
     assert first.outcomes == second.outcomes == {"executed": 5}
+
+
+@pytest.mark.parametrize("after_s", [0.0, ANSWER_S / 2, 2.5 * ANSWER_S])
+async def test_an_interrupted_emergency_stops_the_phones_that_it_has_taken(
+    autojump_clock: object, after_s: float
+) -> None:
+    world = World(concurrency=10)  # most phones are taken, and not asked yet
+    normal = world.page("1", names(40))
+    emergency = world.page("2", names(40), priority=Priority.EMERGENCY)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(run, world, (0.0, normal), (2.0, emergency))
+        await trio.sleep(2.0 + after_s)
+        await trio.testing.wait_all_tasks_blocked()
+        emergency.interrupt()
+    assert normal.outcomes == {"preempted": 40}
+    assert emergency.reason == "interrupted"
+    assert {name for name, action in world.pushes("2") if action == "stop"} == set(names(40))
+
+
+async def test_a_start_that_is_overtaken_by_its_stop_leaves_no_phone_listening(autojump_clock: object) -> None:
+    world = World()
+    world.outlives_the_connection = True
+    page = world.page("1", names(5))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(run, world, (0.0, page))
+        await trio.sleep(ANSWER_S / 2)
+        page.interrupt()
+    assert page.outcomes == {"indeterminate": 5}
+    assert world.pushes("1").count((names(1)[0], "stop")) == 2
 
 
 async def test_a_phone_that_is_taken_while_its_start_is_on_the_way(autojump_clock: object) -> None:

@@ -19,10 +19,11 @@ from pathlib import Path
 import pytest
 import trio
 
+from gateway.authentication import Flights
 from gateway.cisco import Credentials, PushAnswer
 from gateway.inventory import Phone
 from gateway.push import Group, Limits, Pusher
-from gateway.push.client import PushSettings
+from gateway.push.client import UNASKED, PushSettings
 from gateway.records import Records
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "gateway"
@@ -277,6 +278,35 @@ async def test_c17_a_redirect_is_not_followed_and_nothing_is_sent_there(tmp_path
         assert (answer.outcome, answer.http_status) == ("garbled", 302)
         assert len(unit.requests) == 1
         assert elsewhere.requests == []
+
+
+@pytest.mark.parametrize(
+    "challenge", ['Digest realm="x", nonce="1", qop="auth"', 'Basic realm="elsewhere"', "NTLM", "Bearer"]
+)
+async def test_b19_a_phone_that_asks_for_another_scheme_gets_nothing_more(tmp_path: Path, challenge: str) -> None:
+    said = f"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: {challenge}\r\nContent-Length: 0\r\n\r\n"
+    answer, unit, _ = await push(says(said.encode()), tmp_path)
+    assert (answer.outcome, answer.http_status) == ("refused_authentication", 401)
+    assert len(unit.requests) == 1
+
+
+@pytest.mark.parametrize("asks", [True, False])
+async def test_b20_a_phone_that_executes_without_asking_is_told(tmp_path: Path, *, asks: bool) -> None:
+    flights = Flights()
+
+    async def behaviour(stream: trio.SocketStream) -> None:
+        if asks:
+            flights.asked("SEP001BD4000001")
+        await stream.send_all(GOOD)
+
+    async with listening(behaviour) as (_, port):
+        with Records(None) as records:
+            pusher = make_pusher(port, records)
+            pusher._flights = flights
+            answer = await pusher.push(
+                Phone(device_name="SEP001BD4000001", address=PHONE), page="1", action="start", attempt=1
+            )
+    assert (answer.outcome, answer.detail) == ("executed", None if asks else UNASKED)
 
 
 async def test_multicast_is_asked_for_with_the_group_and_stopped_as_any_other(tmp_path: Path) -> None:

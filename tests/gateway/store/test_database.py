@@ -6,11 +6,16 @@ import os
 import sqlite3
 import subprocess
 import sys
+import threading
+import time
+from functools import partial
 from pathlib import Path
 
 import pytest
+import trio
 
 from gateway.store import Database, StoreError
+from gateway.store import database as module
 from gateway.store.database import FILE
 
 
@@ -140,11 +145,57 @@ with Database.open(folder / "data") as database:
 """
 
 
-def test_p4_a_read_only_disk_is_read_and_every_write_refused(tmp_path: Path) -> None:
-    command = ["unshare", "--map-root-user", "--mount", sys.executable, "-c", READ_ONLY, str(tmp_path)]
+FULL = """
+import os, pathlib, subprocess, sys
+from gateway.store import Database, StoreError
+folder = pathlib.Path(sys.argv[1])
+subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "none", str(folder)], check=True)
+with Database.open(folder / "data") as database:
+    database.write_now(lambda c: c.execute("INSERT INTO setting VALUES ('a', '1')"))
+filling = os.open(folder / "filling", os.O_WRONLY | os.O_CREAT)
+try:
+    while True:
+        os.write(filling, bytes(4096))
+except OSError:
+    pass
+with Database.open(folder / "data") as database:
+    assert database.refusing, database.refusing
+    assert database.read_now(lambda c: c.execute("SELECT * FROM setting").fetchall()) == [("a", "1")]
+    try:
+        database.write_now(lambda c: c.execute("DELETE FROM setting"))
+    except StoreError as error:
+        print("refused:", error)
+os.close(filling)
+(folder / "filling").unlink()
+with Database.open(folder / "data") as database:
+    assert database.refusing is None
+"""
+
+
+@pytest.mark.parametrize("script", [READ_ONLY, FULL], ids=["read-only", "full"])
+def test_p4_a_disk_that_takes_nothing_is_read_and_every_write_refused(tmp_path: Path, script: str) -> None:
+    command = ["unshare", "--map-root-user", "--mount", sys.executable, "-c", script, str(tmp_path)]
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
     ended = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     if "unshare failed" in ended.stderr:
         pytest.skip("namespaces: this machine forbids them to this user")
     assert ended.returncode == 0, ended.stderr
     assert "refused: attempt to write a readonly database" in ended.stdout
+
+
+async def test_p4_a_disk_that_hangs_does_not_keep_the_process_from_ending(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "CLOSE_S", 0.1)
+    disk = threading.Event()
+    database = Database.open(tmp_path / "data")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(partial(database.write, lambda _: disk.wait(30), abandon=True))
+        await trio.sleep(0.1)
+        nursery.cancel_scope.cancel()
+    began = time.monotonic()
+    database.close()
+    assert time.monotonic() - began < 5
+    disk.set()
+    with Database.open(tmp_path / "data") as again:
+        assert await again.read(count) == 0

@@ -105,6 +105,7 @@ def checks(verdict: dict[str, Any], word: str) -> set[str]:
 
 
 @pytest.mark.real
+@pytest.mark.slow
 def test_our_gateway_is_known_and_asked_everything(tmp_path: Path, gateway: str, password_file: Path) -> None:
     ended = run_command(
         tmp_path, gateway, "--password-file", password_file, "--callmanager-url", CALLMANAGER,
