@@ -143,7 +143,7 @@ MUTANTS: Final[tuple[Mutant | Probed | InTests | Compared, ...]] = (
         name="redirects-to-host",
         defect="redirects to the request's Host",
         caught_by=("redirect-host-header",),
-        follows=("redirect-forwarded-host", "redirect-absolute-uri"),
+        follows=("redirect-target", "redirect-forwarded-host", "redirect-absolute-uri", "redirect-parameter"),
     ),
     Mutant(
         number="M10",

@@ -6,9 +6,10 @@ import logging
 import os
 import socket
 import time
+from dataclasses import replace
+from typing import ClassVar
 
-import trio
-
+from gateway import phone_port
 from gateway.authentication import Authenticator, Decision, Request
 from gateway.authentication.decision import (
     UNAUTHORIZED,
@@ -17,6 +18,7 @@ from gateway.authentication.decision import (
     text_response,
 )
 from gateway.authentication.question import Question
+from gateway.authentication.request import Rejection, RequestReader
 from gateway.phone_port import PhonePort
 from gateway.product import Gateway
 
@@ -117,30 +119,28 @@ class RedirectsToHost(Gateway):
     """M09: the redirect goes wherever the request's Host says."""
 
     def make_phone_port(self, listener: socket.socket) -> PhonePort:
+        phone_port.RequestReader = _ReaderOfHosts  # type: ignore[misc]
         port = super().make_phone_port(listener)
         port.__class__ = _PortOfHosts
         return port
 
 
+class _ReaderOfHosts(RequestReader):
+    host: ClassVar[bytes] = b""
+
+    def receive(self, data: bytes) -> Request | Rejection | None:
+        _ReaderOfHosts.host = _header(data, b"host")
+        return super().receive(data)
+
+
 class _PortOfHosts(PhonePort):
-    host = b""
-
-    def _begin(self, connection: socket.socket, peer: tuple[str, int], nursery: trio.Nursery) -> None:
-        self.host = _header(_peeked(connection), b"host")
-        super()._begin(connection, peer, nursery)
-
     def decide(self, peer: tuple[str, int], request: Request) -> Decision:
         decision = super().decide(peer, request)
-        if decision.answer != "redirected" or not self.host:
+        if decision.answer != "redirected" or not _ReaderOfHosts.host:
             return decision
         before, _, after = decision.response.partition(b"http://")
         _, slash, rest = after.partition(b"/")
-        return Decision(
-            answer="redirected",
-            own_user=decision.own_user,
-            device_name=decision.device_name,
-            response=before + b"http://" + self.host + slash + rest,
-        )
+        return replace(decision, response=before + b"http://" + _ReaderOfHosts.host + slash + rest)
 
 
 class RelaysOwnUser(Gateway):
@@ -166,19 +166,18 @@ class LocksOut(Gateway):
 
 
 class DiesOfUpgrade(Gateway):
-    """M37: a header that it cannot decode ends the process."""
+    """M37: settings that it cannot decode end the process."""
 
     def make_phone_port(self, listener: socket.socket) -> PhonePort:
-        port = super().make_phone_port(listener)
-        port.__class__ = _PortThatDies
-        return port
+        phone_port.RequestReader = _ReaderThatDies  # type: ignore[misc]
+        return super().make_phone_port(listener)
 
 
-class _PortThatDies(PhonePort):
-    def _begin(self, connection: socket.socket, peer: tuple[str, int], nursery: trio.Nursery) -> None:
-        if _header(_peeked(connection), b"upgrade").lower() == b"h2c":
+class _ReaderThatDies(RequestReader):
+    def receive(self, data: bytes) -> Request | Rejection | None:
+        if _header(data, b"upgrade").lower() == b"h2c":
             os._exit(70)
-        super()._begin(connection, peer, nursery)
+        return super().receive(data)
 
 
 class LogsQuestions(Gateway):
@@ -211,13 +210,6 @@ class AnswersSlowly(Gateway):
 
     def _slow(self, decision: Decision, source: str) -> float | None:
         return super()._slow(decision, source) or 0.3
-
-
-def _peeked(connection: socket.socket) -> bytes:
-    try:
-        return connection.recv(8192, socket.MSG_PEEK | socket.MSG_DONTWAIT)
-    except OSError:
-        return b""
 
 
 def _header(head: bytes, name: bytes) -> bytes:

@@ -17,10 +17,9 @@ from gateway.cisco import Credentials, Outcome, PushAnswer
 from gateway.inventory import Phone
 from gateway.media import Audio
 from gateway.product import Gateway
-from gateway.push import Busy, Limits, Page, PagePlan, Pusher, Slots
+from gateway.push import Busy, Limits, Page, PagePlan, Pusher, Slots, crew
 from gateway.push import page as paging
 from gateway.push.client import Action, PushTarget
-from gateway.push.crew import Crew
 from gateway.push.plan import Group
 from gateway.records import Records, Value
 
@@ -115,7 +114,7 @@ class HungPhonesHoldSlots(Gateway):
 
     def make_slots(self) -> Slots:
         paging.STOP_S = 5.0  # an operator ends it: not to be waited for
-        Crew._put_aside = lambda _crew, _job: None  # type: ignore[method-assign]
+        crew.PATIENCE_S = crew.STALL_S = 1e6
         return super().make_slots()
 
 
