@@ -2,9 +2,9 @@
 
 `together`: the audio starts when ``start_fraction`` of the phones listen, or at the deadline, or when no more answers
 are awaited or come; phones that listen later join it where it is. A phone that listens only after the end, or so
-shortly before it that the rest says nothing, hears it from the beginning on its own: late is better than never. `each`:
-every phone hears it from the beginning as soon as it listens. By multicast all phones hear one stream, so that nothing can be
-played again for one that is too late.
+shortly before it that the rest says nothing, hears it from the beginning on its own: late is better than never.
+`each`: every phone hears it from the beginning as soon as it listens. By multicast all phones hear one stream, so that
+nothing can be played again for one that is too late.
 """
 
 from __future__ import annotations

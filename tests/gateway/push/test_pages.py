@@ -227,7 +227,7 @@ async def test_late_phones_join_or_begin_anew(tmp_path: Path, autojump_clock: ob
     began = trio.current_time()
     await stage.page.run()
     assert [(round(at - began, 3), what, len(names)) for at, what, names in stage.pacer.log] == [
-        (2.0, "start", 1),
+        (0.6, "start", 1),
         (3.0, "join", 1),
         (9.0, "start", 1),
         (14.0, "stop", 0),
