@@ -27,7 +27,7 @@ NO_EXAMPLES: Final = {"docs/reference/shown.md"}
 LEFT_OUT: Final = re.compile(
     r"your-pager"  # the reader's own program
     r"|--csv roster\.csv --port 80"  # addresses and an interface of the reader's own
-    r"|\b(COMMAND|FILE|SCENARIO|RUN|DIR|KEY=VALUE|AUDIO)\b|\.\.\.$|\[--"  # a synopsis
+    r"|\b(ASK|COMMAND|FILE|SCENARIO|RUN|DIR|KEY=VALUE|AUDIO)\b|\.\.\.$|\[--"  # a synopsis
 )
 STARTS: Final = ("pushlab ", "curl ", "printf ", "(umask ")
 SERVERS: Final = ("pushlab phones", "pushlab callmanager", "pushlab gateway serve", "pushlab capture")
