@@ -2,8 +2,8 @@
 
     python bench/machine_stalls.py [SECONDS]
 
-Prints JSON: for each processor the pauses above 30 ms, in milliseconds. On a machine that is fit for a verdict there are
-none: whatever else runs there, it cannot hold such a thread up. Needs the right to SCHED_FIFO.
+Prints JSON: for each processor the pauses above 30 ms, in milliseconds. On a machine that is fit for a verdict there
+are none: whatever else runs there, it cannot hold such a thread up. Needs the right to SCHED_FIFO.
 """
 
 import json
