@@ -8,6 +8,7 @@ many passed, failed and were inconclusive, and of those that did not pass why. E
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -40,11 +41,14 @@ def main() -> int:
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="pushlab-clean-") as scratch:
         for number in range(1, options.runs + 1):
+            before_ms = stolen_ms()
             verdict = run(Path(scratch), options.scenario, options.phones, seed=number, settings=settings)
             word = str(verdict["verdict"])
             counts[word] += 1
             if word != "pass":
-                reasons.append({"run": number, "verdict": word, "why": why(verdict)})
+                reasons.append(
+                    {"run": number, "verdict": word, "stolen_ms": stolen_ms() - before_ms, "why": why(verdict)}
+                )
                 print(json.dumps(reasons[-1]), file=sys.stderr, flush=True)
     shown = {
         "scenario": options.scenario,
@@ -58,6 +62,12 @@ def main() -> int:
     }
     print(json.dumps(shown, indent=1))
     return 1 if shown["fail"] else 0
+
+
+def stolen_ms() -> int:
+    """Time for which the host of this virtual machine had its processors stopped, since it was started."""
+    ticks = int(Path("/proc/stat").read_text(encoding="ascii").split()[8])
+    return ticks * 1000 // os.sysconf("SC_CLK_TCK")
 
 
 def run(out: Path, scenario: str, phones: int, *, seed: int, settings: list[str]) -> dict[str, object]:
