@@ -99,7 +99,12 @@ class TestInTheLab:
         )
         ended = pushlab.run("burst-offload", "--set", f"fault=[{shown}]", phones=60)
         # The page did not reach all, which is what burst-offload is about; nothing else is wrong.
-        allowed = {"phones.delivered_fraction == 1", "push.answer_ms.p99 < 2000", "rtp.lost_fraction == 0"}
+        allowed = {
+            "phones.delivered_fraction == 1",
+            "push.answer_ms.p99 < 2000",
+            "rtp.lost_fraction == 0",
+            "page.first_packet_ms.max < 2000",  # phones that ask late
+        }
         assert ended.checks("fail") <= allowed, ended.stdout + ended.stderr
         assert {f"fault {kind} is seen" for kind in kinds} <= ended.checks("pass")
 
