@@ -55,6 +55,7 @@ class PageProgress:
         self._deadline = now + plan.start_deadline_s
         self._needed = max(1, math.ceil(plan.start_fraction * len(plan.phones) - 1e-9))
         self._sent: set[str] = set()
+        self._unasked = set(plan.phones)
         self._refused: set[str] = set()
         self._lost: set[str] = set()
         self._inherited: set[str] = set()
@@ -92,7 +93,7 @@ class PageProgress:
         waits = self._plan.start is Start.TOGETHER and self._waiting and self._audio_began is None
         if not waits:
             return math.inf
-        return min(self._deadline, self._quiet_since + QUIET_S) if self._all_asked else self._deadline
+        return min(self._deadline, self._quiet_since + QUIET_S) if not self._unasked else self._deadline
 
     def shortened(self, duration_s: float) -> None:
         """The audio is that long now: it was live, and is over."""
@@ -102,6 +103,7 @@ class PageProgress:
     def begun(self, phone: str) -> None:
         """The start push of ``phone`` is on its way."""
         self._sent.add(phone)
+        self._unasked.discard(phone)
 
     def inherited(self, phones: Iterable[str]) -> None:
         """These were taken from another page and listen to it: nobody but this page stops them any more."""
@@ -118,6 +120,8 @@ class PageProgress:
     def postponed(self, phone: str) -> None:
         """``phone`` was busy; it will be asked again."""
         self._sent.discard(phone)
+        if phone not in self._outcomes:
+            self._unasked.add(phone)
         self._refused.add(phone)
 
     def ended(self, phone: str, outcome: PhoneOutcome) -> None:
@@ -125,6 +129,7 @@ class PageProgress:
         if phone in self._outcomes:
             return  # taken by another page while its push was on its way
         self._outcomes[phone] = outcome
+        self._unasked.discard(phone)
         if outcome is Outcome.EXECUTED:
             self._listening += 1
             self._waiting.append(phone)
@@ -136,6 +141,7 @@ class PageProgress:
             self._waiting.remove(phone)
         if not audio_over:
             self._outcomes[phone] = Unheard.PREEMPTED
+            self._unasked.discard(phone)
 
     def outcome(self, phone: str) -> PhoneOutcome | None:
         """Of ``phone``, once it has one."""
@@ -203,13 +209,8 @@ class PageProgress:
             or self._listening >= self._needed
             or now >= self._deadline
             or self.settled
-            or (now >= self._quiet_since + QUIET_S and self._all_asked)
+            or (now >= self._quiet_since + QUIET_S and not self._unasked)
         )
-
-    @property
-    def _all_asked(self) -> bool:
-        """Whether every phone has been pushed to: who is silent then has had its time, and may join later."""
-        return all(phone in self._sent or phone in self._outcomes for phone in self._plan.phones)
 
 
 def may_listen(outcome: PhoneOutcome | str | None) -> bool:
