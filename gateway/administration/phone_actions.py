@@ -104,3 +104,13 @@ def source_json(known: Known) -> Json:
         "last_s": known.last_s,
         "last_result": known.last_result,
     }
+
+
+def whom(call: Call) -> dict[str, object]:
+    """What the choice of whom a page or an alert goes to is shown from: phones in all, zones and lists with theirs."""
+    known, counts = call.desk.phonebook.zones.known, phones_by_zone(call)
+    return {
+        "phones": len(call.desk.phonebook.phones),
+        "zones": [(name, counts[name]) for name in known.zones],
+        "lists": [(each.name, len(each.phones), sorted(each.zones)) for each in known.lists.values()],
+    }

@@ -76,7 +76,6 @@ def _form(
     errors: list[str] | None = None,
     status: int = 200,
 ) -> Response:
-    known, counts = call.desk.phonebook.zones.known, phone_actions.phones_by_zone(call)
     return rendered(
         call,
         "send_alert.html",
@@ -85,9 +84,7 @@ def _form(
         groups=groups,
         errors=errors or [],
         key=secrets.token_urlsafe(16),
-        phones=len(call.desk.phonebook.phones),
-        zones=[(name, counts[name]) for name in known.zones],
-        lists=[(each.name, len(each.phones), sorted(each.zones)) for each in known.lists.values()],
+        **phone_actions.whom(call),
         max_text=MAX_TEXT,
         max_title=MAX_TITLE,
     )

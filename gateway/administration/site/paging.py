@@ -115,7 +115,6 @@ async def _form(
     errors: list[str] | None = None,
     status: int = 200,
 ) -> Response:
-    known, counts = call.desk.phonebook.zones.known, phone_actions.phones_by_zone(call)
     return rendered(
         call,
         "send.html",
@@ -124,9 +123,7 @@ async def _form(
         groups=groups,
         errors=errors or [],
         key=secrets.token_urlsafe(16),
-        phones=len(call.desk.phonebook.phones),
-        zones=[(name, counts[name]) for name in known.zones],
-        lists=[(each.name, len(each.phones), sorted(each.zones)) for each in known.lists.values()],
+        **phone_actions.whom(call),
         recordings=await actions.recordings(call),
         stored=call.desk.configuration.store_folder is not None,
         tones=TONES,
