@@ -83,9 +83,7 @@ def test_examples(document: Path, tmp_path: Path, skip_if_held_up: Callable[[Pat
                 if not line.endswith(" &"):
                     stop(servers)
                 command = ["bash", "-c", f"exec {line.removesuffix(' &')}"]
-                server = subprocess.Popen(
-                    command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True
-                )
+                server = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True)
                 servers.append(server)
                 assert server.stdout is not None
                 assert json.loads(server.stdout.readline())["ready"] is True, line
