@@ -168,7 +168,8 @@ def entry_of(
 
 def _why_not(result: Result) -> str:
     """Why it did not end as expected: what was blind says more than everything that could not be decided then."""
-    if result.verdict == "inconclusive" and result.blind:
+    undecided = all(": inconclusive, expected " in each for each in result.unexpected)
+    if result.blind and undecided:
         return f"blind: {'; '.join(result.blind)}"
     return "; ".join(result.unexpected) or result.why
 
