@@ -29,7 +29,7 @@ _UNBOUNDED_SHARES: Final = frozenset({"lateness.callmanager_model_fraction"})
 _ORDERED: Final = tuple(name for name in STATISTICS if name != "count")
 
 
-def contradictions(values: Mapping[str, Any], findings: Findings) -> None:
+def check_together(values: Mapping[str, Any], findings: Findings) -> None:
     """Note every contradiction of a scenario.
 
     Args:
@@ -109,7 +109,15 @@ def _together(thresholds: Sequence[Threshold], values: Mapping[str, Any], findin
                 f"{threshold.expression!r} cannot hold together with {limit.expression!r} of [integrity]",
             )
     _statistics(held, findings)
-    _end_states(held, values["fleet"]["phones"], findings)
+    if _to_everybody_once(values):
+        _end_states(held, values["fleet"]["phones"], findings)
+
+
+def _to_everybody_once(values: Mapping[str, Any]) -> bool:
+    """Whether the ledger has one row a phone: one page or alert, to the whole fleet."""
+    wishes = [*values["page"], *values["alert"]]
+    shape = values.get("load", {}).get("shape", "once")
+    return len(wishes) <= 1 and shape == "once" and all(wish.get("phones", 1.0) == 1 for wish in wishes)
 
 
 def _statistics(held: Sequence[Threshold], findings: Findings) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from harness.scenario.audio import AudioError, audio_path, audio_seconds, scenarios_folder
-from harness.scenario.contradictions import contradictions
+from harness.scenario.contradictions import check_together
 from harness.scenario.faults import FAULTS, IMPAIRMENT, NOT_RESET, PARAMETERS
 from harness.scenario.findings import Findings, checked
 from harness.scenario.keys import MAX_USERS
@@ -151,7 +151,7 @@ def build(raw: dict[str, Any], text: str, path: Path, overrides: Overrides, *, f
     values = checked(raw, findings)
     if findings.whole:
         _contradictions(values, findings)
-        contradictions(values, findings)
+        check_together(values, findings)
     if findings.errors:
         raise ScenarioError(tuple(findings.errors))
     scenario = _scenario(values, path, findings.origins)
