@@ -313,6 +313,7 @@ def _scenario(values: Mapping[str, Any], path: Path, origins: dict[str, str]) ->
             concurrency=gateway["concurrency"],
             own_user_mismatch=gateway["own_user_mismatch"],
             push_password=gateway["push_password"],
+            multicast_addresses=gateway["multicast_addresses"],
             set_up=gateway["set_up"],
             restarted=gateway["restarted"],
         ),
