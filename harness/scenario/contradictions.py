@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, Final
 
-from harness.run_folder import LATEST, SUITE
 from harness.scenario.check_names import check_names
 from harness.scenario.faults import CREDENTIAL_DRIFT, FAULTS, NOT_RESET, PLACES
 from harness.scenario.findings import Findings
@@ -18,8 +17,8 @@ from harness.scenario.metrics import END_STATES, STATISTICS, metric_of
 from harness.scenario.model import SAME
 from harness.scenario.thresholds import Threshold
 
-RESERVED: Final = (SUITE, LATEST)
-"""Names that a folder beside the scenarios' own has already."""
+RESERVED: Final = ("suite", "latest")
+"""Names that a folder beside the scenarios' own has already; a test holds them equal to the run folder's."""
 ALERT_STATES: Final = frozenset({"not_displayed", "displayed_late", "displayed", "acknowledged"})
 PAGE_STATES: Final = frozenset({"no_audio", "wrong_audio", "partial_audio", "delivered_late", "delivered"})
 _SHARE: Final = Interval(low=0, high=1)

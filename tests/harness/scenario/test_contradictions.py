@@ -8,6 +8,7 @@ import pytest
 
 from harness.judge.integrity import CLAUSES
 from harness.judge.laws import LAWS
+from harness.run_folder import LATEST, SUITE
 from harness.scenario import check_names
 from harness.scenario.file import parse
 from harness.scenario.intervals import Interval, left_by
@@ -112,7 +113,7 @@ def test_contradictions_are_told_with_their_place(text: str, place: str, part: s
     assert part in error
 
 
-@pytest.mark.parametrize("name", ["suite", "latest"])
+@pytest.mark.parametrize("name", [SUITE, LATEST])
 def test_names_of_folders_that_are_there_already(name: str) -> None:
     with pytest.raises(ScenarioError, match="choose another"):
         parse(f'name = "{name}"\npurpose = "x"', Path("x.toml"), files=False)
