@@ -56,7 +56,9 @@ class Entry:
         """Whether it ended as it says, in a word or two."""
         if self.as_expected:
             return "as expected"
-        return "not begun" if self.verdict == "none" else f"expected {self.expected}"
+        if self.verdict == "none":
+            return "not begun"
+        return "not only by the checks that it names" if self.verdict == self.expected else f"expected {self.expected}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

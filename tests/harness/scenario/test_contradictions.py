@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from harness.judge.integrity import CLAUSES
 from harness.judge.laws import LAWS
 from harness.run_folder import LATEST, SUITE
 from harness.scenario import check_names
-from harness.scenario.file import parse
+from harness.scenario.file import files_of, load, parse
 from harness.scenario.intervals import Interval, left_by
 from harness.scenario.model import ScenarioError
 from harness.scenario.thresholds import Threshold
@@ -161,3 +162,9 @@ def test_intervals() -> None:
     assert not left("<= 2").within(left("< 2"))
     assert left("< 2").within(left("!= 5"))
     assert left("> 0.5").times(10) == left("> 5")
+
+
+@pytest.mark.parametrize("read", [files_of, load])
+def test_a_name_that_no_file_can_have_is_an_error_of_the_command_line(read: Callable[[str], object]) -> None:
+    with pytest.raises(ScenarioError, match="cannot be read: File name too long"):
+        read("x" * 300)
