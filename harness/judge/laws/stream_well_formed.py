@@ -90,7 +90,7 @@ def _wander_ms(packets: Packets, stream: Stream) -> float:
     behind_ms = (packets.t_ns[stream.rows] - stream.first_t_ns) / 1e6
     behind_ms[1:] -= np.cumsum(steps) * PACKET_MS
     blocks = len(behind_ms) // WANDER_PACKETS
-    if blocks < WANDER_BLOCKS:
+    if blocks < WANDER_BLOCKS or np.ptp(behind_ms) <= WANDER_MS:
         return 0.0
     medians = np.median(behind_ms[: blocks * WANDER_PACKETS].reshape(blocks, WANDER_PACKETS), axis=1)
     place = np.arange(blocks) - (blocks - 1) / 2
