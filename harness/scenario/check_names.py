@@ -12,6 +12,7 @@ LAWS: Final = (
     "pushes-well-formed",
     "executed-only-when-authorised",
     "authorised-by-the-right-server",
+    "gateway-count-agrees",
     "callmanager-count-agrees",
     "audio-only-to-listeners",
     "every-start-stopped",
