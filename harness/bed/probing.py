@@ -83,6 +83,8 @@ def _record(writer: EventWriter, result: Result, password: str) -> None:
         observed=result.finding.observed,
         why=masked(result.finding.why, password),
         took_s=round(result.seconds, 3),
+        sent=result.check.sends,
+        expected=result.check.must,
     )
 
 

@@ -28,6 +28,8 @@ def judgement(results: Sequence[Result], password: str) -> Judgement:
             observed=result.finding.observed,
             witnesses=(WITNESS,),
             why=masked(result.finding.why, password),
+            sent=result.check.sends,
+            expected=result.check.must,
         )
         for result in results
     )

@@ -129,11 +129,12 @@ def _check_table(checks: Sequence[Check]) -> Iterable[str]:
         for heading, text, style in (
             ("kind", check.kind, ""),
             ("observed", check.observed, "number"),
-            ("expected", check.expected, "once"),
+            ("expected", check.expected, "text" if check.sent else "once"),
             ("witnesses", ", ".join(check.witnesses), ""),
-            ("why", check.why, "text"),
         ):
             yield f'<td data-label="{heading}" class="{style}">{escape(text)}</td>'
+        sent = f"<div class=sent>Sent: {escape(check.sent)}</div>" if check.sent else ""
+        yield f'<td data-label="why" class="text">{escape(check.why)}{sent}</td>'
         yield "</tr>"
     yield "</tbody></table></div>"
 

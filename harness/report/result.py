@@ -45,6 +45,8 @@ class Check:
     """"" where the name says it all, as for laws"""
     witnesses: tuple[str, ...]
     why: str
+    sent: str = ""
+    """What the probe asked; "" for other checks"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -257,6 +259,7 @@ def _check(given: Mapping[str, Any]) -> Check:
         expected=figures.bound(name) if expected is None else figures.observed(name, expected),
         witnesses=tuple(figures.clean(str(each)) for each in given.get("witnesses") or ()),
         why=figures.clean(" ".join(filter(None, (str(given.get("why") or ""), _excused(given.get("excused") or ()))))),
+        sent=figures.clean(str(given.get("sent") or "")),
     )
 
 

@@ -1,7 +1,8 @@
 from pathlib import Path
 
+from gateway.authentication.endpoint import status_response
 from harness.probe import CHECKS
-from harness.probe.command import OWN_ANSWER
+from harness.probe.command import OWN_AUTHORIZED, OWN_MISMATCH, OWN_REJECTION
 from harness.probe.reference import check_tables
 from harness.scenario.probe_checks import PROBE_CHECKS
 
@@ -17,5 +18,12 @@ def test_scenarios_know_every_check_by_its_name() -> None:
     assert len(set(PROBE_CHECKS)) == len(PROBE_CHECKS)
 
 
-def test_our_own_gateway_is_known_by_its_golden_answer() -> None:
-    assert (ROOT / "tests" / "golden" / "gateway" / "authorized.http").read_bytes() == OWN_ANSWER
+def test_our_own_gateway_is_known_by_its_golden_answers() -> None:
+    def golden(name: str) -> bytes:
+        return (ROOT / "tests" / "golden" / "gateway" / name).read_bytes()
+
+    assert OWN_AUTHORIZED.fullmatch(golden("authorized.http"))
+    assert OWN_MISMATCH.fullmatch(golden("redirect.http"))
+    assert OWN_MISMATCH.fullmatch(golden("unauthorized.http"))
+    assert OWN_REJECTION.fullmatch(status_response(400))
+    assert not OWN_REJECTION.fullmatch(golden("authorized.http"))
