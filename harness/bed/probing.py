@@ -16,6 +16,7 @@ from harness.bed.setup import RunSecrets, Setup
 from harness.observe import EventWriter
 from harness.probe import CHECKS, ProbePlan, Result, Target, probe
 from harness.probe.exchange import exchange
+from harness.probe.finding import plain
 from harness.probe.plan import OURS, Connector
 from harness.probe.question import DEVICE, NOBODY, Credentials, get, parameters
 from harness.probe.running import not_asked
@@ -85,8 +86,8 @@ def _record(writer: EventWriter, result: Result, password: str) -> None:
         observed=result.finding.observed,
         why=masked(result.finding.why, password),
         took_s=round(result.seconds, 3),
-        sent=result.check.sends,
-        expected=result.check.must,
+        sent=plain(result.check.sends),
+        expected=plain(result.check.must),
     )
 
 

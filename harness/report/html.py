@@ -90,10 +90,13 @@ def _first_screen(result: Result, around: Circumstances) -> Iterable[str]:
     yield f'<p class="why">{escape(result.why)}</p>'
     if around.purpose:
         yield f"<p>Asked: {escape(around.purpose)}</p>"
-    yield (
-        f'<p class="quiet">{figures.counted(result.phones, "phone")} · seed {result.seed} · ground '
-        f"{escape(result.ground)} · {escape(result.outcome_text())}</p>"
-    )
+    if result.url:
+        yield f'<p class="quiet">{escape(result.url)}</p>'
+    else:
+        yield (
+            f'<p class="quiet">{figures.counted(result.phones, "phone")} · seed {result.seed} · ground '
+            f"{escape(result.ground)} · {escape(result.outcome_text())}</p>"
+        )
     if around.faults:
         told = ", ".join(
             f"{fault.kind} at {figures.counted(len(fault.phones), 'phone')}" if fault.phones else fault.kind

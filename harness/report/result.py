@@ -69,6 +69,8 @@ class Result:
     """one sentence each"""
     ledger: tuple[Mapping[str, str], ...]
     """the rows of ledger.csv; a column that is empty is ``""``"""
+    url: str
+    """What a probe of its own asked; "" for a run"""
     command: str
     """repeats the run"""
     unexpected: tuple[str, ...]
@@ -77,6 +79,8 @@ class Result:
     @property
     def title(self) -> str:
         """Which run this is, in a line."""
+        if self.url:
+            return f"{self.scenario} · {self.url}"
         return f"{self.scenario} · {figures.counted(self.phones, 'phone')} · seed {self.seed} · {self.ground}"
 
     @property
@@ -161,6 +165,7 @@ def read_result(folder: Path) -> Result:
             blind=tuple(_sentence(each) for each in verdict["blind"]),
             ledger=_read_ledger(folder / LEDGER),
             # A result that no scenario stands behind says itself how to repeat it.
+            url=figures.clean(str(verdict.get("url") or "")),
             command=figures.clean(str(verdict.get("command") or ""))
             or _command(read_settings(folder), name, phones, seed, ground),
             unexpected=tuple(figures.clean(str(each)) for each in verdict.get("unexpected") or ()),

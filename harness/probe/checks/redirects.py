@@ -151,6 +151,8 @@ async def redirect_parameter(prober: Prober) -> Finding:
 
 async def header_injection(prober: Prober) -> Finding:
     """B15's elder brother: CRLF in what comes back."""
+    plain = await prober.ask_nobody()
+    usual = plain.answer.problem if plain.answer is not None else ""
     for name in ("UserID", "Password", "devicename"):
         for line_end in (b"%0d%0a", b"%0a", b"%0d", b"%E5%98%8D%E5%98%8A"):
             injected = b"x" + line_end + f"{INJECTED}:%201".encode() + line_end * 2 + b"AUTHORIZED"
@@ -166,7 +168,9 @@ async def header_injection(prober: Prober) -> Finding:
                 return undecided(f"{name}: {found.problem}")
             head = found.answer.raw.partition(b"\r\n\r\n")[0].lower()
             lines = head.replace(b"\r", b"\n").split(b"\n")
-            if any(line.strip().startswith(INJECTED.lower().encode()) for line in lines) or found.answer.problem:
+            if any(
+                line.strip().startswith(INJECTED.lower().encode()) for line in lines
+            ) or found.answer.problem not in {"", usual}:
                 return failed(f"a line's end in {name} becomes one in the answer's header")
             if found.authorises:
                 return failed(f"AUTHORIZED for a line's end in {name}")

@@ -87,6 +87,14 @@ WRONG: dict[str, tuple[Wrong, set[str]]] = {
         Wrong(says_yes_to=lambda query, body: body.startswith(b"GET ") and b"nobody" in query),
         {"pipelined-questions"},
     ),
+    "answers a body of a GET as well": (
+        Wrong(changed=lambda answer: answer * 2 if answer.endswith(b"ERROR") else answer),
+        {"pipelined-questions"},
+    ),
+    "a redirect of a wrong length": (
+        Wrong(changed=lambda answer: answer + b" " if answer.startswith(b"HTTP/1.1 302") else answer),
+        set(),  # nobody reads a redirect's body; above all it is no header that was injected
+    ),
     "breaks at long questions": (Wrong(broken_by=b"x" * 60_000), {"overlong-request"}),
     "a refusal that begins like a yes": (
         Wrong(own_user="refuse", changed=lambda answer: answer.replace(b"\r\n\r\nUN-AUTHO", b"\r\n\r\nAUTHORIZED: no")),
