@@ -8,7 +8,7 @@ from typing import Final
 
 from harness.cli import own_version
 from harness.run_folder import RunFolder, RunFolderError, verify_beside_results
-from harness.scenario.file import bundled, load
+from harness.scenario.file import GROUPS, bundled, files_of, load
 from harness.scenario.model import Scenario, ScenarioError
 from harness.screen import complain, say
 
@@ -23,7 +23,7 @@ TOLERANCE: Final = 0.10
 def run(argv: Sequence[str]) -> int:
     """`pushlab run`: bring the parts up, page, judge; the worst run's exit code."""
     parser = argparse.ArgumentParser(prog="pushlab run", description="Run scenarios and judge them.")
-    parser.add_argument("scenario", nargs="+", help="a bundled name, a file, or a folder of files")
+    parser.add_argument("scenario", nargs="+", help="a bundled name or group (ci/), a file, or a folder of files")
     _add_run_options(parser)
     arguments = parser.parse_args(argv)
     from harness.bed.session import run_all  # noqa: PLC0415 - listing scenarios needs no lab
@@ -37,6 +37,7 @@ def run(argv: Sequence[str]) -> int:
         out=arguments.out,
         quiet=arguments.quiet,
         summary=arguments.summary,
+        junit=arguments.junit,
     )
 
 
@@ -65,6 +66,7 @@ def exec_(argv: Sequence[str]) -> int:
         out=arguments.out,
         quiet=arguments.quiet,
         summary=arguments.summary,
+        junit=arguments.junit,
         command=tuple(command),
     )
 
@@ -78,20 +80,28 @@ def scenarios(argv: Sequence[str]) -> int:
     if arguments.json:
         say(
             json.dumps(
-                [{"name": name, "path": str(path), "purpose": purpose} for name, path, purpose in found], indent=1
+                [
+                    {"name": one.name, "group": one.group, "path": str(one.path), "purpose": one.purpose}
+                    for one in found
+                ],
+                indent=1,
             )
         )
         return 0
-    width = max((len(name) for name, _, _ in found), default=0)
-    for name, _, purpose in found:
-        say(f"{name:<{width}}  {purpose}")
+    width = max(len(one.name) for one in found)
+    for group, what in GROUPS.items():
+        say(f"{group}/  {what}")
+        for one in found:
+            if one.group == group:
+                say(f"  {one.name:<{width}}  {one.purpose}")
+        say("")
     return 0
 
 
 def check(argv: Sequence[str]) -> int:
     """`pushlab check`: validate, run nothing."""
     parser = argparse.ArgumentParser(prog="pushlab check", description="Validate scenario files, run nothing.")
-    parser.add_argument("scenario", nargs="+", help="a bundled name, a file, or a folder of files")
+    parser.add_argument("scenario", nargs="+", help="a bundled name or group (ci/), a file, or a folder of files")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a value")
     arguments = parser.parse_args(argv)
     scenarios = _load_all(arguments.scenario, [_pair(text) for text in arguments.set])
@@ -202,6 +212,7 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
         "--set", action="append", default=[], metavar="KEY=VALUE", help="change a value, e.g. gateway.concurrency=50"
     )
     parser.add_argument("--summary", type=Path, metavar="FILE", help="append the results to FILE, as Markdown")
+    parser.add_argument("--junit", type=Path, metavar="FILE", help="write all results to FILE, as JUnit for a build")
     parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
 
 
@@ -228,10 +239,11 @@ def _load_all(names: Sequence[str], overrides: Sequence[tuple[str, str]]) -> lis
     found: list[Scenario] = []
     errors: list[str] = []
     for name in names:
-        path = Path(name)
-        files = [str(file) for file in sorted(path.glob("*.toml"))] if path.is_dir() else [name]
-        if not files:
-            errors.append(f"{name}: a folder without scenario files (*.toml)")
+        try:
+            files = files_of(name)
+        except ScenarioError as error:
+            errors.extend(error.errors)
+            continue
         for file in files:
             try:
                 found.append(load(file, overrides))

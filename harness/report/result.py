@@ -190,7 +190,8 @@ def _command(settings: Mapping[str, Any], name: str, phones: int, seed: int, gro
     resolved = settings.get("resolved", {})
     source = Path(str(resolved.get("source") or name))
     # A bundled scenario goes by its name, so that the command works on any machine.
-    words = ["pushlab", "run", name if source.parent.name in {"", "scenarios"} else str(source)]
+    is_bundled = source.parent.name == "" or source.parent.parent.name == "scenarios"
+    words = ["pushlab", "run", name if is_bundled else str(source)]
     if "csv" not in settings.get("fleet", {}):
         words += ["--phones", str(phones)]
     words += ["--seed", str(seed), "--ground", ground]

@@ -2,11 +2,13 @@
 
 import tomllib
 from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
 
 from harness.scenario.audio import AudioError, audio_path, audio_seconds, scenarios_folder
-from harness.scenario.faults import FAULTS, IMPAIRMENT, NOT_RESET, PARAMETERS
+from harness.scenario.faults import CREDENTIAL_DRIFT, FAULTS, IMPAIRMENT, NOT_RESET, PARAMETERS, PLACES
 from harness.scenario.findings import Findings, checked
 from harness.scenario.keys import MAX_USERS
 from harness.scenario.lines import key_lines
@@ -36,20 +38,67 @@ MAX_FILE_BYTES: Final = 2**20
 """A scenario is a page of text; a megabyte is somebody's mistake."""
 
 
-def bundled() -> list[tuple[str, Path, str]]:
-    """The scenarios that travel with pushlab: name, file, purpose; sorted by name."""
+GROUPS: Final = {
+    "ci": "small and quick: all of them end within minutes, and a build rests on them",
+    "load": "a thousand phones and more",
+    "faults": "what goes wrong in phones, on the network, in CallManager",
+    "lab": "needs more than pushlab: directory servers, phones or gateways of others",
+}
+"""The folders of the bundled scenarios, and what lies there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bundled:
+    """One scenario that travels with pushlab."""
+
+    name: str
+    """Its own, unique among all groups."""
+    group: str
+    """One of GROUPS."""
+    path: Path
+    purpose: str
+
+
+def bundled() -> list[Bundled]:
+    """The scenarios that travel with pushlab, by group and name."""
     found = []
-    for path in sorted(scenarios_folder().glob("*.toml"), key=lambda file: file.stem):
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-        found.append((str(raw.get("name", path.stem)), path, str(raw.get("purpose", ""))))
+    for group in GROUPS:
+        for path in sorted((scenarios_folder() / group).glob("*.toml"), key=lambda file: file.stem):
+            raw = tomllib.loads(path.read_text(encoding="utf-8"))
+            name, purpose = str(raw.get("name", path.stem)), str(raw.get("purpose", ""))
+            found.append(Bundled(name=name, group=group, path=path, purpose=purpose))
     return found
+
+
+def files_of(name: str) -> list[str]:
+    """The scenarios that a word of the command line means: a folder's files, those of a bundled group, or itself.
+
+    A folder of one's own goes before a bundled group of its name.
+
+    Raises:
+        ScenarioError: a folder without scenario files, or one that cannot be read.
+    """
+    folder = Path(name)
+    if not folder.is_dir():
+        group = name.rstrip("/")
+        if group not in GROUPS:
+            return [name]
+        folder = scenarios_folder() / group
+    try:
+        # Not glob: it takes a folder that may not be read for an empty one.
+        found = sorted((file for file in folder.iterdir() if file.suffix == ".toml"), key=lambda file: file.stem)
+    except OSError as error:
+        raise ScenarioError((f"{name}: cannot be read: {error.strerror or error}",)) from None
+    if not found:
+        raise ScenarioError((f"{name}: a folder without scenario files (*.toml)",))
+    return [str(file) for file in found]
 
 
 def load(name_or_path: str, overrides: Overrides = ()) -> Scenario:
     """Read a scenario by its file or its bundled name, with values from the command line laid over it.
 
     Args:
-        name_or_path: `burst-offload`, or a path (with a `/` or ending in `.toml`).
+        name_or_path: `burst-offload` or `load/burst-offload`, or a path (with a `/` or ending in `.toml`).
         overrides: pairs of key path and text, in order: `("fleet.phones", "50")`. `--phones`, `--seed` and
             `--ground` are taken for their keys, and their names kept as the values' origin.
 
@@ -100,14 +149,16 @@ def build(raw: dict[str, Any], text: str, path: Path, overrides: Overrides, *, f
 
 
 def _find(name: str) -> Path:
-    if "/" in name or name.endswith(".toml"):
-        return Path(name)
-    found = {known: path for known, path, _ in bundled()}
-    if name in found:
+    known = bundled()
+    found = {one.name: one.path for one in known} | {f"{one.group}/{one.name}": one.path for one in known}
+    if name in found and not ("/" in name and Path(name).is_file()):
         return found[name]
-    if Path(name).is_file():
+    if "/" in name or name.endswith(".toml") or Path(name).is_file():
         return Path(name)
-    raise ScenarioError((f"no scenario named {name!r}; bundled: {', '.join(found)}; a file is given by its path",))
+    near = get_close_matches(name, found, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    names = ", ".join(one.name for one in known)
+    raise ScenarioError((f"no scenario named {name!r}{hint} Bundled: {names}; a file is given by its path",))
 
 
 def _text(path: Path) -> str:
@@ -193,6 +244,7 @@ def _faults(values: Mapping[str, Any], findings: Findings) -> None:
             findings.wrong((*where, "kind"), "there is no directory server: [callmanager.directory] kind")
         if fault["kind"] == NOT_RESET and values["fleet"]["authentication_url_at_boot"] == SAME:
             findings.wrong((*where, "kind"), "nothing is changed: set fleet.authentication_url_at_boot as well")
+        _timed(index, fault, values, findings)
         if FAULTS[fault["kind"]].strikes_phones:
             struck += share_of(phones, fault["phones"])
     if struck > phones:
@@ -201,6 +253,32 @@ def _faults(values: Mapping[str, Any], findings: Findings) -> None:
             f"{struck} faulty phones in a fleet of {phones}: each phone has at most one fault, and each fault at least "
             "one phone",
         )
+
+
+def _timed(index: int, fault: Mapping[str, Any], values: Mapping[str, Any], findings: Findings) -> None:
+    """When a fault begins and ends, and whose password drifts."""
+    where, kind, gateway = ("fault", str(index)), FAULTS[fault["kind"]], values["gateway"]
+    if not kind.timed:
+        timed = ", ".join(name for name, each in FAULTS.items() if each.timed)
+        for name in ("at_s", "lasts_s"):
+            if fault[name]:
+                findings.wrong((*where, name), f"only for {timed}")
+    elif fault["lasts_s"] and not fault["at_s"]:
+        findings.wrong((*where, "lasts_s"), "only of a fault that begins while the page runs: set at_s as well")
+    if kind.name != CREDENTIAL_DRIFT:
+        if fault["where"] != PLACES[0]:
+            findings.wrong((*where, "where"), f"only for kind = {CREDENTIAL_DRIFT!r}")
+        return
+    if not fault["at_s"]:
+        findings.wrong((*where, "at_s"), "a password drifts while the page runs: expected seconds above 0")
+    if fault["lasts_s"]:
+        findings.wrong((*where, "lasts_s"), "a password that was changed is not changed back")
+    if fault["where"] != "callmanager" and gateway["set_up"] != "administration":
+        findings.wrong(
+            (*where, "where"), 'a gateway set up by its file keeps its password: [gateway] set_up = "administration"'
+        )
+    if fault["where"] != "gateway" and values["callmanager"]["directory"]["kind"] != "builtin":
+        findings.wrong((*where, "where"), "the directory has the password: not available yet")
 
 
 def _audio(scenario: Scenario, findings: Findings) -> None:

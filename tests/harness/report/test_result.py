@@ -87,7 +87,7 @@ def test_command_has_every_value_that_was_changed(make_run: Callable[..., Path])
         [thresholds]
         "push.answer_ms.p99" = "< 2000"
         [resolved]
-        source = "/somewhere/scenarios/burst-offload.toml"
+        source = "/somewhere/scenarios/load/burst-offload.toml"
         [resolved.origins]
         "fleet.phones" = "--phones"
         "fleet.models" = "--set"

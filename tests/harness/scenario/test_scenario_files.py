@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.scenario import Scenario, ScenarioError, bundled, load, read_resolved, resolved_facts, write_resolved
-from harness.scenario.file import build, parse
+from harness.scenario.file import build, files_of, parse
 from harness.scenario.keys import MODELS, model_of
 from harness.scenario.lines import key_lines, parts_of
 from harness.scenario.model import CredentialPolicy, Directory, share_of
@@ -221,7 +221,7 @@ def test_unreadable_files(tmp_path: Path) -> None:
     (tmp_path / "a.toml").write_bytes(b"\xff")
     with pytest.raises(ScenarioError, match="not UTF-8"):
         load(str(tmp_path / "a.toml"))
-    with pytest.raises(ScenarioError, match=r"bundled: active-directory, .*, burst-direct, burst-offload"):
+    with pytest.raises(ScenarioError, match=r"did you mean 'burst-offload'\? Bundled: .*, burst-direct, burst-offload"):
         load("burst-ofload")
 
 
@@ -320,7 +320,7 @@ def test_no_content_breaks_the_reader(tables: dict[str, object]) -> None:
 # --- resolved
 
 
-@pytest.mark.parametrize("name", [name for name, _, _ in bundled()])
+@pytest.mark.parametrize("name", [one.name for one in bundled()])
 def test_bundled_scenarios_survive_being_written(tmp_path: Path, name: str) -> None:
     scenario = load(name, {"--phones": "50", "callmanager.workers": "4"})
     path = tmp_path / "scenario.toml"
@@ -349,39 +349,26 @@ def test_a_run_folders_scenario_can_be_run_again(tmp_path: Path) -> None:
 
 def test_every_bundled_scenario_says_its_purpose_and_sources() -> None:
     found = bundled()
-    assert [name for name, _, _ in found] == [
-        "active-directory",
-        "active-directory-missing",
-        "administration",
-        "administration-at-once",
-        "administration-mistyped",
-        "alert",
-        "alert-acknowledged",
-        "alert-strict",
-        "burst-direct",
-        "burst-offload",
-        "callmanager-down",
-        "credential-mismatch",
-        "inventory",
-        "lossy-network",
-        "lossy-network-strict",
-        "misbehaving-phones",
-        "multicast-page",
-        "not-associated",
-        "not-associated-unasked",
-        "port-blocked",
-        "probe",
-        "stale-authentication-url",
-        "stale-authentication-url-nobody-reset",
-        "web-access-disabled",
-        "web-access-disabled-strict",
-        "wrong-password",
-    ]
-    for name, path, purpose in found:
-        assert path.stem == name
-        assert purpose.endswith(".")
-        assert "Sources of the numbers" in path.read_text()
-        assert load(name).name == name
+    assert len({one.name for one in found}) == len(found) >= 20, "a name means one scenario, whatever its group"
+    for one in found:
+        assert one.path.stem == one.name
+        assert one.path.parent.name == one.group
+        assert one.purpose.endswith(".")
+        assert "Sources of the numbers" in one.path.read_text()
+        assert load(one.name).name == load(f"{one.group}/{one.name}").name == one.name
+
+
+def test_a_group_is_its_files_unless_there_is_such_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert files_of("ci/") == files_of("ci") == [str(one.path) for one in bundled() if one.group == "ci"]
+    assert files_of("burst-offload") == ["burst-offload"]
+    own = tmp_path / "ci"
+    own.mkdir()
+    with pytest.raises(ScenarioError, match="ci/: a folder without scenario files"):
+        files_of("ci/")
+    (own / "mine.toml").write_text(MINIMAL)
+    (own / "mine.txt").write_text("")
+    assert files_of("ci/") == [str(Path("ci/mine.toml"))]
 
 
 def test_the_twin_differs_by_its_url_and_is_expected_to_fail() -> None:
