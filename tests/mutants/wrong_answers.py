@@ -166,7 +166,7 @@ class AnswersSlowly(Gateway):
 
 
 class YesInRefusal(Gateway):
-    """X28."""
+    """X35."""
 
     def respond(self, request: Request) -> Decision:
         decision = super().respond(request)
@@ -176,7 +176,7 @@ class YesInRefusal(Gateway):
 
 
 class TellsThePassword(Gateway):
-    """X29."""
+    """X36."""
 
     def respond(self, request: Request) -> Decision:
         decision = super().respond(request)
@@ -189,7 +189,7 @@ class TellsThePassword(Gateway):
 
 
 class LateLineEnd(Gateway):
-    """X30."""
+    """X37."""
 
     def make_phone_port(self, listener: socket.socket) -> PhonePort:
         port = super().make_phone_port(listener)
@@ -206,14 +206,14 @@ class _PortThatAddsALine(PhonePort):
 
 
 class ByteOrderMark(_Answers):
-    """X31."""
+    """X38."""
 
     def authorized(self) -> bytes:
         return text_response("200 OK", b"\xef\xbb\xbfAUTHORIZED")
 
 
 class HeadersOnRedirects(Gateway):
-    """X32."""
+    """X39."""
 
     def respond(self, request: Request) -> Decision:
         decision = super().respond(request)
@@ -224,7 +224,7 @@ class HeadersOnRedirects(Gateway):
 
 
 class HangsAfterAHundred(Gateway):
-    """X33: something is used up."""
+    """X40: something is used up."""
 
     asked = 0
 

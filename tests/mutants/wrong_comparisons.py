@@ -57,7 +57,7 @@ class ComparesByCharacter(_Compares):
 
 
 class LastEightCharacters(_Compares):
-    """X24."""
+    """X31."""
 
     class authenticator_class(Authenticator):  # noqa: N801
         password: bytes
@@ -68,7 +68,7 @@ class LastEightCharacters(_Compares):
 
 
 class AnyOrder(_Compares):
-    """X25: a checksum that does not see the order of what it sums up."""
+    """X32: a checksum that does not see the order of what it sums up."""
 
     class authenticator_class(Authenticator):  # noqa: N801
         password: bytes
@@ -80,7 +80,7 @@ class AnyOrder(_Compares):
 
 
 class UserEndsAtNull(_Compares):
-    """X26: a string of C."""
+    """X33: a string of C."""
 
     class authenticator_class(Authenticator):  # noqa: N801
         password: bytes
@@ -90,7 +90,7 @@ class UserEndsAtNull(_Compares):
 
 
 class WildcardPassword(_Compares):
-    """X27: what is sent becomes part of a directory's filter."""
+    """X34: what is sent becomes part of a directory's filter."""
 
     class authenticator_class(Authenticator):  # noqa: N801
         password: bytes
