@@ -79,7 +79,7 @@ def run_all(
     suite = merged(scenarios, played, started)
     try:
         if len(scenarios) > 1:
-            folder = write_suite(suite, out)
+            folder = write_suite(suite, out, summary)
             if not quiet:
                 show_suite(suite, folder)
         if junit is not None:
