@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,8 +15,9 @@ from harness.bed.errors import BedError, RosterError
 from harness.bed.ground import Ground, choose, stand
 from harness.bed.run import expected_packets, run
 from harness.bed.setup import Setup
-from harness.conclusion import conclude, show, write_summary
-from harness.interruption import terminated_as_interrupted
+from harness.conclusion import conclude, show, write_prometheus, write_summary
+from harness.event_stream import EventStream
+from harness.interruption import interrupted_when_stdin_ends, terminated_as_interrupted
 from harness.live import Live
 from harness.net import namespace
 from harness.run_folder import RunFolder, RunFolderError, check_room
@@ -35,6 +37,9 @@ def run_all(
     quiet: bool,
     command: tuple[str, ...] = (),
     summary: Path | None = None,
+    prometheus: Path | None = None,
+    stream: EventStream | None = None,
+    lifeline: bool = False,
 ) -> int:
     """Run scenarios and judge them.
 
@@ -45,6 +50,9 @@ def run_all(
         quiet: print nothing but errors.
         command: for `pushlab exec`.
         summary: a file to append each run's result to, as Markdown.
+        prometheus: a file to put all runs' metrics into, in place of what it held.
+        stream: tells other programs on standard output, which then has nothing else.
+        lifeline: interrupt the runs when standard input ends.
 
     Returns:
         The worst run's exit code.
@@ -53,19 +61,41 @@ def run_all(
         chosen = [choose(scenario.ground) for scenario in scenarios]  # type: ignore[arg-type] # checked by its key
     except BedError as error:
         complain(str(error))
+        if stream is not None:
+            stream.session_ended(error.exit_code)
         return error.exit_code
     if any(choice.ground == "netns" for choice in chosen) and not namespace.inside():
-        namespace.enter_lab([sys.executable, "-m", "harness.cli", *command_line])
+        namespace.enter_lab([sys.executable, "-P", "-m", "harness.cli", *command_line])
     for notice in dict.fromkeys(choice.notice for choice in chosen if choice.notice):
         complain(notice)
+    if lifeline:
+        interrupted_when_stdin_ends()
+    if stream is not None:
+        stream.session_started([scenario.name for scenario in scenarios])
     codes = []
+    folders: dict[str, Path | None] = dict.fromkeys(scenario.name for scenario in scenarios)
     for scenario, choice in zip(scenarios, chosen, strict=True):
         played = _with_command(scenario, command) if command else scenario
-        code = _one(played, choice.ground, out=out, quiet=quiet, in_terminal=bool(command), summary=summary)
+        in_terminal = bool(command) and stream is None
+        code, folder = _one(
+            played, choice.ground, out=out, quiet=quiet, in_terminal=in_terminal, summary=summary, stream=stream
+        )
         codes.append(code)
+        folders[scenario.name] = folder
+        if stream is not None:
+            stream.run_ended(scenario.name, code, folder)
         if code == EXIT_INTERRUPTED:
             break
-    return min(codes, key=_WORST.index)
+    worst = min(codes, key=_WORST.index)
+    if prometheus is not None:
+        try:
+            write_prometheus(folders, prometheus)
+        except OSError as error:
+            # What was found stands, and the exit code with it; the file's age tells that it is an old one.
+            complain(f"--prometheus {prometheus}: cannot be written: {error.strerror}")
+    if stream is not None:
+        stream.session_ended(worst)
+    return worst
 
 
 def _with_command(scenario: Scenario, command: tuple[str, ...]) -> Scenario:
@@ -76,9 +106,26 @@ def _with_command(scenario: Scenario, command: tuple[str, ...]) -> Scenario:
 
 
 def _one(
-    scenario: Scenario, ground_name: str, *, out: Path, quiet: bool, in_terminal: bool, summary: Path | None
-) -> int:
-    """Run one scenario on a ground of its own; its exit code."""
+    scenario: Scenario,
+    ground_name: str,
+    *,
+    out: Path,
+    quiet: bool,
+    in_terminal: bool,
+    summary: Path | None,
+    stream: EventStream | None,
+) -> tuple[int, Path | None]:
+    """Run one scenario on a ground of its own; its exit code, and its folder if it came so far."""
+    folder: RunFolder | None = None
+
+    def refuse(why: str) -> None:
+        complain(f"{scenario.name}: {why}")
+        if stream is not None:
+            stream.error(why)
+
+    def ended(code: int) -> tuple[int, Path | None]:
+        return code, None if folder is None else folder.path
+
     try:
         audio_bytes = sum(page.audio_path.stat().st_size for page in scenario.pages)
         check_room(out, expected_packets(scenario), audio_bytes)
@@ -86,35 +133,54 @@ def _one(
         require(directory.kind)
         with stand(ground_name, directory=directory.is_server) as ground:  # type: ignore[arg-type] # from choose
             folder = RunFolder.create(out, scenario.name, scenario.seed, datetime.now(UTC))
-            code = _run_and_judge(scenario, ground, folder, quiet=quiet, in_terminal=in_terminal)
+            if stream is not None:
+                stream.run_started(
+                    scenario=scenario.name,
+                    seed=scenario.seed,
+                    phones=scenario.fleet.phones,
+                    ground=ground.name,
+                    folder=folder.path,
+                )
+            code = _run_and_judge(scenario, ground, folder, quiet=quiet, in_terminal=in_terminal, stream=stream)
             if summary is not None:
                 write_summary(folder, summary)
-            return code
+            return ended(code)
     except (BedError, RosterError) as error:
-        complain(f"{scenario.name}: {error}")
-        return error.exit_code
+        refuse(str(error))
+        return ended(error.exit_code)
     except (RunFolderError, OSError) as error:
-        complain(f"{scenario.name}: {error}")
-        return BedError.exit_code
+        refuse(str(error))
+        return ended(BedError.exit_code)
     except KeyboardInterrupt:
-        complain(f"{scenario.name}: interrupted; the parts were stopped")
-        return EXIT_INTERRUPTED
+        refuse("interrupted; the parts were stopped")
+        return ended(EXIT_INTERRUPTED)
 
 
-def _run_and_judge(scenario: Scenario, ground: Ground, folder: RunFolder, *, quiet: bool, in_terminal: bool) -> int:
-    with terminated_as_interrupted(), Live(phones=scenario.fleet.phones, quiet=quiet) as display:
+def _run_and_judge(
+    scenario: Scenario,
+    ground: Ground,
+    folder: RunFolder,
+    *,
+    quiet: bool,
+    in_terminal: bool,
+    stream: EventStream | None,
+) -> int:
+    shown = Live(phones=scenario.fleet.phones, quiet=quiet) if stream is None else nullcontext(stream)
+    with terminated_as_interrupted(), shown as display:
         display.stage(f"{scenario.name}: {scenario.fleet.phones:,} phones on ground {ground.name}")
         try:
             setup = Setup(scenario=scenario, ground=ground, folder=folder, display=display, in_terminal=in_terminal)
             for death in trio.run(run, setup):
                 complain(f"{scenario.name}: {death}")
+                if stream is not None:
+                    stream.notice(death)
         except BaseExceptionGroup as group:
             raise _one_of(group) from group
         display.stage("judging")
         code = conclude(folder, display.stage)
         if scenario.capture.keep == "failing" and code == 0:
             folder.drop_capture()
-    if not quiet:
+    if not quiet and stream is None:
         show(folder)
     return code
 
