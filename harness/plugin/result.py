@@ -1,18 +1,15 @@
 """What a run came to, as a test asks about it."""
 
 import gzip
-import io
 import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import Any, NoReturn
 
 from harness.plugin.running import Ended
+from harness.plugin.showing import describe
 from harness.report.result import Check, Result, read_result
 from harness.run_folder import EVENTS, REPORT
-
-_WIDTH: Final = 110
-_LOG_LINES: Final = 15
 
 
 class RunResult:
@@ -38,6 +35,7 @@ class RunResult:
         return f"<run of {self.scenario}: {self.verdict}; {self._result.outcome_text()}>"
 
     def __bool__(self) -> bool:
+        __tracebackhide__ = True
         if self.verdict == "inconclusive":
             self._inconclusive(f"inconclusive: {self.why}")
         return self.verdict == "pass"
@@ -100,7 +98,8 @@ class RunResult:
     @property
     def gateway_log(self) -> str:
         """What the gateway, or the command in its place, printed."""
-        return (self.folder / "gateway.log").read_text(encoding="utf-8", errors="replace")
+        log = self.folder / "gateway.log"
+        return log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""
 
     @property
     def command_status(self) -> int | None:
@@ -133,19 +132,8 @@ class RunResult:
         raise AssertionError(f"{self.scenario}: {self.verdict}, not as expected: {reasons}")
 
     def describe(self) -> str:
-        """The run in words: checks that do not hold, phones that missed it, what was blind, where the report is."""
-        from rich.console import Console  # noqa: PLC0415 - only a result that is shown needs it
-
-        from harness.report.terminal import print_result  # noqa: PLC0415 - as above
-
-        text = io.StringIO()
-        print_result(self.folder, Console(file=text, width=_WIDTH, color_system=None))
-        lines = [text.getvalue().strip("\n")]
-        if self.command_status:
-            said = self.gateway_log.rstrip().splitlines()[-_LOG_LINES:]
-            lines += ["", f"The command ended with {self.command_status}; its last lines:"]
-            lines += [f"  {line}" for line in said] or ["  (it printed nothing)"]
-        return "\n".join(lines)
+        """The run in words: phones that missed it, checks that do not hold, what was blind, where the report is."""
+        return describe(self._result, self.command_status, self.gateway_log)
 
     def _all_records(self) -> Iterator[dict[str, Any]]:
         with gzip.open(self.folder / EVENTS, "rt", encoding="utf-8") as stream:

@@ -38,7 +38,7 @@ _CALL: Final = ("scenario", "phones", "seed", "ground", "limit_s", "environment"
 Scenario = str | Path | Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Runner:
     """Runs scenarios; call it.
 
@@ -53,6 +53,9 @@ class Runner:
     out: Path
     item: pytest.Item | None
     results: Callable[[RunResult], None]
+
+    def __repr__(self) -> str:
+        return f"<runs scenarios into {self.out}>"
 
     def __call__(
         self,
@@ -116,7 +119,7 @@ class Runner:
             phones=wishes.resolve(self.config, "phones", phones, marked.get("phones")),
             seed=wishes.resolve(self.config, "seed", seed, marked.get("seed")),
             ground=wishes.resolve(self.config, "ground", ground, marked.get("ground")),
-            settings=wishes.settings_of(marked) | settings,
+            settings={**wishes.settings_of(marked), **settings},
             command=command,
             environment=environment,
             directory=directory,
@@ -129,11 +132,14 @@ class Runner:
         return result
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Lab:
     """Phones, CallManager and a network of their own, in which a gateway under test is run."""
 
     runner: Runner
+
+    def __repr__(self) -> str:
+        return f"<lab; {self.runner!r}>"
 
     def run(
         self,
