@@ -41,6 +41,7 @@ def run(argv: Sequence[str]) -> int:
         out=arguments.out,
         quiet=arguments.quiet,
         summary=arguments.summary,
+        junit=arguments.junit,
         prometheus=arguments.prometheus,
         stream=stream,
         lifeline=arguments.stop_with_stdin,
@@ -75,6 +76,7 @@ def exec_(argv: Sequence[str]) -> int:
         out=arguments.out,
         quiet=arguments.quiet,
         summary=arguments.summary,
+        junit=arguments.junit,
         prometheus=arguments.prometheus,
         stream=stream,
         lifeline=arguments.stop_with_stdin,
@@ -223,6 +225,7 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
         "--set", action="append", default=[], metavar="KEY=VALUE", help="change a value, e.g. gateway.concurrency=50"
     )
     parser.add_argument("--summary", type=Path, metavar="FILE", help="append the results to FILE, as Markdown")
+    parser.add_argument("--junit", type=Path, metavar="FILE", help="write all results to FILE, as JUnit for a build")
     parser.add_argument(
         "--prometheus", type=Path, metavar="FILE", help="put the metrics of all runs into FILE, for a collector"
     )

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +16,7 @@ from harness.report.html import page_of
 from harness.report.junit import write_junit
 from harness.report.markdown import summary_markdown
 from harness.report.prometheus import exposition, write_atomically
-from harness.report.result import ReportError, read_result
+from harness.report.result import ReportError, Result, read_result
 from harness.report.terminal import print_result
 from harness.report.tolerances import Tolerances
 from harness.run_folder import LEDGER, METRICS, REPORT, VERDICT, RunFolder
@@ -66,20 +66,21 @@ def write_summary(folder: RunFolder, file: Path) -> None:
         stream.write(summary_markdown(read_result(folder.path)) + "\n")
 
 
-def write_prometheus(runs: Mapping[str, Path | None], file: Path) -> None:
+def write_prometheus(scenarios: Sequence[str], folders: Sequence[Path | None], file: Path) -> None:
     """Write the metrics of a session's runs into one file, in place of what it held.
 
     Args:
-        runs: scenario → folder of its run; None, or a folder without a verdict, says that it was not judged.
+        scenarios: the names of all scenarios.
+        folders: of the runs of as many of them as were begun; what has no verdict there counts as not judged.
         file: where to.
 
     Raises:
         OSError: it cannot be written.
     """
-    judged = {
-        name: read_result(folder) if folder is not None and (folder / VERDICT).is_file() else None
-        for name, folder in runs.items()
-    }
+    judged: dict[str, Result | None] = dict.fromkeys(scenarios)
+    for name, folder in zip(scenarios, folders, strict=False):
+        if folder is not None and (folder / VERDICT).is_file():
+            judged[name] = read_result(folder)
     write_atomically(file, exposition(judged))
 
 

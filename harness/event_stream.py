@@ -34,7 +34,7 @@ MEMBERS: Final[Mapping[str, tuple[str, ...]]] = {
         "report",
         "error",
     ),
-    "session.ended": ("exit_code",),
+    "session.ended": ("exit_code", "suite"),
 }
 """Members of each event beside `event` and `t_s`."""
 
@@ -53,7 +53,6 @@ class EventStream:
         self._clock = clock
         self._zero = clock()
         self._scenario = ""
-        self._error: str | None = None
         self._counters: dict[str, dict[str, float]] = {}
         self._counted_at: float | None = None
 
@@ -61,9 +60,9 @@ class EventStream:
         """Say what is going to be run."""
         self._tell("session.started", schema=SCHEMA, scenarios=list(scenarios))
 
-    def session_ended(self, exit_code: int) -> None:
-        """Say the last line: the command's exit code."""
-        self._tell("session.ended", exit_code=exit_code)
+    def session_ended(self, exit_code: int, suite: Path | None = None) -> None:
+        """Say the last line: the command's exit code, and the folder of the merged result of several scenarios."""
+        self._tell("session.ended", exit_code=exit_code, suite=None if suite is None else str(suite.absolute()))
 
     def run_started(self, *, scenario: str, seed: int, phones: int, ground: str, folder: Path) -> None:
         """Say that a run begins."""
@@ -73,7 +72,7 @@ class EventStream:
             "run.started", scenario=scenario, seed=seed, phones=phones, ground=ground, folder=str(folder.absolute())
         )
 
-    def run_ended(self, scenario: str, exit_code: int, folder: Path | None) -> None:
+    def run_ended(self, scenario: str, exit_code: int, folder: Path | None, why: str) -> None:
         """Say how a run ended, with its verdict where it was judged; also of one that could not begin."""
         verdict = _verdict(folder)
         self._tell(
@@ -83,9 +82,8 @@ class EventStream:
             **{name: verdict.get(name) for name in ("verdict", "as_expected", "unexpected", "outcomes", "blind")},
             folder=None if folder is None else str(folder.absolute()),
             report=str((folder / REPORT).absolute()) if folder is not None and verdict else None,
-            error=self._error,
+            error=why or None,
         )
-        self._error = None
 
     def stage(self, text: str, *, ends_at: float | None = None) -> None:
         """Say what the run does now, in words for people."""
@@ -104,10 +102,6 @@ class EventStream:
     def notice(self, text: str) -> None:
         """Say what happened beside the stages: a part that ended by itself."""
         self._tell("run.notice", scenario=self._scenario, text=text)
-
-    def error(self, text: str) -> None:
-        """Keep why a run cannot be judged, for its last line."""
-        self._error = text
 
     def _tell(self, event: str, **members: object) -> None:
         assert tuple(members) == MEMBERS[event], f"{event} has other members than documented"

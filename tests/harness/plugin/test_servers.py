@@ -1,15 +1,13 @@
 """Phones and a CallManager beside a test: real processes on loopback, on ports that were free."""
 
-import base64
 import signal
 import subprocess
 import sys
 import time
-import urllib.parse
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from harness.plugin.callmanager import CallManager
@@ -19,14 +17,10 @@ from harness.plugin.servers import ServerError
 pytestmark = pytest.mark.real
 
 
-def push(phones: Phones, address: str, url: str, callmanager: CallManager) -> bytes:
+def push(phones: Phones, address: str, url: str, callmanager: CallManager) -> None:
     xml = f'<CiscoIPPhoneExecute><ExecuteItem Priority="0" URL="{url}"/></CiscoIPPhoneExecute>'
-    data = urllib.parse.urlencode({"XML": xml}).encode()
-    request = urllib.request.Request(f"http://{address}:{phones.port}/CGI/Execute", data=data)
-    credentials = base64.b64encode(f"{callmanager.user}:{callmanager.password}".encode()).decode()
-    request.add_header("Authorization", f"Basic {credentials}")
-    with urllib.request.urlopen(request, timeout=20) as answer:
-        return bytes(answer.read())
+    where = f"http://{address}:{phones.port}/CGI/Execute"
+    httpx.post(where, data={"XML": xml}, auth=(callmanager.user, callmanager.password), timeout=20).raise_for_status()
 
 
 @pytest.fixture(scope="module")
