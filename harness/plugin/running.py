@@ -88,6 +88,7 @@ def run(wish: Wish) -> Ended:
     Raises:
         RunError: there is none; with what `pushlab` says.
     """
+    __tracebackhide__ = True
     with tempfile.TemporaryDirectory(prefix="pushlab-") as temporary, tempfile.TemporaryFile() as errors:
         words = _command_line(wish, Path(temporary))
         with subprocess.Popen(

@@ -20,9 +20,7 @@ SHOWS_RESOLVED = """
 """
 
 
-def test_a_project_that_uses_nothing_loads_nothing(
-    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_project_that_uses_nothing_loads_nothing(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     pytester.makepyfile(
         """
         import sys
