@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from harness.plugin.result import RunResult
     from harness.plugin.runner import Lab, Runner
 
-PHONES: Final = 10
-"""Emulated phones where nobody says how many."""
 SCENARIO_SUFFIX: Final = ".pushlab.toml"
 _PASSED: Final = pytest.StashKey[bool]()
 
@@ -81,6 +79,16 @@ def pytest_runtest_makereport(
     return report
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
+    """Remove the run folders of a test that passed, where only those of others are wanted."""
+    yield
+    passed: bool = item.stash.get(_PASSED, False)
+    if passed and RUNS in item.stash and wishes.option(item.config, "keep") == "failing":
+        for run in item.stash[RUNS]:
+            shutil.rmtree(run.folder)
+
+
 def pytest_terminal_summary(terminalreporter: Any) -> None:  # noqa: ANN401 - pytest does not export its type
     """List what was run, its verdict and its report."""
     lines: dict[str, None] = {}
@@ -88,7 +96,8 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:  # noqa: ANN401 - py
         for report in reports:
             for name, line in getattr(report, "user_properties", ()):
                 if name == PROPERTY:
-                    lines[f"{line}"] = None
+                    what, _, page = str(line).rpartition("  ")
+                    lines[f"{what}  {page if Path(page).exists() else '(not kept)'}"] = None
     if lines:
         terminalreporter.section("pushlab runs")
         for line in lines:
@@ -150,25 +159,21 @@ def pushlab_phones(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator["
         asked = request.getfixturevalue("pushlab_callmanager").url
     with Phones(
         _fresh(tmp_path / "pushlab-phones"),
-        count=wishes.resolve(config, "phones", marked.get("phones")) or PHONES,
+        count=wishes.resolve(config, "phones", marked.get("phones"), default=wishes.PHONES),
         authentication_url=asked or "",
         models=marked.get("models", ""),
         misbehaviour=marked.get("misbehaviour", ()),
-        seed=wishes.resolve(config, "seed", marked.get("seed")) or 1,
+        seed=wishes.resolve(config, "seed", marked.get("seed"), default=wishes.SEED),
     ) as running:
         yield running
 
 
 @pytest.fixture
-def pushlab_run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator["Runner"]:
+def pushlab_run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> "Runner":
     """What runs scenarios in this test; call it with a name, a file or a dict."""
     from harness.plugin.runner import runner_of  # noqa: PLC0415 - see the module's docstring
 
-    item: pytest.Item = request.node
-    yield runner_of(item, _out(request.config, tmp_path_factory))
-    if wishes.option(request.config, "keep") == "failing" and item.stash.get(_PASSED, False):
-        for run in item.stash.get(RUNS, []):
-            shutil.rmtree(run.folder)
+    return runner_of(request.node, _out(request.config, tmp_path_factory))
 
 
 @pytest.fixture

@@ -18,15 +18,13 @@ from harness.plugin.running import LIMIT_S, Wish, alone_on_loopback, run
 from harness.scenario.file import load
 from harness.scenario.model import ScenarioError
 
-PHONES: Final = 10
-"""Phones of a lab, and of emulated phones beside a test, where nobody says how many."""
 LAB_SCENARIO: Final[Mapping[str, Any]] = {
     "schema": 1,
     "name": "lab",
     "purpose": "A gateway under test pages all phones, which ask CallManager.",
     # What only a gateway of ours could tell is left to those who saw: a foreign one writes no records.
     "witnesses": ["phones", "callmanager", "wire"],
-    "fleet": {"phones": PHONES, "authentication_url": "callmanager"},
+    "fleet": {"phones": wishes.PHONES, "authentication_url": "callmanager"},
     "callmanager": {"user": [{"name": "agpush"}]},
     "gateway": {"user": "agpush"},
     "page": [{"audio": "announcement"}],

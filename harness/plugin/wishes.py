@@ -25,6 +25,10 @@ class Option:
     default: str | None = None
 
 
+PHONES: Final = 10
+"""Phones of a lab, and of emulated phones beside a test, where nobody says how many."""
+SEED: Final = 1
+
 OPTIONS: Final = (
     Option(
         name="ground",
@@ -142,10 +146,10 @@ def option(config: pytest.Config, name: str) -> Any:  # noqa: ANN401 - of the op
     return configured(config, name) if said is None else said
 
 
-def resolve(config: pytest.Config, name: str, *nearer: object) -> Any:  # noqa: ANN401 - of the option's kind
-    """A value in force: command line, then `nearer` (a call's argument, a marker's), then ini file and default."""
-    said = commanded(config, name)
-    return next((value for value in (said, *nearer) if value is not None), configured(config, name))
+def resolve(config: pytest.Config, name: str, *nearer: object, default: object = None) -> Any:  # noqa: ANN401 - as above
+    """A value in force: command line, then `nearer` (a call's argument, a marker's), then ini file, then default."""
+    values = (commanded(config, name), *nearer, configured(config, name), default)
+    return next((value for value in values if value is not None), None)
 
 
 def beside(item: pytest.Item, scenario: Any) -> Any:  # noqa: ANN401 - a name, a path or a mapping, as it came

@@ -81,6 +81,7 @@ def write(folder: Path, name: str, verdict: str, argv: list[str]) -> None:
         for number in range(1, PHONES + 1)
     ]
     (folder / "ledger.csv").write_text("\n".join(["phone,address,state,why", *rows]) + "\n")
+    (folder / "report.html").touch()
     (folder / "gateway.log").write_text(f"{' '.join(argv)}\n")
     status = 3 if argv[0] == "exec" and verdict == "fail" else 0
     with gzip.open(folder / "events.jsonl.gz", "wt") as stream:

@@ -23,7 +23,7 @@ running.COMMAND = (sys.executable, {str(FAKE)!r})
 """
 
 ALONE = ("-p", "harness.pytest_plugin")
-"""With PYTEST_DISABLE_PLUGIN_AUTOLOAD: our plugin, without the others of this environment, which take seconds to load."""
+"""With PYTEST_DISABLE_PLUGIN_AUTOLOAD: ours, without this environment's other plugins, which take seconds to load."""
 
 
 @pytest.fixture
@@ -85,16 +85,19 @@ def test_a_failure_shows_the_ledger_then_the_checks_then_where_to_look(project: 
     assert "harness/plugin" not in ended.stdout.str().partition("pushlab run of")[0]
 
 
-@pytest.mark.parametrize("asked", ["assert {}", "assert not {}", "{}.assert_pass()", "{}.assert_as_expected()"])
 @pytest.mark.parametrize(("becomes", "outcome"), [("fail", "failed"), ("skip", "skipped"), ("xfail", "xfailed")])
-def test_inconclusive_is_neither_and_its_reason_is_shown(
-    project: pytest.Pytester, asked: str, becomes: str, outcome: str
-) -> None:
-    statement = asked.format("pushlab_run('blind')")
-    project.makepyfile(f"def test_it(pushlab_run):\n    {statement}")
+def test_inconclusive_is_neither_and_its_reason_is_shown(project: pytest.Pytester, becomes: str, outcome: str) -> None:
+    project.makepyfile(
+        """
+        def test_true(pushlab_run): assert pushlab_run("blind")
+        def test_false(pushlab_run): assert not pushlab_run("blind")
+        def test_pass(pushlab_run): pushlab_run("blind").assert_pass()
+        def test_expected(pushlab_run): pushlab_run("blind").assert_as_expected()
+        """
+    )
     ended = project.runpytest("-ra", f"--pushlab-inconclusive={becomes}")
-    ended.assert_outcomes(**{outcome: 1})
-    ended.stdout.fnmatch_lines(["*inconclusive: phones.delivered_fraction == 1: gateway is blind: its pacer*"])
+    ended.assert_outcomes(**{outcome: 4})
+    ended.stdout.fnmatch_lines(["*inconclusive: phones.delivered_fraction == 1: gateway is blind: its pacer*"] * 4)
 
 
 def test_the_verdict_itself_can_be_asked_for(project: pytest.Pytester) -> None:
@@ -167,6 +170,10 @@ def test_run_folders_go_where_they_are_wanted_and_stay_as_wanted(project: pytest
     project.runpytest("--pushlab-out=kept", "--pushlab-keep=failing").assert_outcomes(passed=1, failed=1)
     kept = sorted(path.parent.parent.name for path in (project.path / "kept").rglob("verdict.json"))
     assert kept == ["fails", "passes"]
+    project.path.joinpath("good.pushlab.toml").write_text('name = "passes"')
+    ended = project.runpytest("--pushlab-keep=failing", "good.pushlab.toml")
+    ended.stdout.re_match_lines([r"pass +passes  \(not kept\)"])
+    assert not list((project.path / "runs").rglob("verdict.json"))
 
 
 def test_several_tests_share_a_run_and_each_shows_it(project: pytest.Pytester) -> None:
