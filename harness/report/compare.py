@@ -131,7 +131,7 @@ def compare(a: Path, b: Path, tolerances: Tolerances) -> Comparison:
     left, right = _side(a), _side(b)
     rows = tuple(_row(metric, left, right, tolerances) for metric in _present(left, right, tolerances))
     worse = tuple(row.metric for row in rows if row.judgement in {"worse", "not measured"})
-    if left.as_expected and not right.as_expected:
+    if not right.as_expected and (left.as_expected or VERDICTS.index(right.verdict) > VERDICTS.index(left.verdict)):
         worse = ("verdict", *worse)
     return Comparison(
         a=left,
