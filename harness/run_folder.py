@@ -1,7 +1,7 @@
 """A run's folder: where evidence and results lie, and the manifest that shows whether evidence was changed.
 
 Layout: contract of docs/reference/run-folder.md. Evidence is written once, while the run goes; results (`verdict.json`,
-`ledger.csv`, `junit.xml`, `report.html`) can be made again from it at any time.
+`ledger.csv`, `junit.xml`, `report.html`, `metrics.prom`) can be made again from it at any time.
 """
 
 import hashlib
@@ -31,6 +31,7 @@ SUMMARY: Final = "summary.md"
 LATEST: Final = "latest"
 SUITE: Final = "suite"
 """Folder of the merged results of commands with several scenarios, beside the scenarios' own."""
+METRICS: Final = "metrics.prom"
 EXCERPTS: Final = "evidence"
 """Folder of what is cut out of the evidence for single phones; a result, made again with the others."""
 

@@ -102,7 +102,7 @@ async def _set_up_token(private: PrivateFolder) -> str:
     words = ("gateway", "account", "set-up", "--config", str(private.path / GATEWAY_CONFIGURATION))
     with trio.move_on_after(CONSOLE_S):
         done = await trio.run_process(
-            [sys.executable, "-m", "harness.cli", *words],
+            [sys.executable, "-P", "-m", "harness.cli", *words],
             capture_stdout=True,
             capture_stderr=True,
             check=False,
