@@ -15,7 +15,10 @@ from emulator.phone.authentication import Server, read_url
 from emulator.phone.phone import Phone
 from emulator.server import ConfigurationError
 
-COLUMNS: Final = ("device_name", "directory_number", "mac", "model", "address", "authentication_url", "web_access")
+COLUMNS: Final = (
+    "device_name", "directory_number", "mac", "model", "address", "authentication_url", "web_access", "zone", "subnet",
+)  # fmt: skip
+"""Zone and subnet are for others: phones do not know theirs."""
 PHONES: Final = 1_000_000
 """More would not fit into the numbers that made-up names have."""
 _FILE_BYTES: Final = 1 << 28

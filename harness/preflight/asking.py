@@ -20,7 +20,7 @@ CONNECT_S: Final = 2.5
 ANSWER_S: Final = 5.0
 """Of a page of 4 kB from a slow phone of 2004."""
 
-Reach = Literal["answered", "no-answer", "lost", "refused", "no-route", "timed-out"]
+Reach = Literal["answered", "no-answer", "lost", "refused", "no-route", "timed-out", "not-asked"]
 _NO_ROUTE: Final = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN})
 
 

@@ -30,10 +30,27 @@ CHECKS: Final = (
                 do="Correct the address of {these} in the list",
                 fix=_CSV + ".",
             ),
+        ),
+    ),
+    Check(
+        name="registered",
+        about="phone",
+        holds="CallManager has the phone registered, where the list says so (RisPort, DeviceListX)",
+        asks="nothing",
+        source="RISDOC (Status), CUAE (s of DeviceListX)",
+        causes=(
             Cause(
-                name="name-twice",
-                means="one phone is listed twice: it would be pushed to twice, and refuse the second stream",
-                do="Keep one line for {these} in the list",
+                name="not-registered",
+                means="the phone is not registered: no page can reach it",
+                do="Bring {these} back to CallManager",
+                fix="Device > Phone, Find: column Status. Is the phone on, on the network, and in use at all? If it "
+                "is gone "
+                "for good, take it off the list.",
+            ),
+            Cause(
+                name="no-address",
+                means="the list has no address for the phone: nobody can push to it",
+                do="Complete the list with the address of {these}",
                 fix=_CSV + ".",
             ),
         ),

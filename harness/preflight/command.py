@@ -16,7 +16,7 @@ import trio
 from rich.console import Console
 
 from harness.interruption import interruption_alone, terminated_as_interrupted
-from harness.preflight.listing import Listed, ListError, read_csv
+from harness.preflight.listing import read_lists, unlisted
 from harness.preflight.outcome import Outcome, conclude
 from harness.preflight.phone_checks import Wanted
 from harness.preflight.survey import PER_S, Plan, survey
@@ -26,6 +26,8 @@ from harness.probe.secrecy import PasswordError, ask_password, read_password
 from harness.probe.target import Target, TargetError
 from harness.run_folder import RunFolder
 from harness.screen import complain, reader_may_leave, say
+from harness.site.errors import SiteError
+from harness.site.listed import Kind, Listed
 
 NAME: Final = "preflight"
 USER: Final = "agpush"
@@ -129,7 +131,15 @@ def _plan(arguments: argparse.Namespace) -> Plan:
     )
 
 
-def _phones(arguments: argparse.Namespace, problems: list[str]) -> tuple[list[Listed], bool]:
+def _phones(arguments: argparse.Namespace, problems: list[str]) -> tuple[Sequence[Listed], bool]:
+    files: list[tuple[Path, Kind | None]] = [
+        *((path, None) for path in arguments.csv),
+        *((path, "DeviceListX") for path in arguments.devicelistx),
+        *((path, "RisPort") for path in arguments.risport),
+    ]
+    if bool(files) == (arguments.network is not None):
+        problems.append("expected either lists (--csv, --risport, --devicelistx) or --network")
+        return [], False
     if arguments.network is not None:
         network: IPv4Network = arguments.network
         if network.num_addresses > NETWORK_ADDRESSES:
@@ -138,11 +148,11 @@ def _phones(arguments: argparse.Namespace, problems: list[str]) -> tuple[list[Li
                 f"/20)"
             )
             return [], True
-        return [Listed(device_name="", address=str(address)) for address in network.hosts()], True
+        return [unlisted(str(address)) for address in network.hosts()], True
     try:
-        return read_csv(arguments.csv), False
-    except ListError as error:
-        problems += error.problems
+        return read_lists(files), False
+    except SiteError as error:
+        problems += error.errors
         return [], False
 
 
@@ -224,9 +234,13 @@ def _parser() -> argparse.ArgumentParser:
         "but for "
         "the phones that --active names.",
     )
-    which = parser.add_mutually_exclusive_group(required=True)
-    which.add_argument("--csv", type=Path, metavar="FILE", help="the phones, as pushlab's list of a site")
-    which.add_argument("--network", type=_network, metavar="CIDR", help="whatever phones answer there, at most a /20")
+    for option, what in (
+        ("--csv", "the phones: pushlab's list, or All Phone Details; may be repeated, as the next two"),
+        ("--risport", "an answer of RisPort: who is registered, and where"),
+        ("--devicelistx", "an answer of DeviceListX"),
+    ):
+        parser.add_argument(option, type=Path, action="append", default=[], metavar="FILE", help=what)
+    parser.add_argument("--network", type=_network, metavar="CIDR", help="whatever phones answer there, at most a /20")
     parser.add_argument("--authentication-url", metavar="URL", help="the one that phones are to have: the gateway's")
     parser.add_argument("--secured-authentication-url", metavar="URL", help="https, where phones prefer it")
     parser.add_argument("--callmanager-url", metavar="URL", help="CallManager's own authentication URL")

@@ -1,73 +1,48 @@
-"""The phones that are to be paged: one entry each, from whatever list there is."""
+"""The phones that are to be paged, from whatever lists of the site there are (harness/site), none left out."""
 
-import csv
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from ipaddress import IPv4Address
 from pathlib import Path
-from typing import Final
 
-_NAME: Final = re.compile(r"SEP[0-9A-F]{12}")
-
-
-class ListError(Exception):
-    """A list that cannot be read, with all that is wrong with it."""
-
-    def __init__(self, problems: Sequence[str]) -> None:
-        super().__init__("\n".join(problems))
-        self.problems = list(problems)
+from harness.site.errors import SiteError
+from harness.site.files import read_export
+from harness.site.listed import Kind, Listed
+from harness.site.merging import PHONES_MAX, merge_by_name
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listed:
-    """A phone as the list has it; what the list does not say is empty."""
+def read_lists(files: Sequence[tuple[Path, Kind | None]]) -> tuple[Listed, ...]:
+    """Read lists and merge them by device name, the first one first.
 
-    device_name: str
-    """Empty for an address of which no phone is known yet."""
-    address: str
-    directory_number: str = ""
-    model: str = ""
-    where: str = ""
-    """Line of the file, for messages."""
-    found: bool = False
-    """It was found by looking through a network: there is nothing to compare it with."""
-
-    @property
-    def subject(self) -> str:
-        """How it is called in results."""
-        return self.device_name or self.address
-
-
-def read_csv(path: Path) -> list[Listed]:
-    """Phones of a CSV file with the columns `device_name`, `address`, and any others.
+    Args:
+        files: each with what it has to be; None: whatever it is.
 
     Raises:
-        ListError: with every error of the file.
+        SiteError: with every error of every file.
     """
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ListError([f"{path}: {error}"]) from None
-    problems, phones = [], []
-    for line, row in enumerate(rows, 2):
-        name, address = (row.get("device_name") or "").strip().upper(), (row.get("address") or "").strip()
-        if not _NAME.fullmatch(name):
-            problems.append(f"{path}:{line}: device_name {name!r}: expected SEP and 12 hex digits")
+    exports, errors = [], []
+    for path, kind in files:
         try:
-            IPv4Address(address)
-        except ValueError:
-            problems.append(f"{path}:{line}: address {address!r}: expected an IPv4 address")
-        phones.append(
-            Listed(
-                device_name=name,
-                address=address,
-                directory_number=(row.get("directory_number") or "").strip(),
-                model=(row.get("model") or "").strip(),
-                where=f"{path}:{line}",
-            )
-        )
-    if problems or not phones:
-        raise ListError(problems or [f"{path}: no phones in it"])
+            export = read_export(path, addresses_once=False)
+        except SiteError as error:
+            errors += error.errors
+            continue
+        if kind is not None and export.kind != kind:
+            errors.append(f"{path}: this is {export.kind}, expected {kind}")
+        exports.append(export)
+    phones = tuple(merge_by_name(exports, []).values())
+    if not errors and not phones:
+        errors.append(f"{', '.join(str(path) for path, _ in files)}: no phone in it; at least one is needed")
+    if len(phones) > PHONES_MAX:
+        errors.append(f"{len(phones):,} phones; a site has at most {PHONES_MAX:,}")
+    if errors:
+        raise SiteError(errors)
     return phones
+
+
+def unlisted(address: str, device_name: str = "") -> Listed:
+    """A phone that no list has, or an address of which no phone is known yet."""
+    return Listed(place="", device_name=device_name, address=address)
+
+
+def subject_of(listed: Listed) -> str:
+    """How it is called in results."""
+    return listed.device_name or listed.address

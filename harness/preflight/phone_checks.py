@@ -1,6 +1,5 @@
 """From what was read of a phone to results: every check about one phone, and those over the whole list. No I/O."""
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,8 +8,10 @@ from typing import Final, Literal
 from harness.preflight.addresses import host_of, is_address, same_url, told
 from harness.preflight.checks import fault
 from harness.preflight.finding import Result, not_checked, ok
-from harness.preflight.listing import Listed
+from harness.preflight.listing import subject_of
 from harness.preflight.reading import Reading
+from harness.site import models
+from harness.site.listed import Listed
 
 SAYS_NOTHING: Final = "the list does not say"
 _UNREAD: Final = "its pages could not be read"
@@ -59,7 +60,7 @@ def check_phone(listed: Listed, reading: Reading, wanted: Wanted, servers: Mappi
         wanted: what the rollout wants.
         servers: by authentication URL in force, as far as they were asked.
     """
-    subject, address = listed.subject, listed.address
+    subject, address = subject_of(listed), listed.address
     reached = _reach(listed, reading)
     if reading.information is None:
         rest = [not_checked(name, subject, _UNREAD, address=address, needed=False) for name in _AFTER_WEB]
@@ -68,15 +69,22 @@ def check_phone(listed: Listed, reading: Reading, wanted: Wanted, servers: Mappi
 
 
 def _reach(listed: Listed, reading: Reading) -> list[Result]:
-    subject, address = listed.subject, listed.address
+    subject, address = subject_of(listed), listed.address
     there = ok("reachable", subject, address=address)
     if reading.information is not None:
         return [there, ok("web-access", subject, address=address)]
+    says = {True: "; the list says that Web Access is on", False: "; the list says that Web Access is off", None: ""}
+    told = says[listed.web_access] if _exported(listed) else ""
     match reading.reach:
+        case "not-asked":
+            names = ("reachable", "web-access")
+            return [not_checked(name, subject, reading.why, address=address, needed=False) for name in names]
         case "refused":
-            return [there, fault("web-access", "refused", subject, address=address, observed=reading.why)]
+            observed = f"{reading.why}{told}"
+            return [there, fault("web-access", "refused", subject, address=address, observed=observed)]
         case "timed-out" if reading.pinged:
-            return [there, fault("web-access", "silent", subject, address=address, observed="a ping, no TCP")]
+            observed = f"a ping is answered, TCP port 80 is not{told}"
+            return [there, fault("web-access", "silent", subject, address=address, observed=observed)]
         case "timed-out":
             observed = "nothing" if reading.pinged is False else "no TCP; a ping could not be sent"
             gone = fault("reachable", "absent", subject, address=address, observed=observed)
@@ -88,13 +96,15 @@ def _reach(listed: Listed, reading: Reading) -> list[Result]:
     return [gone, not_checked("web-access", subject, "nothing answers at its address", address=address, needed=False)]
 
 
+def _exported(listed: Listed) -> bool:
+    """Whether the list has seen the phone's registration: our own list says of every phone that Web Access is on."""
+    return listed.registered is not None or listed.web_access is False
+
+
 def _identity(listed: Listed, reading: Reading) -> list[Result]:
     found = reading.information
     assert found is not None
-    subject, address = listed.subject, listed.address
-    if listed.found or not listed.device_name:
-        names = ("identity", "directory-number", "model")
-        return [not_checked(name, subject, SAYS_NOTHING, address=address, needed=False) for name in names]
+    subject, address = subject_of(listed), listed.address
     pair = {"observed": f"SEP{found.mac}", "wanted": listed.device_name}
     if f"SEP{found.mac}" != listed.device_name:
         why = f"SEP{found.mac} is there now"
@@ -120,7 +130,7 @@ def _identity(listed: Listed, reading: Reading) -> list[Result]:
         results.append(not_checked("model", subject, SAYS_NOTHING, address=address, needed=False))
     elif not found.model:
         results.append(not_checked("model", subject, "its page does not say", address=address, needed=False))
-    elif plain_model(found.model) == plain_model(listed.model):
+    elif same_model(found.model, listed.model):
         results.append(ok("model", subject, address=address, **model))
     else:
         why = f"it is a {found.model}, the list says {listed.model}"
@@ -128,19 +138,15 @@ def _identity(listed: Listed, reading: Reading) -> list[Result]:
     return results
 
 
-def plain_model(name: str) -> str:
-    """The number of a model, as lists, pages and CallManager write it in their ways: `Cisco 7960`, `CP-7960G`, `7960`.
-
-    The G for "global" marks the same phone with icons in place of words; real 7940s leave it out (POIP).
-    """
-    found = re.search(r"\d{4}[A-Z]*(?:-\d+)?", name.upper())
-    return found[0].removesuffix("G") if found else name.strip().upper()
+def same_model(one: str, other: str) -> bool:
+    """Whether two names mean one model: pages and lists write `Cisco 7960`, `CP-7960G` and `7960` for the same."""
+    return models.of_name(one).casefold() == models.of_name(other).casefold()
 
 
 def _authentication(
     listed: Listed, reading: Reading, wanted: Wanted, servers: Mapping[str, Server]
 ) -> list[Result]:
-    subject, address = listed.subject, listed.address
+    subject, address = subject_of(listed), listed.address
     names = ("authentication-url", "authentication-name", "authentication-server")
     network = reading.network
     url = None if network is None else network.authentication_url
@@ -204,27 +210,33 @@ def _server(subject: str, address: str, url: str, wanted: Wanted, server: Server
 
 
 def check_list(phones: Sequence[Listed]) -> list[Result]:
-    """Whether the list names each phone and each address once: a result for each entry."""
+    """What can be seen from the list alone: an address that two phones have, and who is not registered."""
     by_address: dict[str, list[Listed]] = defaultdict(list)
-    by_name: dict[str, list[Listed]] = defaultdict(list)
     for phone in phones:
         by_address[phone.address].append(phone)
-        if phone.device_name:
-            by_name[phone.device_name].append(phone)
     results = []
     for phone in phones:
-        others = [other.subject for other in by_address[phone.address] if other.device_name != phone.device_name]
-        twice = by_name.get(phone.device_name, [])
+        subject, address = subject_of(phone), phone.address
+        others = [subject_of(other) for other in by_address[address] if other is not phone] if address else []
         if others:
-            why = f"{phone.address} is listed for {', '.join(others[:3])}, too"
-            results.append(fault("listed-once", "address-twice", phone.subject, address=phone.address, why=why))
-        elif len(twice) > 1:
-            if phone is twice[0]:
-                why = f"it is listed {len(twice)} times: {', '.join(one.where or one.address for one in twice[:5])}"
-                results.append(fault("listed-once", "name-twice", phone.subject, address=phone.address, why=why))
+            why = f"{address} is listed for {', '.join(others[:3])}, too"
+            results.append(fault("listed-once", "address-twice", subject, address=address, why=why))
         else:
-            results.append(ok("listed-once", phone.subject, address=phone.address))
+            results.append(ok("listed-once", subject, address=address))
+        results.append(_registered(phone))
     return results
+
+
+def _registered(phone: Listed) -> Result:
+    subject, address = subject_of(phone), phone.address
+    if phone.registered is False:
+        why = phone.status or "not registered"
+        return fault("registered", "not-registered", subject, address=address, observed=why)
+    if not address:
+        return fault("registered", "no-address", subject)
+    if phone.registered is None:
+        return not_checked("registered", subject, SAYS_NOTHING, address=address, needed=False)
+    return ok("registered", subject, address=address)
 
 
 def check_fleet(phones: Iterable[tuple[Listed, Reading]]) -> list[Result]:
@@ -248,18 +260,18 @@ def check_fleet(phones: Iterable[tuple[Listed, Reading]]) -> list[Result]:
         place = {"address": listed.address}
         if not found.firmware:
             why = "its page does not say"
-            results.append(not_checked("firmware", listed.subject, why, needed=False, **place))
+            results.append(not_checked("firmware", subject_of(listed), why, needed=False, **place))
             continue
         usual = max(counts[found.model].items(), key=lambda pair: (pair[1], pair[0]))[0]
         if found.firmware == usual:
-            results.append(ok("firmware", listed.subject, observed=found.firmware, wanted=usual, **place))
+            results.append(ok("firmware", subject_of(listed), observed=found.firmware, wanted=usual, **place))
         else:
             why = f"{found.firmware}, most of {found.model} have {usual}"
             results.append(
                 fault(
                     "firmware",
                     "mixed",
-                    listed.subject,
+                    subject_of(listed),
                     observed=found.firmware,
                     wanted=usual,
                     why=why,
@@ -273,7 +285,7 @@ def check_fleet(phones: Iterable[tuple[Listed, Reading]]) -> list[Result]:
                 fault(
                     "directory-number",
                     "shared",
-                    listed.subject,
+                    subject_of(listed),
                     address=listed.address,
                     observed=number,
                     why=f"{number} is also that of {_others(sharing, listed)}",
@@ -284,5 +296,5 @@ def check_fleet(phones: Iterable[tuple[Listed, Reading]]) -> list[Result]:
 
 
 def _others(sharing: Sequence[Listed], listed: Listed) -> str:
-    names = [other.subject for other in sharing if other is not listed]
+    names = [subject_of(other) for other in sharing if other is not listed]
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

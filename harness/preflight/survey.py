@@ -12,12 +12,13 @@ from harness.preflight.addresses import same_url, told
 from harness.preflight.certificate import check_certificate
 from harness.preflight.checks import fault
 from harness.preflight.finding import Result, not_checked, ok
-from harness.preflight.listing import Listed
+from harness.preflight.listing import unlisted
 from harness.preflight.pace import Pace
 from harness.preflight.phone_checks import Server, Wanted, check_fleet, check_list, check_phone
 from harness.preflight.push_user import check_push_user
 from harness.preflight.reading import HTTP_PORT, Reading, read_phone
 from harness.preflight.servers import FOREIGN_SERVERS, ask_server, may_be_asked
+from harness.site.listed import Listed
 
 PER_S: Final = 100.0
 """Questions a second by default: 1,000 phones in 20 s, and a load that no network notices (about 100 kB a second)."""
@@ -80,13 +81,16 @@ async def _read_all(plan: Plan, pace: Pace, progress: Progress) -> list[tuple[Li
     async def work() -> None:
         nonlocal done
         for index, listed in places:
+            if not listed.address or (listed.registered is False and not plan.scan):
+                found[index] = (listed, Reading(reach="not-asked", why="CallManager does not have it registered"))
+                done += 1
+                continue
             reading = await read_phone(listed.address, pace, port=plan.port, with_ping=not plan.scan)
             if plan.scan:
                 if reading.information is None:
                     done += 1
                     continue
-                told_name = reading.information.device_name
-                found[index] = (Listed(device_name=told_name, address=listed.address, found=True), reading)
+                found[index] = (unlisted(listed.address, reading.information.device_name), reading)
             else:
                 found[index] = (listed, reading)
             done += 1
