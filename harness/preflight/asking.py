@@ -21,7 +21,12 @@ ANSWER_S: Final = 5.0
 """Of a page of 4 kB from a slow phone of 2004."""
 
 Reach = Literal["answered", "no-answer", "lost", "refused", "no-route", "timed-out", "not-asked"]
-_NO_ROUTE: Final = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN})
+_REACH: Final[dict[int, Reach]] = {
+    errno.ECONNREFUSED: "refused",
+    errno.ECONNRESET: "lost",  # accepted, and reset at once
+    errno.ETIMEDOUT: "timed-out",
+}
+"""Of an attempt to connect; the other errors are about the way: EHOSTUNREACH, ENETUNREACH, EHOSTDOWN, EACCES."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,9 +51,7 @@ async def connected(address: str, port: int) -> trio.SocketStream | Asked:
     except trio.TooSlowError:
         reach, why = "timed-out", f"no answer within {CONNECT_S:g} s"
     except OSError as error:
-        reach = "no-route" if error.errno in _NO_ROUTE else "refused"
-        if error.errno == errno.ETIMEDOUT:
-            reach = "timed-out"
+        reach = _REACH.get(error.errno or 0, "no-route")
         why = os.strerror(error.errno).lower() if error.errno else type(error).__name__
     except BaseException:
         client.close()

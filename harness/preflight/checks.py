@@ -210,7 +210,7 @@ CHECKS: Final = (
         causes=(
             Cause(
                 name="stale",
-                means="the phone still asks {url}: its questions miss the gateway",
+                means="the phone still asks another URL: its questions miss the gateway",
                 do="Reset {these}",
                 fix=_RESET + ". If one still asks the old URL then: the phone's own Authentication Server (External "
                 "Data Locations Information) goes before System > Enterprise Parameters, URL Authentication, and the "
@@ -220,7 +220,8 @@ CHECKS: Final = (
                 name="none",
                 means="the phone has no authentication URL: it carries out whatever anybody pushes to it",
                 do="Give {these} an authentication URL",
-                fix="System > Enterprise Parameters, Phone URL Parameters, URL Authentication: {wanted}; Save. Then "
+                fix="System > Enterprise Parameters, Phone URL Parameters, URL Authentication: {wanted_url}; Save. "
+                "Then "
                 + _RESET
                 + ".",
             ),
@@ -308,10 +309,11 @@ CHECKS: Final = (
                 "answers with unusual header fields). Error 1: another stream is received already.",
             ),
             Cause(
-                name="no-statistics",
-                means="the push was not answered as phones answer",
-                do="Reset {these} and ask again",
-                fix=_RESET + ".",
+                name="not-stopped",
+                means="the phone did not say yes to RTPRx:Stop: it may listen still, and refuse the next page (error "
+                "1)",
+                do="Reset {these}",
+                fix="Device > Phone, Find, the phone, Reset.",
             ),
         ),
     ),

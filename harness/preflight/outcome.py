@@ -97,9 +97,6 @@ def _task(results: Sequence[Result]) -> Task:
     check = BY_NAME[first.check]
     cause = check.cause(first.cause)
     values = dict(first.values) | {"these": these(len(results))}
-    if check.about == "phone":
-        values.setdefault("url", first.observed)
-        values.setdefault("wanted", first.wanted or "the wanted one")
     return Task(
         check=first.check,
         cause=first.cause,

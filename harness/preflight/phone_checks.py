@@ -154,8 +154,9 @@ def _authentication(
         why = reading.network_why or "its page does not say"
         return [not_checked(name, subject, why, address=address) for name in names]
     if not url:
+        url_wanted = told(wanted.authentication_url) or "the wanted one"
         none = fault(
-            "authentication-url", "none", subject, address=address, wanted=told(wanted.authentication_url)
+            "authentication-url", "none", subject, address=address, wanted=url_wanted, wanted_url=url_wanted
         )
         rest = [not_checked(name, subject, "it has no URL", address=address, needed=False) for name in names[1:]]
         return [none, *rest]
@@ -173,7 +174,7 @@ def _url(subject: str, address: str, url: str, wanted: Wanted) -> Result:
         return not_checked("authentication-url", subject, "no --authentication-url was given", address=address)
     if wanted.is_wanted(url):
         return ok("authentication-url", subject, address=address, **pair)
-    return fault("authentication-url", "stale", subject, address=address, url=told(url), **pair)
+    return fault("authentication-url", "stale", subject, address=address, **pair)
 
 
 def _name(

@@ -6,8 +6,10 @@ all the same, and CallManager locks an account after 3: so never more than two r
 question between them that was answered with yes before.
 """
 
+import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, Literal
 
 from harness.preflight.addresses import told
@@ -15,7 +17,7 @@ from harness.preflight.asking import ask
 from harness.preflight.checks import fault
 from harness.preflight.finding import Result, not_checked, ok
 from harness.preflight.pace import Pace
-from harness.preflight.servers import look_up, unchecked
+from harness.preflight.servers import look_up
 from harness.probe.answer import Answer
 from harness.probe.question import Credentials, get, parameters
 from harness.probe.target import Target
@@ -46,17 +48,27 @@ def meaning(answer: Answer) -> Said:
 
 
 async def check_push_user(
-    url: str, user: str, password: str, devices: Sequence[str], pace: Pace
-) -> list[Result]:
-    """Ask one URL about each named device."""
-    said = await _ask_all(url, user, password, devices, pace)
-    return judge(url, user, devices, said)
+    url: str, user: str, password: str, devices: Sequence[str], pace: Pace, *, ca_file: Path | None = None
+) -> tuple[list[Result], frozenset[str]]:
+    """Ask one URL about each named device; the second is for whom it said yes.
+
+    A server of https is told the password only where its certificate is trusted: by `ca_file`, or by the system's
+    authorities.
+    """
+    target = Target.parse(url)
+    tls = ssl.create_default_context(cafile=ca_file) if target.secured else None
+    said = await _ask_all(target, tls, user, password, devices, pace)
+    return judge(url, user, devices, said), frozenset(name for name, one in said.items() if one.word == "yes")
 
 
 async def _ask_all(
-    url: str, user: str, password: str, devices: Sequence[str], pace: Pace
+    target: Target,
+    tls: ssl.SSLContext | None,
+    user: str,
+    password: str,
+    devices: Sequence[str],
+    pace: Pace,
 ) -> dict[str, Said]:
-    target = Target.parse(url)
     place = await look_up(target.host, target.port)
     said: dict[str, Said] = {}
     if not place.address:
@@ -65,7 +77,6 @@ async def _ask_all(
     async def ask_about(device: str) -> Said:
         credentials = Credentials(user=user, password=password, device=device)
         question = parameters(credentials.user, credentials.password, credentials.device)
-        tls = unchecked() if target.secured else None
         async with pace.turn():
             asked = await ask(
                 place.address, target.port, get(target, question, fields=("Connection: close",)), tls=tls,

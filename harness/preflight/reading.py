@@ -9,10 +9,11 @@ from harness.preflight.pages import Information, Network, PageError, read_inform
 from harness.preflight.ping import ping
 
 HTTP_PORT: Final = 80
-_JAVA: Final = "/CGI/Java/Serviceability?adapterX=device.statistics."
-INFORMATION: Final = ("/DeviceInformationX", "/DeviceInformation", f"{_JAVA}device")
+JAVA: Final = "/CGI/Java/Serviceability?adapterX=device.statistics."
+"""What begins the pages of Java phones (POIP)."""
+INFORMATION: Final = ("/DeviceInformationX", "/DeviceInformation", f"{JAVA}device")
 """In the order in which they are tried: old models have no X form, later ones only the last (POIP)."""
-NETWORK: Final = ("/NetworkConfigurationX", "/NetworkConfiguration", f"{_JAVA}configuration")
+NETWORK: Final = ("/NetworkConfigurationX", "/NetworkConfiguration", f"{JAVA}configuration")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

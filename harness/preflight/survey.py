@@ -8,6 +8,7 @@ from typing import Final
 
 import trio
 
+from harness.preflight.active import Active, check_active
 from harness.preflight.addresses import same_url, told
 from harness.preflight.certificate import check_certificate
 from harness.preflight.checks import fault
@@ -69,7 +70,19 @@ async def survey(plan: Plan, progress: Progress) -> Survey:
     results += check_fleet(phones)
     if plan.wanted.secured_url:
         results += await check_certificate(plan.wanted.secured_url, ca_file=plan.ca_file, now=plan.now)
-    results += await _push_user(plan, pace, progress)
+    found, authorised = await _push_user(plan, pace, progress)
+    active = Active(
+        devices=plan.active,
+        group=plan.group,
+        user=plan.user,
+        password=plan.password,
+        wanted=plan.wanted,
+        authorised=authorised,
+        port=plan.port,
+    )
+    if plan.active:
+        progress("letting the named phones hear a second of silence", 0, 1)
+    results += found + await check_active(phones, active, pace)
     return Survey(phones=tuple(phones), results=tuple(results))
 
 
@@ -157,17 +170,26 @@ async def _other_servers(
     return servers
 
 
-async def _push_user(plan: Plan, pace: Pace, progress: Progress) -> list[Result]:
+async def _push_user(
+    plan: Plan, pace: Pace, progress: Progress
+) -> tuple[list[Result], dict[str, frozenset[str]]]:
+    """What the named URLs say of the push user, and for whom each of them says yes."""
     devices = tuple(dict.fromkeys((*plan.dry_devices, *plan.active)))
     if not devices:
         why = "no phone was named with --dry-devices"
-        return [not_checked("push-user", "(not named)", why, needed=False)]
+        return [not_checked("push-user", "(not named)", why, needed=False)], {}
     results: list[Result] = []
-    urls = [url for url in (plan.wanted.authentication_url, plan.wanted.callmanager_url) if url]
-    if len(urls) == 2 and same_url(*urls):
-        urls = urls[:1]
+    authorised: dict[str, frozenset[str]] = {}
+    wanted = plan.wanted
+    urls: list[str] = []
+    for url in (wanted.authentication_url, wanted.secured_url, wanted.callmanager_url):
+        if url and not any(same_url(url, other) for other in urls):
+            urls.append(url)
     for url in urls:
         progress("asking about the push user", 0, 1)
-        results += await check_push_user(url, plan.user, plan.password, devices, pace)
-    return results
+        found, authorised[url] = await check_push_user(
+            url, plan.user, plan.password, devices, pace, ca_file=plan.ca_file
+        )
+        results += found
+    return results, authorised
 

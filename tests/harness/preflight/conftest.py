@@ -19,6 +19,7 @@ GATEWAY_URL = "http://10.20.128.20/CCMCIP/authenticate.asp"
 """What answers here as the wanted URL is the mock CallManager: a preflight needs an answer, not a gateway."""
 CALLMANAGER = f"""
 devices_csv = "phones.csv"
+service_ms = {{ p50 = 1, p99 = 2 }}
 [[user]]
 name = "agpush"
 password = "{PASSWORD}"
