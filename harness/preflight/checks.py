@@ -12,6 +12,7 @@ _CSV: Final = (
     "Correct the list: Device > Phone, Find, shows the address and the description of each phone; RisPort70 and "
     "DeviceListX export the same"
 )
+_ENOUGH: Final = "A phone that is to be reset for its URL anyway needs nothing else. "
 _RESET: Final = (
     "Device > Phone, Find, check the phones, Reset Selected, Reset. They take the URL up when they have started again"
 )
@@ -238,7 +239,8 @@ CHECKS: Final = (
                 name="unknown-name",
                 means="the name {host} is not known: the phone can ask nobody, and refuses every push (error 4)",
                 do="Enter an address instead of the name {host} for {these}",
-                fix="System > Enterprise Parameters, URL Authentication: write the address in place of the name, or "
+                fix=_ENOUGH
+                + "System > Enterprise Parameters, URL Authentication: write the address in place of the name, or "
                 "add the "
                 "name to DNS; Save. Then " + _RESET + ".",
             ),
@@ -247,7 +249,8 @@ CHECKS: Final = (
                 means="the URL has the name {host}, and the phone has no name server to ask: it refuses every push "
                 "(error 4)",
                 do="Enter an address instead of the name {host} for {these}",
-                fix="System > Enterprise Parameters, URL Authentication: write the address in place of the name, or "
+                fix=_ENOUGH
+                + "System > Enterprise Parameters, URL Authentication: write the address in place of the name, or "
                 "give the "
                 "phones a DNS server (DHCP option 6); Save. Then " + _RESET + ".",
             ),
@@ -264,14 +267,16 @@ CHECKS: Final = (
                 name="no-answer",
                 means="{url} does not answer: the phone refuses every push (error 4)",
                 do="Bring {url} up for {these}",
-                fix="Is the server on, does it listen at this port, and does the network let the phones' subnets "
+                fix=_ENOUGH
+                + "Is the server on, does it listen at this port, and does the network let the phones' subnets "
                 "through to it?",
             ),
             Cause(
                 name="no-such-page",
                 means="the server of {url} answers, but not with such a page: the phone refuses every push (error 4)",
                 do="Correct the path of {url} for {these}",
-                fix="The gateway's is /cisco_auth/authenticate.html, CallManager's /CCMCIP/authenticate.asp or "
+                fix=_ENOUGH
+                + "The gateway's is /cisco_auth/authenticate.html, CallManager's /CCMCIP/authenticate.asp or "
                 "/ccmcip/authenticate.jsp: System > Enterprise Parameters, URL Authentication; Save. Then "
                 + _RESET
                 + ".",

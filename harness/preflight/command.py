@@ -18,6 +18,7 @@ from rich.console import Console
 from harness.interruption import interruption_alone, terminated_as_interrupted
 from harness.preflight.listing import read_lists, unlisted
 from harness.preflight.outcome import Outcome, conclude
+from harness.preflight.page import page_of
 from harness.preflight.phone_checks import Wanted
 from harness.preflight.survey import PER_S, Plan, survey
 from harness.preflight.tables import to_csv, to_json
@@ -71,9 +72,10 @@ def main(argv: Sequence[str]) -> int:
     ):
         surveyed = trio.run(survey, plan, display)
     outcome = conclude(surveyed.results, len(surveyed.phones))
-    document = to_json(outcome, now=plan.now, command=shlex.join(["pushlab", NAME, *argv]))
+    command = shlex.join(["pushlab", NAME, *argv])
+    document = to_json(outcome, now=plan.now, command=command)
     try:
-        files = _write(arguments.out, plan.now, outcome, document)
+        files = _write(arguments.out, plan.now, outcome, command)
     except OSError as error:
         complain(f"{arguments.out}: cannot be written: {error.strerror}")
         return EXIT_NOT_STARTED
@@ -85,11 +87,12 @@ def main(argv: Sequence[str]) -> int:
     return outcome.exit_code
 
 
-def _write(root: Path, now: datetime, outcome: Outcome, document: dict[str, object]) -> list[Path]:
+def _write(root: Path, now: datetime, outcome: Outcome, command: str) -> list[Path]:
     folder = RunFolder.create(root, NAME, 0, now)
     written = {
+        f"{NAME}.html": page_of(outcome, now=now, command=command),
         f"{NAME}.csv": to_csv(outcome),
-        f"{NAME}.json": json.dumps(document, indent=1) + "\n",
+        f"{NAME}.json": json.dumps(to_json(outcome, now=now, command=command), indent=1) + "\n",
     }
     for name, text in written.items():
         folder.file(name).write_text(text, encoding="utf-8")

@@ -86,7 +86,8 @@ def _reach(listed: Listed, reading: Reading) -> list[Result]:
             observed = f"a ping is answered, TCP port 80 is not{told}"
             return [there, fault("web-access", "silent", subject, address=address, observed=observed)]
         case "timed-out":
-            observed = "nothing" if reading.pinged is False else "no TCP; a ping could not be sent"
+            ping = ", nor to a ping" if reading.pinged is False else "; a ping could not be sent"
+            observed = f"no answer to TCP port 80{ping}"
             gone = fault("reachable", "absent", subject, address=address, observed=observed)
         case "no-route":
             gone = fault("reachable", "no-route", subject, address=address, observed=reading.why)

@@ -13,8 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.preflight.checks import BY_NAME
-from harness.preflight.finding import Result
 from harness.preflight.outcome import Open, Outcome, Task
+from harness.preflight.words import left_out, phones_of, told_of, why
 from harness.screen import reader_may_leave
 
 NAMED_PHONES: Final = 10
@@ -82,7 +82,7 @@ def print_outcome(outcome: Outcome, files: Sequence[Path], console: Console) -> 
     console.print(headline(outcome))
     console.print(Text(why(outcome)))
     for title, tasks in (
-        ("What to do before", [task for task in outcome.tasks if task.stops]),
+        ("What to do before the rollout", [task for task in outcome.tasks if task.stops]),
         ("What to look at", [task for task in outcome.tasks if not task.stops]),
     ):
         if tasks:
@@ -104,32 +104,7 @@ def print_outcome(outcome: Outcome, files: Sequence[Path], console: Console) -> 
 
 def headline(outcome: Outcome) -> Text:
     """`NO-GO  1,000 phones`."""
-    phones = f"{outcome.phones:,} phone{'' if outcome.phones == 1 else 's'}"
-    return Text.assemble((outcome.decision.upper(), _STYLES[outcome.decision]), f"  {phones}")
-
-
-def why(outcome: Outcome) -> str:
-    """The counts in a sentence."""
-    stops = [task for task in outcome.tasks if task.stops]
-    counts = outcome.counts
-    phones = {result.subject for task in stops for result in task.results if BY_NAME[task.check].about == "phone"}
-    if outcome.decision == "go":
-        said = f"all {counts['ok']:,} checks hold"
-    elif outcome.decision == "inconclusive":
-        said = "no phone was found"
-        if outcome.phones:
-            said = "nothing wrong was found, and not all that is needed could be checked"
-    else:
-        things = f"{len(stops)} thing{'' if len(stops) == 1 else 's'} to do"
-        said = f"{things}; {len(phones):,} of {outcome.phones:,} phones are concerned" if phones else things
-    remarks = len(outcome.tasks) - len(stops)
-    return said + (f"; {remarks} to look at" if remarks else "") + "."
-
-
-def left_out(outcome: Outcome) -> list[Open]:
-    """What was not checked of anything and is not needed: checks that hold or fail for others are in the files."""
-    seen = {result.check for result in outcome.results if result.word != "not-checked"}
-    return [point for point in outcome.open if not point.needed and point.check not in seen]
+    return Text.assemble((outcome.decision.upper(), _STYLES[outcome.decision]), f"  {phones_of(outcome)}")
 
 
 def _heading(console: Console, text: str) -> None:
@@ -153,15 +128,6 @@ def _print_task(console: Console, number: int, task: Task) -> None:
     body.append(task.fix, style="dim")
     table.add_row(str(number), body)
     console.print(Padding(table, (0, 0, 1 if number else 0, 0)))
-
-
-def told_of(result: Result, task: Task) -> str:
-    """What is to be said of one result beside its line of the list."""
-    if result.why and result.why != task.means:
-        return result.why
-    if result.observed and result.wanted:
-        return f"{result.observed} instead of {result.wanted}"
-    return result.observed
 
 
 def _print_open(console: Console, points: Sequence[Open]) -> None:
