@@ -44,9 +44,8 @@ CHECKS: Final = (
                 name="not-registered",
                 means="the phone is not registered: no page can reach it",
                 do="Bring {these} back to CallManager",
-                fix="Device > Phone, Find: column Status. Is the phone on, on the network, and in use at all? If it "
-                "is gone "
-                "for good, take it off the list.",
+                fix="Device > Phone, Find: column Status. Is the phone on, on the network, and in use at all? If it is "
+                "gone for good, take it off the list.",
             ),
             Cause(
                 name="no-address",
@@ -68,8 +67,8 @@ CHECKS: Final = (
                 means="nothing answers there: the phone is off, has another address, or the network drops it all",
                 do="Find {these}: nothing answers there",
                 fix="Device > Phone, Find: is the phone registered, and at this address? If it is, let the network "
-                "pass TCP "
-                "port 80 from the gateway to the phone; if it is not, see to the phone, its cable and its switch port.",
+                "pass TCP port 80 from the gateway to the phone; if it is not, see to the phone, its cable and its "
+                "switch port.",
             ),
             Cause(
                 name="no-route",
@@ -91,25 +90,22 @@ CHECKS: Final = (
                 name="refused",
                 means="the address refuses port 80: the phone's web server is off, or it is no phone",
                 do="Turn Web Access on for {these}",
-                fix="Device > Phone, the phone, Product Specific Configuration, Web Access: Enabled; Save, Reset. "
-                "Then ask "
-                "again: if it still refuses, another device has the address.",
+                fix="Device > Phone, the phone, Product Specific Configuration, Web Access: Enabled; Save, Reset. Then "
+                "ask again: if it still refuses, another device has the address.",
             ),
             Cause(
                 name="silent",
                 means="the address answers a ping but not port 80: Web Access is off, or TCP port 80 is blocked",
                 do="Turn Web Access on for {these}",
                 fix="Device > Phone, the phone, Product Specific Configuration, Web Access: Enabled; Save, Reset. If "
-                "it is "
-                "Enabled already, let firewalls pass TCP port 80 from the gateway to the phone.",
+                "it is Enabled already, let firewalls pass TCP port 80 from the gateway to the phone.",
             ),
             Cause(
                 name="secured-only",
                 means="the phone sends whoever asks to https, where this gateway does not push",
                 do="Let {these} answer http",
                 fix="Device > Phone, the phone, Product Specific Configuration, Web Protocol: HTTP and HTTPS (HTTPS "
-                "Server: "
-                "http and https Enabled); Save, Reset.",
+                "Server: http and https Enabled); Save, Reset.",
             ),
             Cause(
                 name="no-phone",
@@ -129,7 +125,7 @@ CHECKS: Final = (
             Cause(
                 name="another-phone",
                 means="another phone has this address now: pages for one would go to the other",
-                do="Correct {these} in the list: another phone is there",
+                do="Correct the list: another phone is at the address of {these}",
                 fix=_CSV + ". Addresses that move need a list that is taken again (scheduled synchronisation).",
             ),
         ),
@@ -145,9 +141,8 @@ CHECKS: Final = (
                 name="other-number",
                 means="the phone has another number: a page to a number would go to the wrong place",
                 do="Correct the directory number of {these}",
-                fix="Device > Phone, the phone, Line [1]: is the number right there? If it is, correct the list; if "
-                "it is not, "
-                "correct the line, Save, Reset.",
+                fix="Device > Phone, the phone, Line [1]: is the number right there? If it is, correct the list; if it "
+                "is not, correct the line, Save, Reset.",
             ),
             Cause(
                 name="no-number",
@@ -158,9 +153,9 @@ CHECKS: Final = (
             Cause(
                 name="shared",
                 means="several phones have this number, as shared lines do: a page to it goes to all of them",
-                do="See whether {these} are meant to share a number",
-                fix="Call Routing > Directory Number (Route Plan Report in CallManager 4) shows which devices have "
-                "the number.",
+                do="Look at the shared number of {these}",
+                fix="Call Routing > Directory Number (Route Plan Report in CallManager 4) shows which devices have the "
+                "number.",
                 stops=False,
             ),
         ),
@@ -174,8 +169,8 @@ CHECKS: Final = (
         causes=(
             Cause(
                 name="other-model",
-                means="the phone was replaced by one of another model, or the list is wrong: what it can show and "
-                "hear differs",
+                means="the phone was replaced by one of another model, or the list is wrong: what it can show and hear "
+                "differs",
                 do="Correct the model of {these} in the list",
                 fix=_CSV + ".",
                 stops=False,
@@ -191,12 +186,11 @@ CHECKS: Final = (
         causes=(
             Cause(
                 name="mixed",
-                means="the phone has another firmware than most of its model: what was tried out on those says "
-                "little of it",
+                means="the phone has another firmware than most of its model: what was tried out on those says little "
+                "of it",
                 do="Bring {these} to the firmware {firmware}",
                 fix="Device > Device Settings > Device Defaults (System > Device Defaults in CallManager 4) has the "
-                "firmware of "
-                "the model, Phone Load Name on the phone's page goes before it; then Reset.",
+                "firmware of the model, Phone Load Name on the phone's page goes before it; then Reset.",
                 stops=False,
             ),
         ),
@@ -241,8 +235,7 @@ CHECKS: Final = (
                 do="Enter an address instead of the name {host} for {these}",
                 fix=_ENOUGH
                 + "System > Enterprise Parameters, URL Authentication: write the address in place of the name, or "
-                "add the "
-                "name to DNS; Save. Then " + _RESET + ".",
+                "add the name to DNS; Save. Then " + _RESET + ".",
             ),
             Cause(
                 name="no-name-server",
@@ -251,8 +244,7 @@ CHECKS: Final = (
                 do="Enter an address instead of the name {host} for {these}",
                 fix=_ENOUGH
                 + "System > Enterprise Parameters, URL Authentication: write the address in place of the name, or "
-                "give the "
-                "phones a DNS server (DHCP option 6); Save. Then " + _RESET + ".",
+                "give the phones a DNS server (DHCP option 6); Save. Then " + _RESET + ".",
             ),
         ),
     ),
@@ -287,8 +279,8 @@ CHECKS: Final = (
         name="audio",
         about="phone",
         holds="audio arrives at UDP port 32674 of the phone",
-        asks="only with --active, at phones that it names: RTPRx, one second of silence, its StreamingStatistics "
-        "page, RTPRx:Stop",
+        asks="only with --active, at phones that it names: RTPRx, one second of silence, its StreamingStatistics page, "
+        "RTPRx:Stop",
         source="CTX111243 (port 32674); XSI-5 (RTPRx); 79xx administration guides (Rcvr Packets)",
         causes=(
             Cause(
@@ -309,9 +301,8 @@ CHECKS: Final = (
                 name="refused",
                 means="the phone refused the push although its server said yes to the user: error {number}",
                 do="See why {these} refused the push",
-                fix="Error 4: the phone could not ask its authentication URL, or did not like the answer (69xx "
-                "phones refuse "
-                "answers with unusual header fields). Error 1: another stream is received already.",
+                fix="Error 4: the phone could not ask its authentication URL, or did not like the answer (69xx phones "
+                "refuse answers with unusual header fields). Error 1: another stream is received already.",
             ),
             Cause(
                 name="not-stopped",
@@ -335,8 +326,7 @@ CHECKS: Final = (
                 means="the phone joined the group {group}, and no packet came",
                 do="Let multicast through to {subnet}",
                 fix="On the routers between gateway and subnet: multicast routing (PIM) on both interfaces, and an "
-                "IGMP querier "
-                "where the switches snoop. Firewalls: UDP port 32674 to the group.",
+                "IGMP querier where the switches snoop. Firewalls: UDP port 32674 to the group.",
             ),
             Cause(
                 name="lossy",
@@ -359,8 +349,7 @@ CHECKS: Final = (
                 means="CallManager authorises {user} for other phones, but not for this one",
                 do="Associate {these} with {user}",
                 fix="User > Global Directory (User Management > Application User or End User in Unified CM), {user}, "
-                "Device "
-                "Association: filter, check the phones or Check All on Page, Update (Save Selected/Changes).",
+                "Device Association: filter, check the phones or Check All on Page, Update (Save Selected/Changes).",
             ),
         ),
     ),
@@ -375,12 +364,10 @@ CHECKS: Final = (
                 name="refused",
                 means="{user} is refused: no phone carries out a push in this name",
                 do="Correct the push user {user} at {url}",
-                fix="The password first: in CallManager User > Global Directory (User Management > Application "
-                "User), {user}; at "
-                "the gateway Operation > Voice Office > IP Phone. In CallManager also: Enable CTI Application Use is "
-                "checked, "
-                "the phones are under Device Association, and the account is not locked (3 wrong passwords, 30 "
-                "minutes).",
+                fix="The password first: in CallManager User > Global Directory (User Management > Application User), "
+                "{user}; at the gateway Operation > Voice Office > IP Phone. In CallManager also: Enable CTI "
+                "Application Use is checked, the phones are under Device Association, and the account is not locked (3 "
+                "wrong passwords, 30 minutes).",
             ),
             Cause(
                 name="error",
@@ -422,9 +409,8 @@ CHECKS: Final = (
                 name="no-answer",
                 means="nobody answers: other applications' pushes fail, and so does the way back",
                 do="Bring {url} up",
-                fix="CallManager 4: the World Wide Web Publishing service; Unified CM: Cisco Unified Serviceability "
-                "> Tools > "
-                "Control Center - Network Services, Cisco Tomcat.",
+                fix="CallManager 4: the World Wide Web Publishing service; Unified CM: Cisco Unified Serviceability > "
+                "Tools > Control Center - Network Services, Cisco Tomcat.",
             ),
             Cause(
                 name="no-such-page",
@@ -445,16 +431,16 @@ CHECKS: Final = (
                 name="no-answer",
                 means="no TLS connection: phones that prefer the secured URL refuse every push",
                 do="Bring {url} up",
-                fix="Start the server; or put the plain URL into Secured Authentication URL as well, so that no "
-                "phone needs TLS.",
+                fix="Start the server; or put the plain URL into Secured Authentication URL as well, so that no phone "
+                "needs TLS.",
             ),
             Cause(
                 name="expired",
                 means="the certificate is out of date: phones refuse it, and so every push",
                 do="Renew the certificate of {url}",
                 fix="Unified CM: Cisco Unified OS Administration > Security > Certificate Management, tomcat, "
-                "Regenerate (or a "
-                "new request); restart Cisco Tomcat and Cisco Trust Verification Service; reset the phones.",
+                "Regenerate (or a new request); restart Cisco Tomcat and Cisco Trust Verification Service; reset the "
+                "phones.",
             ),
             Cause(
                 name="not-yet",
@@ -466,17 +452,15 @@ CHECKS: Final = (
                 name="other-name",
                 means="the certificate is in another name: phones refuse it, and so every push",
                 do="Make {url} and its certificate name the same host",
-                fix="System > Enterprise Parameters, Secured Authentication URL: the host as the certificate names "
-                "it; or a "
-                "certificate with the host under Subject Alternative Name; reset the phones.",
+                fix="System > Enterprise Parameters, Secured Authentication URL: the host as the certificate names it; "
+                "or a certificate with the host under Subject Alternative Name; reset the phones.",
             ),
             Cause(
                 name="untrusted",
                 means="the certificate is not from an authority in the file that was given",
                 do="Give the phones the authority of {url}",
                 fix="Cisco Unified OS Administration > Security > Certificate Management: upload it as "
-                "Phone-SAST-trust or "
-                "tomcat-trust, restart Cisco Trust Verification Service; reset the phones.",
+                "Phone-SAST-trust or tomcat-trust, restart Cisco Trust Verification Service; reset the phones.",
             ),
             Cause(
                 name="soon",

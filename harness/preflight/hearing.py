@@ -9,7 +9,7 @@ import base64
 import secrets
 import socket
 import struct
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 from urllib.parse import quote, urlsplit
 from xml.sax.saxutils import quoteattr
@@ -92,22 +92,19 @@ async def hear(push: Push, pace: Pace, *, group: str = "", rtp_port: int = RTP_P
     with sender:
         source = sender.getsockname()[0]
         url = f"RTPMRx:{group}:{rtp_port}" if group else f"RTPRx:{source}:{rtp_port}"
-        begun = False
+        heard: Heard | None = None
+        stopped = True
         try:
-            begun = True  # also where the answer is lost: the phone may listen all the same
-            refused = await _execute(push, url, pace)
-            if refused is not None:
-                begun = refused.state == "failed"
-                return refused
-            heard = await _listen(push, sender, pace)
+            heard = await _execute(push, url, pace)
+            if heard is None:
+                heard = await _listen(push, sender, pace)
         finally:
-            stopped = True
-            if begun:
+            # Also where no answer came: the phone may listen all the same. Only a refusal is sure.
+            if heard is None or heard.state != "refused":
+                stopped = False
                 with trio.move_on_after(_STOP_S, shield=True):
                     stopped = await _execute(push, "RTPRx:Stop", pace) is None
-    return Heard(
-        state=heard.state, why=heard.why, sent=heard.sent, received=heard.received, stopped=stopped
-    )
+    return replace(heard, stopped=stopped)
 
 
 async def _busy(push: Push, pace: Pace) -> Heard | None:

@@ -155,14 +155,15 @@ def read_statistics(body: bytes) -> Statistics:
     """
     text = _text(body)
     values = _elements(text)
-    if "StreamStatus" not in values and "RcvrPackets" not in values:
-        rows = dict(reversed(_rows(text)))
-        values = {"StreamStatus": rows.get("stream status", ""), "RcvrPackets": rows.get("rcvr packets", "")}
-        if not any(values.values()):
-            raise PageError("there are no streaming statistics on it")
+    status = values.get("StreamStatus") or values.get("RowStatus", "")  # the latter on 7905, 7940 and 7960
     packets = values.get("RcvrPackets", "")
+    if not status and not packets:
+        rows = dict(reversed(_rows(text)))
+        status, packets = rows.get("stream status") or rows.get("row status", ""), rows.get("rcvr packets", "")
+        if not status and not packets:
+            raise PageError("there are no streaming statistics on it")
     return Statistics(
-        status=_kept(values.get("StreamStatus", "")),
+        status=_kept(status),
         received=int(packets) if packets.isdecimal() and len(packets) < 12 else None,
     )
 

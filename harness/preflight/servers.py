@@ -8,6 +8,7 @@ from typing import Final
 
 import trio
 
+from harness.preflight.addresses import is_address
 from harness.preflight.asking import ask, get
 from harness.preflight.pace import Pace
 from harness.preflight.phone_checks import Server
@@ -49,8 +50,14 @@ async def look_up(host: str, port: int) -> Place:
     return Place(address=str(found[0][4][0]))
 
 
-async def ask_server(url: str, pace: Pace) -> Server:
-    """Ask a URL for its page, without user, password and device; its own query is left away, it may hold a password."""
+async def ask_server(url: str, pace: Pace, *, foreign: bool = False) -> Server:
+    """Ask a URL for its page, without user, password and device; its own query is left away, it may hold a password.
+
+    Args:
+        url: http or https.
+        pace: how fast.
+        foreign: a phone told the URL, so that it may lead anywhere (`may_be_asked`).
+    """
     try:
         target = Target.parse(url.partition("?")[0])
     except TargetError:
@@ -61,6 +68,8 @@ async def ask_server(url: str, pace: Pace) -> Server:
             if place.unknown:
                 return Server(name="unknown", state="no-answer", why=place.why)
             return Server(name="not-asked", state="not-asked", why=place.why)
+        if foreign and not _lies_outside(place.address):
+            return Server(state="not-asked", why="an address that is not asked")
         tls = unchecked() if target.secured else None
         asked = await ask(
             place.address, target.port, get(target.authority, target.path), tls=tls, server_name=target.host,
@@ -79,12 +88,14 @@ def may_be_asked(url: str) -> bool:
     """Whether a URL that a phone told may be asked: not this machine, nor what only has a meaning on one link."""
     try:
         host = Target.parse(url.partition("?")[0]).host
-        address = ip_address(host)
     except TargetError:
         return False
-    except ValueError:
-        return True  # a name; where it leads is looked at when it was looked up
-    return not (address.is_link_local or address.is_multicast or address.is_unspecified)
+    return not is_address(host) or _lies_outside(host)
+
+
+def _lies_outside(host: str) -> bool:
+    address = ip_address(host.partition("%")[0])
+    return not (address.is_link_local or address.is_multicast or address.is_unspecified or address.is_loopback)
 
 
 def unchecked() -> ssl.SSLContext:

@@ -164,7 +164,7 @@ async def _other_servers(
             why = f"more than {FOREIGN_SERVERS} URLs on phones"
             servers[url] = Server(name="not-asked", state="not-asked", why=why)
         elif may_be_asked(url):
-            servers[url] = await ask_server(url, pace)
+            servers[url] = await ask_server(url, pace, foreign=True)
         else:
             servers[url] = Server(name="not-asked", state="not-asked", why="an address that is not asked")
     return servers

@@ -31,10 +31,15 @@ LEFT_OUT: Final = re.compile(
 )
 STARTS: Final = ("pushlab ", "curl ", "printf ", "(umask ")
 SERVERS: Final = ("pushlab phones", "pushlab callmanager", "pushlab gateway serve", "pushlab capture")
-EXPECTED_CODES: Final = {"pushlab exec": {0, 1, 3}, "pushlab compare": {0, 1}, "pushlab probe": {0, 1, 3}}
+EXPECTED_CODES: Final = {
+    "pushlab exec": {0, 1, 3},
+    "pushlab compare": {0, 1},
+    "pushlab probe": {0, 1, 3},
+    "pushlab preflight": {0, 1},
+}
 """Where the code depends on what was run: `exec` judges a run in which one phone was pushed by hand, and whatever the
 verdict, it must be one; `compare` ends with 1 where B is worse; `probe` meets a mock CallManager that is not right in
-everything."""
+everything; `preflight` is shown a lab that is ready and one that is not."""
 READY_S: Final = 30
 COMMAND_S: Final = 180
 
