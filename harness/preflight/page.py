@@ -176,8 +176,10 @@ def _row(subject: str, address: str, results: Sequence[Result]) -> Iterable[str]
     word = worst(results)
     values = {result.check: result.observed for result in results if result.observed}
     yield f'<tr data-result="{word}"><td>{_word(word)}</td><th scope="row" class="mono">{escape(subject)}</th>'
-    yield f'<td class="mono">{escape(address)}</td>'
-    yield "".join(f'<td class="mono">{escape(values.get(check, ""))}</td>' for _, check in _COLUMNS)
+    yield f'<td class="mono once">{escape(address)}</td>'
+    for _, check in _COLUMNS:
+        style = "mono url" if check == "authentication-url" else "mono"
+        yield f'<td class="{style}">{escape(values.get(check, ""))}</td>'
     told = [
         f"{result.check}: {result.why or result.observed}"
         for result in results
