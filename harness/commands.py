@@ -37,6 +37,7 @@ def run(argv: Sequence[str]) -> int:
         out=arguments.out,
         quiet=arguments.quiet,
         summary=arguments.summary,
+        junit=arguments.junit,
     )
 
 
@@ -65,6 +66,7 @@ def exec_(argv: Sequence[str]) -> int:
         out=arguments.out,
         quiet=arguments.quiet,
         summary=arguments.summary,
+        junit=arguments.junit,
         command=tuple(command),
     )
 
@@ -210,6 +212,7 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
         "--set", action="append", default=[], metavar="KEY=VALUE", help="change a value, e.g. gateway.concurrency=50"
     )
     parser.add_argument("--summary", type=Path, metavar="FILE", help="append the results to FILE, as Markdown")
+    parser.add_argument("--junit", type=Path, metavar="FILE", help="write all results to FILE, as JUnit for a build")
     parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
 
 

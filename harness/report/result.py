@@ -5,6 +5,7 @@ import json
 import math
 import shlex
 import tomllib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -135,9 +136,33 @@ def read_result(folder: Path) -> Result:
     """Read a finished run.
 
     Raises:
-        ReportError: no verdict there, or one that is not of this schema.
+        ReportError: no verdict there, one that is not of this schema, or one that contradicts itself or the ledger.
     """
-    verdict = _read_verdict(folder / VERDICT)
+    result = _result(folder, _read_verdict(folder / VERDICT))
+    wrong = _contradiction(result)
+    if wrong:
+        raise ReportError(
+            f"{folder / VERDICT}: {wrong}, which no judgement says; write it again with: pushlab judge RUN"
+        )
+    return result
+
+
+def _contradiction(result: Result) -> str:
+    """Where a verdict was changed by hand and does not follow from what is beside it; empty where it does."""
+    worst = max((check.verdict for check in result.checks), key=_rank, default="none")
+    if _rank(result.verdict) < _rank(worst):
+        return f"the verdict is {result.verdict} and a check says {worst}"
+    if result.outcomes and result.verdict != "error" and sum(result.outcomes.values()) != result.phones:
+        return f"{sum(result.outcomes.values()):,} phones have an end state, the fleet has {result.phones:,}"
+    if result.ledger:
+        counted = Counter(row.get("state", "") for row in result.ledger)
+        told = {state: count for state, count in result.outcomes.items() if count}
+        if counted != told:
+            return f"{LEDGER} has other end states"
+    return ""
+
+
+def _result(folder: Path, verdict: Mapping[str, Any]) -> Result:
     try:
         name = figures.clean(str(verdict["scenario"]))
         phones, seed, ground = int(verdict["phones"]), int(verdict["seed"]), figures.clean(str(verdict["ground"]))

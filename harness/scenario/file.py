@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from harness.scenario.audio import AudioError, audio_path, audio_seconds, scenarios_folder
-from harness.scenario.faults import FAULTS, IMPAIRMENT, NOT_RESET, PARAMETERS
+from harness.scenario.faults import CREDENTIAL_DRIFT, FAULTS, IMPAIRMENT, NOT_RESET, PARAMETERS, PLACES
 from harness.scenario.findings import Findings, checked
 from harness.scenario.keys import MAX_USERS
 from harness.scenario.lines import key_lines
@@ -244,6 +244,7 @@ def _faults(values: Mapping[str, Any], findings: Findings) -> None:
             findings.wrong((*where, "kind"), "there is no directory server: [callmanager.directory] kind")
         if fault["kind"] == NOT_RESET and values["fleet"]["authentication_url_at_boot"] == SAME:
             findings.wrong((*where, "kind"), "nothing is changed: set fleet.authentication_url_at_boot as well")
+        _timed(index, fault, values, findings)
         if FAULTS[fault["kind"]].strikes_phones:
             struck += share_of(phones, fault["phones"])
     if struck > phones:
@@ -252,6 +253,32 @@ def _faults(values: Mapping[str, Any], findings: Findings) -> None:
             f"{struck} faulty phones in a fleet of {phones}: each phone has at most one fault, and each fault at least "
             "one phone",
         )
+
+
+def _timed(index: int, fault: Mapping[str, Any], values: Mapping[str, Any], findings: Findings) -> None:
+    """When a fault begins and ends, and whose password drifts."""
+    where, kind, gateway = ("fault", str(index)), FAULTS[fault["kind"]], values["gateway"]
+    if not kind.timed:
+        timed = ", ".join(name for name, each in FAULTS.items() if each.timed)
+        for name in ("at_s", "lasts_s"):
+            if fault[name]:
+                findings.wrong((*where, name), f"only for {timed}")
+    elif fault["lasts_s"] and not fault["at_s"]:
+        findings.wrong((*where, "lasts_s"), "only of a fault that begins while the page runs: set at_s as well")
+    if kind.name != CREDENTIAL_DRIFT:
+        if fault["where"] != PLACES[0]:
+            findings.wrong((*where, "where"), f"only for kind = {CREDENTIAL_DRIFT!r}")
+        return
+    if not fault["at_s"]:
+        findings.wrong((*where, "at_s"), "a password drifts while the page runs: expected seconds above 0")
+    if fault["lasts_s"]:
+        findings.wrong((*where, "lasts_s"), "a password that was changed is not changed back")
+    if fault["where"] != "callmanager" and gateway["set_up"] != "administration":
+        findings.wrong(
+            (*where, "where"), 'a gateway set up by its file keeps its password: [gateway] set_up = "administration"'
+        )
+    if fault["where"] != "gateway" and values["callmanager"]["directory"]["kind"] != "builtin":
+        findings.wrong((*where, "where"), "the directory has the password: not available yet")
 
 
 def _audio(scenario: Scenario, findings: Findings) -> None:

@@ -180,6 +180,12 @@ class Fault:
     duplicate: float = 0.0
     reorder: float = 0.0
     jitter_ms: float = 0.0
+    at_s: float = 0.0
+    """When it begins, seconds after the run's zero; 0: before anything is sent. Of timed kinds alone."""
+    lasts_s: float = 0.0
+    """How long it is in force; 0: until the end."""
+    where: str = "both"
+    """Of a credential drift: `gateway`, `callmanager` or `both`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

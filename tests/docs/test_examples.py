@@ -35,11 +35,13 @@ EXPECTED_CODES: Final = {
     "pushlab exec": {0, 1, 3},
     "pushlab compare": {0, 1},
     "pushlab probe": {0, 1, 3},
+    "pushlab capacity": {0, 3},
     "pushlab preflight": {0, 1},
 }
 """Where the code depends on what was run: `exec` judges a run in which one phone was pushed by hand, and whatever the
 verdict, it must be one; `compare` ends with 1 where B is worse; `probe` meets a mock CallManager that is not right in
-everything; `preflight` is shown a lab that is ready and one that is not."""
+everything; `capacity` ends with 3 where a machine that was held up could not tell; `preflight` is shown a lab that is
+ready and one that is not."""
 READY_S: Final = 30
 COMMAND_S: Final = 180
 
@@ -83,9 +85,7 @@ def test_examples(document: Path, tmp_path: Path, skip_if_held_up: Callable[[Pat
                 if not line.endswith(" &"):
                     stop(servers)
                 command = ["bash", "-c", f"exec {line.removesuffix(' &')}"]
-                server = subprocess.Popen(
-                    command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True
-                )
+                server = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True)
                 servers.append(server)
                 assert server.stdout is not None
                 assert json.loads(server.stdout.readline())["ready"] is True, line

@@ -466,6 +466,51 @@ MUTANTS: Final[tuple[Mutant | Probed | InTests | Compared, ...]] = (
         caught_by=("authentication.answer_ms.p50 < 200",),
         settings=("thresholds.authentication.answer_ms.p50=< 200",),
     ),
+    Mutant(
+        number="X24",
+        name="reports-before-it-knows",
+        defect="a push counts as executed when it is sent",
+        caught_by=("gateway-agrees-with-phones",),
+    ),
+    Mutant(
+        number="X25",
+        name="counts-twice",
+        defect="every question is in its log twice",
+        caught_by=("gateway-count-agrees",),
+    ),
+    Mutant(
+        number="X26",
+        name="skips-the-beginning",
+        defect="the audio begins with its second second, by its own word all phones joined then",
+        caught_by=("audio-is-the-source",),
+        follows=("rtp.clipped_ms.max <= 100",),
+    ),
+    Mutant(
+        number="X27",
+        name="wanders",
+        defect="23 ms between packets, then 17",
+        caught_by=("stream-well-formed",),
+    ),
+    Mutant(
+        number="X28",
+        name="stays-near",
+        defect="packets whose time to live is 1",
+        caught_by=("stream-well-formed",),
+    ),
+    Mutant(
+        number="X29",
+        name="extends",
+        defect="packets say that they have a header extension, and have none",
+        caught_by=("stream-well-formed",),
+        follows=("audio-is-the-source", *AUDIO_FOLLOWS),
+    ),
+    Mutant(
+        number="X30",
+        name="holds-one-for-away",
+        defect="leaves a phone out as unreachable that was there",
+        caught_by=("every-phone-one-end-state",),
+        follows=(DELIVERED,),
+    ),
 )
 
 CI: Final = ("M10", "M13", "M15", "M17", "M23", "M28", "M29", "M32", "M34", "X01", "X12")

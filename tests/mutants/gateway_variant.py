@@ -85,6 +85,13 @@ VARIANTS: dict[str, type[Gateway]] = {
     "stops-the-clock": wrong_audio.StopsTheClock,
     "other-port": wrong_audio.OtherPort,
     "answers-slowly": wrong_answers.AnswersSlowly,
+    "reports-before-it-knows": wrong_pushes.ReportsBeforeItKnows,
+    "counts-twice": wrong_answers.CountsTwice,
+    "skips-the-beginning": wrong_audio.SkipsTheBeginning,
+    "wanders": wrong_audio.Wanders,
+    "stays-near": wrong_audio.StaysNear,
+    "extends": wrong_audio.Extends,
+    "holds-one-for-away": wrong_pushes.HoldsOneForAway,
 }
 
 

@@ -205,6 +205,14 @@ class SendsPhonesToItself(Gateway):
         )
 
 
+class CountsTwice(Gateway):
+    """X: every question is in its log twice."""
+
+    def _observe_answer(self, decision: Decision, *, connection: str, answer_ms: float) -> None:
+        super()._observe_answer(decision, connection=connection, answer_ms=answer_ms)
+        super()._observe_answer(decision, connection=connection, answer_ms=answer_ms)
+
+
 class AnswersSlowly(Gateway):
     """X: every question takes a third of a second."""
 
