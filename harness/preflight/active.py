@@ -115,6 +115,8 @@ def subnet_of(address: str, mask: str) -> str:
 
 
 def _subnet(listed: Listed, reading: Reading) -> str:
+    if listed.subnet:
+        return listed.subnet
     return subnet_of(listed.address, reading.network.subnet_mask if reading.network is not None else "")
 
 

@@ -10,6 +10,7 @@ pytestmark = pytest.mark.real
 GOLDEN = Path(__file__).parents[2] / "golden" / "models" / "CP-7960G"
 OPTIONS = ("--authentication-url", GATEWAY_URL, "--rate", "1000", "--json")
 DRY = ("--password-file", "agpush.password")
+SECURED_URL = "https://10.20.128.20:8443/ccmcip/authenticate.jsp"
 OLD_FIRMWARE = "P00308000100"
 AT_HARNESS = "10.20.128.40"
 """Stands for a phone with another firmware: the emulated ones of a model have all the same."""
@@ -98,7 +99,8 @@ def test_servers_the_push_user_and_what_named_phones_hear(lab: Lab) -> None:
         [
             [*hear, "--active", f"{name(1)},{name(2)},{name(3)}", "--multicast", "239.10.10.1"],
             [*csv, "--authentication-url", "http://10.20.128.10/a.html", *OPTIONS[2:],
-             "--callmanager-url", "http://10.20.128.20/wrong.asp"],
+             "--callmanager-url", "http://10.20.128.20/wrong.asp",
+             "--secured-authentication-url", "https://10.20.128.20:8444/ccmcip/authenticate.jsp"],
             [*hear, "--user", "renamed", "--dry-devices", ",".join(name(i) for i in range(1, 8)), "--active", name(1)],
             [*hear, "--dry-devices", ",".join(name(i) for i in (12, 1, 11, 2))],
             [*hear, "--active", f"{name(4)},{name(5)},{name(11)}"],
@@ -121,6 +123,7 @@ def test_servers_the_push_user_and_what_named_phones_hear(lab: Lab) -> None:
     assert down.faults() - stale == {
         ("gateway-url", "no-answer", "http://10.20.128.10/a.html"),
         ("callmanager-url", "no-such-page", "http://10.20.128.20/wrong.asp"),
+        ("certificate", "no-answer", "https://10.20.128.20:8444/ccmcip/authenticate.jsp"),
     }
     assert down.to_do("authentication-url", "stale")["do"] == "Reset these 12 phones"
 
@@ -147,7 +150,9 @@ def test_nothing_is_said_of_a_clean_fleet_of_a_thousand(lab: Lab) -> None:
     phones = [row(index) for index in range(1, 1001)]
     named = f"{name(1)},{name(500)},{name(1000)}"
     words = ["--csv", lab.site(phones), *OPTIONS, *DRY, "--callmanager-url", GATEWAY_URL, "--dry-devices", named]
-    (ended,) = lab([[*words, "--active", name(7)]], phones=phones, callmanager=CALLMANAGER)
+    words += ["--secured-authentication-url", SECURED_URL, "--ca-file", "callmanager-certificate.pem"]
+    secured = f'secured_listen = "10.20.128.20:8443"{CALLMANAGER}'
+    (ended,) = lab([[*words, "--active", name(7)]], phones=phones, callmanager=secured)
     assert (ended.code, ended.faults(), ended.needed()) == (0, set(), set()), ended.stderr
     assert ended.document["decision"] == "go"
     assert ended.document["counts"]["ok"] > 9000
