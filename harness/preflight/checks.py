@@ -59,7 +59,8 @@ CHECKS: Final = (
         name="reachable",
         about="phone",
         holds="something answers at the phone's address",
-        asks="a TCP connection to port 80; where that is not answered, one ping",
+        asks="a TCP connection to port 80; where that is not answered, one ping, and where it is refused, one to "
+        "port 443",
         source="RFC 1122, 3.2.2.1 and 4.2.2.13",
         causes=(
             Cause(
@@ -102,7 +103,7 @@ CHECKS: Final = (
             ),
             Cause(
                 name="secured-only",
-                means="the phone sends whoever asks to https, where this gateway does not push",
+                means="the phone answers by https alone, where this gateway does not push",
                 do="Let {these} answer http",
                 fix="Device > Phone, the phone, Product Specific Configuration, HTTPS Server: http and https Enabled; "
                 "Save, Reset.",
