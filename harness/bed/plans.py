@@ -59,7 +59,7 @@ def plans(
     def plan(name: str, *argv: str, pass_fds: Sequence[int] = ()) -> PartPlan:
         return PartPlan(
             name=name,
-            argv=[sys.executable, "-m", "harness.cli", *argv, "--events", str(events[name]), *_MANNERS],
+            argv=[sys.executable, "-P", "-m", "harness.cli", *argv, "--events", str(events[name]), *_MANNERS],
             log_path=folder.file(f"{name}.log"),
             events_path=events[name],
             pass_fds=pass_fds,

@@ -4,6 +4,7 @@ import sys
 import time
 import traceback
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,8 +17,9 @@ from harness.bed.errors import BedError, RosterError
 from harness.bed.ground import Choice, Ground, choose, stand
 from harness.bed.run import expected_packets, run
 from harness.bed.setup import Setup
-from harness.conclusion import conclude, show, write_summary
-from harness.interruption import terminated_as_interrupted
+from harness.conclusion import conclude, show, write_prometheus, write_summary
+from harness.event_stream import EventStream
+from harness.interruption import interrupted_when_stdin_ends, terminated_as_interrupted
 from harness.live import Live
 from harness.net import namespace
 from harness.run_folder import RunFolder, RunFolderError, check_room
@@ -40,6 +42,9 @@ def run_all(
     command: tuple[str, ...] = (),
     summary: Path | None = None,
     junit: Path | None = None,
+    prometheus: Path | None = None,
+    stream: EventStream | None = None,
+    lifeline: bool = False,
 ) -> int:
     """Run scenarios and judge them; of several, write and show what they come to together.
 
@@ -53,6 +58,9 @@ def run_all(
         command: for `pushlab exec`.
         summary: a file to append each run's result to, as Markdown.
         junit: a file to write all results to, for a build.
+        prometheus: a file to put all runs' metrics into, in place of what it held.
+        stream: tells other programs on standard output, which then has nothing else.
+        lifeline: interrupt the runs when standard input ends.
 
     Returns:
         The worst run's exit code.
@@ -60,34 +68,49 @@ def run_all(
     chosen = [_chosen(scenario) for scenario in scenarios]
     choices = [choice for choice in chosen if isinstance(choice, Choice)]
     if any(choice.ground == "netns" for choice in choices) and not namespace.inside():
-        namespace.enter_lab([sys.executable, "-m", "harness.cli", *command_line])
+        namespace.enter_lab([sys.executable, "-P", "-m", "harness.cli", *command_line])
     for notice in dict.fromkeys(choice.notice for choice in choices if choice.notice):
         complain(notice)
+    if lifeline:
+        interrupted_when_stdin_ends()
+    if stream is not None:
+        stream.session_started([scenario.name for scenario in scenarios])
     started = datetime.now(UTC)
     played: list[Played] = []
     for scenario, choice in zip(scenarios, chosen, strict=True):
         if isinstance(choice, BedError):
             complain(f"{scenario.name}: {choice}")
-            played.append(Played(code=choice.exit_code, seconds=0.0, folder=None, why=str(choice)))
-            continue
-        meant = _with_command(scenario, command) if command else scenario
-        came = _one(meant, choice.ground, out=out, quiet=quiet, in_terminal=bool(command), summary=summary)
+            came = Played(code=choice.exit_code, seconds=0.0, folder=None, why=str(choice))
+        else:
+            meant = _with_command(scenario, command) if command else scenario
+            in_terminal = bool(command) and stream is None
+            came = _one(
+                meant, choice.ground, out=out, quiet=quiet, in_terminal=in_terminal, summary=summary, stream=stream
+            )
         played.append(came)
+        if stream is not None:
+            stream.run_ended(scenario.name, came.code, came.folder, came.why)
         if came.code == EXIT_INTERRUPTED:
             break
     codes = [came.code for came in played]
     suite = merged(scenarios, played, started)
+    folder: Path | None = None
     try:
         if len(scenarios) > 1:
-            folder = write_suite(suite, out)
-            if not quiet:
+            folder = write_suite(suite, out, summary)
+            if not quiet and stream is None:
                 show_suite(suite, folder)
         if junit is not None:
             write_junit_at(suite, junit)
+        if prometheus is not None:
+            write_prometheus([scenario.name for scenario in scenarios], [came.folder for came in played], prometheus)
     except OSError as error:
         complain(f"the merged result cannot be written: {error}")
         codes.append(BedError.exit_code)
-    return min(codes, key=_WORST.index)
+    worst = min(codes, key=_WORST.index)
+    if stream is not None:
+        stream.session_ended(worst, folder)
+    return worst
 
 
 def _chosen(scenario: Scenario) -> Choice | BedError:
@@ -105,7 +128,14 @@ def _with_command(scenario: Scenario, command: tuple[str, ...]) -> Scenario:
 
 
 def _one(
-    scenario: Scenario, ground_name: str, *, out: Path, quiet: bool, in_terminal: bool, summary: Path | None
+    scenario: Scenario,
+    ground_name: str,
+    *,
+    out: Path,
+    quiet: bool,
+    in_terminal: bool,
+    summary: Path | None,
+    stream: EventStream | None,
 ) -> Played:
     """Run one scenario on a ground of its own."""
     begun_s = time.monotonic()
@@ -122,7 +152,15 @@ def _one(
         require(directory.kind)
         with stand(ground_name, directory=directory.is_server) as ground:  # type: ignore[arg-type] # from choose
             folder = RunFolder.create(out, scenario.name, scenario.seed, datetime.now(UTC))
-            code = _run_and_judge(scenario, ground, folder, quiet=quiet, in_terminal=in_terminal)
+            if stream is not None:
+                stream.run_started(
+                    scenario=scenario.name,
+                    seed=scenario.seed,
+                    phones=scenario.fleet.phones,
+                    ground=ground.name,
+                    folder=folder.path,
+                )
+            code = _run_and_judge(scenario, ground, folder, quiet=quiet, in_terminal=in_terminal, stream=stream)
             if summary is not None:
                 write_summary(folder, summary)
             return came(code)
@@ -141,20 +179,31 @@ def _one(
         return came(EXIT_OWN_DEFECT, f"a defect of pushlab itself: {type(error).__name__}: {error}")
 
 
-def _run_and_judge(scenario: Scenario, ground: Ground, folder: RunFolder, *, quiet: bool, in_terminal: bool) -> int:
-    with terminated_as_interrupted(), Live(phones=scenario.fleet.phones, quiet=quiet) as display:
+def _run_and_judge(
+    scenario: Scenario,
+    ground: Ground,
+    folder: RunFolder,
+    *,
+    quiet: bool,
+    in_terminal: bool,
+    stream: EventStream | None,
+) -> int:
+    shown = Live(phones=scenario.fleet.phones, quiet=quiet) if stream is None else nullcontext(stream)
+    with terminated_as_interrupted(), shown as display:
         display.stage(f"{scenario.name}: {scenario.fleet.phones:,} phones on ground {ground.name}")
         try:
             setup = Setup(scenario=scenario, ground=ground, folder=folder, display=display, in_terminal=in_terminal)
             for death in trio.run(run, setup):
                 complain(f"{scenario.name}: {death}")
+                if stream is not None:
+                    stream.notice(death)
         except BaseExceptionGroup as group:
             raise _one_of(group) from group
         display.stage("judging")
         code = conclude(folder, display.stage)
         if scenario.capture.keep == "failing" and code == 0:
             folder.drop_capture()
-    if not quiet:
+    if not quiet and stream is None:
         show(folder)
     return code
 

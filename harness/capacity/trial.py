@@ -93,7 +93,7 @@ def run_trial(scenario: str, axis: Axis, value: int, *, seed: int, out: Path, op
         TrialError: the run ended without a verdict, for a reason that another value would not change.
     """
     settings = [word for setting in axis.settings(value) for word in ("--set", setting)]
-    command = [sys.executable, "-m", "harness.cli", "run", scenario, "--quiet", "--seed", str(seed)]
+    command = [sys.executable, "-P", "-m", "harness.cli", "run", scenario, "--quiet", "--seed", str(seed)]
     command += ["--out", str(out), *options, *settings]
     latest = out / "latest"
     latest.unlink(missing_ok=True)  # what an earlier run left is not this one's
