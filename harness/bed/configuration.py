@@ -67,6 +67,7 @@ networks = ["{addresses.phones_network}"]
 
 [media]
 rtp_port = {addresses.rtp_port}
+catch_up_ms = {gateway.catch_up_ms}
 
 [multicast]
 first = "{first}"
@@ -104,6 +105,7 @@ port = {addresses.phone_port}
 
 [media]
 rtp_port = {addresses.rtp_port}
+catch_up_ms = {scenario.gateway.catch_up_ms}
 """
 
 
