@@ -176,6 +176,20 @@ def test_run_folders_go_where_they_are_wanted_and_stay_as_wanted(project: pytest
     assert not list((project.path / "runs").rglob("verdict.json"))
 
 
+def test_a_test_may_remove_its_run_folder(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        """
+        import shutil
+
+        def test_it(pushlab_run):
+            result = pushlab_run("fails")
+            shutil.rmtree(result.folder)
+            assert result
+        """
+    )
+    project.runpytest("--pushlab-keep=failing").assert_outcomes(failed=1)
+
+
 def test_several_tests_share_a_run_and_each_shows_it(project: pytest.Pytester) -> None:
     project.makepyfile(
         """
