@@ -259,6 +259,19 @@ def _split(argv: Sequence[str]) -> tuple[list[str], list[str]]:
     return words[:at], words[at + 1 :]
 
 
+def _twice(scenarios: Sequence[Scenario]) -> list[str]:
+    """What is wrong where two scenarios of one command have one name: nobody could tell their results apart."""
+    errors: list[str] = []
+    first: dict[str, Path] = {}
+    for scenario in scenarios:
+        source = first.setdefault(scenario.name, scenario.source)
+        if source == scenario.source and scenario is not next(s for s in scenarios if s.name == scenario.name):
+            errors.append(f"{scenario.source}: it is named twice in one command; run it a second time by itself")
+        elif source != scenario.source:
+            errors.append(f"{scenario.source}: name {scenario.name!r} is that of {source} already; give it another")
+    return errors
+
+
 def _load_all(names: Sequence[str], overrides: Sequence[tuple[str, str]]) -> list[Scenario] | None:
     """Every scenario named; None, with all errors of all of them printed, where one is invalid."""
     found: list[Scenario] = []
@@ -274,6 +287,7 @@ def _load_all(names: Sequence[str], overrides: Sequence[tuple[str, str]]) -> lis
                 found.append(load(file, overrides))
             except ScenarioError as error:
                 errors.extend(error.errors)
+    errors.extend(_twice(found))
     for line in errors:
         complain(line)
     if errors:

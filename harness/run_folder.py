@@ -28,6 +28,7 @@ JUNIT: Final = "junit.xml"
 REPORT: Final = "report.html"
 INDEX: Final = "index.html"
 SUMMARY: Final = "summary.md"
+LATEST: Final = "latest"
 SUITE: Final = "suite"
 """Folder of the merged results of commands with several scenarios, beside the scenarios' own."""
 METRICS: Final = "metrics.prom"
@@ -62,8 +63,8 @@ class RunFolder:
         A second run within the same second gets `.2`, `.3` and so on behind its name.
         """
         path = _fresh(root / scenario / f"{now:%Y%m%dT%H%M%SZ}-{seed}")
-        _link(root / "latest", path)
-        _link(root / scenario / "latest", path)
+        _link(root / LATEST, path)
+        _link(root / scenario / LATEST, path)
         return cls(path=path)
 
     def file(self, name: str) -> Path:
@@ -145,7 +146,7 @@ class RunFolder:
 def create_suite_folder(root: Path, now: datetime) -> Path:
     """Make `root/suite/<UTC time>`, and point `root/suite/latest` at it."""
     path = _fresh(root / SUITE / f"{now:%Y%m%dT%H%M%SZ}")
-    _link(root / SUITE / "latest", path)
+    _link(root / SUITE / LATEST, path)
     return path
 
 

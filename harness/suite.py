@@ -51,12 +51,13 @@ def _entry(scenario: Scenario, came: Played | None) -> Entry:
     )
 
 
-def write_suite(suite: Suite, out: Path) -> Path:
+def write_suite(suite: Suite, out: Path, summary: Path | None) -> Path:
     """Write the merged result of several scenarios.
 
     Args:
         suite: what came of them.
         out: where run folders go.
+        summary: a file to append the table to, as Markdown.
 
     Returns:
         The folder: `out/suite/<UTC time>`.
@@ -66,6 +67,9 @@ def write_suite(suite: Suite, out: Path) -> Path:
     (folder / SUMMARY).write_text(suite_markdown(suite), encoding="utf-8")
     (folder / INDEX).write_text(suite_page(suite, folder), encoding="utf-8")
     write_suite_junit(suite, folder / JUNIT)
+    if summary is not None:
+        with summary.open("a", encoding="utf-8") as stream:
+            stream.write(suite_markdown(suite) + "\n")
     return folder
 
 

@@ -97,7 +97,7 @@ def run_all(
     folder: Path | None = None
     try:
         if len(scenarios) > 1:
-            folder = write_suite(suite, out)
+            folder = write_suite(suite, out, summary)
             if not quiet and stream is None:
                 show_suite(suite, folder)
         if junit is not None:

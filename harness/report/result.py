@@ -46,6 +46,8 @@ class Check:
     """"" where the name says it all, as for laws"""
     witnesses: tuple[str, ...]
     why: str
+    sent: str = ""
+    """What the probe asked; "" for other checks"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +70,8 @@ class Result:
     """one sentence each"""
     ledger: tuple[Mapping[str, str], ...]
     """the rows of ledger.csv; a column that is empty is ``""``"""
+    url: str
+    """What a probe of its own asked; "" for a run"""
     command: str
     """repeats the run"""
     unexpected: tuple[str, ...]
@@ -76,6 +80,8 @@ class Result:
     @property
     def title(self) -> str:
         """Which run this is, in a line."""
+        if self.url:
+            return f"{self.scenario} · {self.url}"
         return f"{self.scenario} · {figures.counted(self.phones, 'phone')} · seed {self.seed} · {self.ground}"
 
     @property
@@ -184,6 +190,7 @@ def _result(folder: Path, verdict: Mapping[str, Any]) -> Result:
             blind=tuple(_sentence(each) for each in verdict["blind"]),
             ledger=_read_ledger(folder / LEDGER),
             # A result that no scenario stands behind says itself how to repeat it.
+            url=figures.clean(str(verdict.get("url") or "")),
             command=figures.clean(str(verdict.get("command") or ""))
             or _command(read_settings(folder), name, phones, seed, ground),
             unexpected=tuple(figures.clean(str(each)) for each in verdict.get("unexpected") or ()),
@@ -283,6 +290,7 @@ def _check(given: Mapping[str, Any]) -> Check:
         expected=figures.bound(name) if expected is None else figures.observed(name, expected),
         witnesses=tuple(figures.clean(str(each)) for each in given.get("witnesses") or ()),
         why=figures.clean(" ".join(filter(None, (str(given.get("why") or ""), _excused(given.get("excused") or ()))))),
+        sent=figures.clean(str(given.get("sent") or "")),
     )
 
 

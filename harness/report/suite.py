@@ -56,7 +56,9 @@ class Entry:
         """Whether it ended as it says, in a word or two."""
         if self.as_expected:
             return "as expected"
-        return "not begun" if self.verdict == "none" else f"expected {self.expected}"
+        if self.verdict == "none":
+            return "not begun"
+        return "not only by the checks that it names" if self.verdict == self.expected else f"expected {self.expected}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,7 +170,8 @@ def entry_of(
 
 def _why_not(result: Result) -> str:
     """Why it did not end as expected: what was blind says more than everything that could not be decided then."""
-    if result.verdict == "inconclusive" and result.blind:
+    undecided = all(": inconclusive, expected " in each for each in result.unexpected)
+    if result.blind and undecided:
         return f"blind: {'; '.join(result.blind)}"
     return "; ".join(result.unexpected) or result.why
 

@@ -32,7 +32,10 @@ def print_suite(suite: Suite, folder: Path, console: Console) -> None:
     console.print()
     for line in _table(suite):
         # A build's log has no width: there a line is as long as it is.
-        console.print(line, no_wrap=True, overflow="ellipsis", soft_wrap=not console.is_terminal)
+        if console.is_terminal:
+            console.print(line, no_wrap=True, overflow="ellipsis")
+        else:
+            console.print(line, soft_wrap=True)
     for entry in suite.unexpected:
         console.print()
         console.print(Text.assemble((entry.scenario, "bold"), f": {entry.verdict}, {entry.told}"))

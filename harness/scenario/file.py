@@ -1,14 +1,15 @@
 """Reads scenario files: TOML to frozen objects, every error of a file at once."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
 
 from harness.scenario.audio import AudioError, audio_path, audio_seconds, scenarios_folder
-from harness.scenario.faults import CREDENTIAL_DRIFT, FAULTS, IMPAIRMENT, NOT_RESET, PARAMETERS, PLACES
+from harness.scenario.contradictions import check_together
+from harness.scenario.faults import FAULTS, IMPAIRMENT, NOT_RESET, PARAMETERS
 from harness.scenario.findings import Findings, checked
 from harness.scenario.keys import MAX_USERS
 from harness.scenario.lines import key_lines
@@ -79,7 +80,7 @@ def files_of(name: str) -> list[str]:
         ScenarioError: a folder without scenario files, or one that cannot be read.
     """
     folder = Path(name)
-    if not folder.is_dir():
+    if not _is(folder.is_dir, name):
         group = name.rstrip("/")
         if group not in GROUPS:
             return [name]
@@ -92,6 +93,18 @@ def files_of(name: str) -> list[str]:
     if not found:
         raise ScenarioError((f"{name}: a folder without scenario files (*.toml)",))
     return [str(file) for file in found]
+
+
+def _is(asked: Callable[[], bool], name: str) -> bool:
+    """`Path.is_dir` and `Path.is_file`, which raise where a folder on the way may not be entered.
+
+    Raises:
+        ScenarioError: as said.
+    """
+    try:
+        return asked()
+    except OSError as error:
+        raise ScenarioError((f"{name}: cannot be read: {error.strerror or error}",)) from None
 
 
 def load(name_or_path: str, overrides: Overrides = ()) -> Scenario:
@@ -134,10 +147,11 @@ def parse(text: str, path: Path, overrides: Overrides = (), *, files: bool) -> S
 def build(raw: dict[str, Any], text: str, path: Path, overrides: Overrides, *, files: bool) -> Scenario:
     """A scenario from parsed TOML; `text` serves for line numbers only."""
     given, errors = overlay(raw, overrides)
-    findings = Findings(file=str(path), lines=key_lines(text), given=given, errors=errors)
+    findings = Findings(file=str(path), lines=key_lines(text), given=given, errors=errors, whole=not errors)
     values = checked(raw, findings)
-    if not findings.errors:
+    if findings.whole:
         _contradictions(values, findings)
+        check_together(values, findings)
     if findings.errors:
         raise ScenarioError(tuple(findings.errors))
     scenario = _scenario(values, path, findings.origins)
@@ -149,15 +163,17 @@ def build(raw: dict[str, Any], text: str, path: Path, overrides: Overrides, *, f
 
 
 def _find(name: str) -> Path:
-    known = bundled()
-    found = {one.name: one.path for one in known} | {f"{one.group}/{one.name}": one.path for one in known}
-    if name in found and not ("/" in name and Path(name).is_file()):
+    # Not `bundled`: for a name no file has to be read. A test holds names and files' names equal.
+    paths = [path for group in GROUPS for path in sorted((scenarios_folder() / group).glob("*.toml"))]
+    found = {path.stem: path for path in paths} | {f"{path.parent.name}/{path.stem}": path for path in paths}
+    is_file = _is(Path(name).is_file, name)
+    if name in found and not ("/" in name and is_file):
         return found[name]
-    if "/" in name or name.endswith(".toml") or Path(name).is_file():
+    if "/" in name or name.endswith(".toml") or is_file:
         return Path(name)
     near = get_close_matches(name, found, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
-    names = ", ".join(one.name for one in known)
+    names = ", ".join(path.stem for path in paths)
     raise ScenarioError((f"no scenario named {name!r}{hint} Bundled: {names}; a file is given by its path",))
 
 
@@ -244,7 +260,6 @@ def _faults(values: Mapping[str, Any], findings: Findings) -> None:
             findings.wrong((*where, "kind"), "there is no directory server: [callmanager.directory] kind")
         if fault["kind"] == NOT_RESET and values["fleet"]["authentication_url_at_boot"] == SAME:
             findings.wrong((*where, "kind"), "nothing is changed: set fleet.authentication_url_at_boot as well")
-        _timed(index, fault, values, findings)
         if FAULTS[fault["kind"]].strikes_phones:
             struck += share_of(phones, fault["phones"])
     if struck > phones:
@@ -253,32 +268,6 @@ def _faults(values: Mapping[str, Any], findings: Findings) -> None:
             f"{struck} faulty phones in a fleet of {phones}: each phone has at most one fault, and each fault at least "
             "one phone",
         )
-
-
-def _timed(index: int, fault: Mapping[str, Any], values: Mapping[str, Any], findings: Findings) -> None:
-    """When a fault begins and ends, and whose password drifts."""
-    where, kind, gateway = ("fault", str(index)), FAULTS[fault["kind"]], values["gateway"]
-    if not kind.timed:
-        timed = ", ".join(name for name, each in FAULTS.items() if each.timed)
-        for name in ("at_s", "lasts_s"):
-            if fault[name]:
-                findings.wrong((*where, name), f"only for {timed}")
-    elif fault["lasts_s"] and not fault["at_s"]:
-        findings.wrong((*where, "lasts_s"), "only of a fault that begins while the page runs: set at_s as well")
-    if kind.name != CREDENTIAL_DRIFT:
-        if fault["where"] != PLACES[0]:
-            findings.wrong((*where, "where"), f"only for kind = {CREDENTIAL_DRIFT!r}")
-        return
-    if not fault["at_s"]:
-        findings.wrong((*where, "at_s"), "a password drifts while the page runs: expected seconds above 0")
-    if fault["lasts_s"]:
-        findings.wrong((*where, "lasts_s"), "a password that was changed is not changed back")
-    if fault["where"] != "callmanager" and gateway["set_up"] != "administration":
-        findings.wrong(
-            (*where, "where"), 'a gateway set up by its file keeps its password: [gateway] set_up = "administration"'
-        )
-    if fault["where"] != "gateway" and values["callmanager"]["directory"]["kind"] != "builtin":
-        findings.wrong((*where, "where"), "the directory has the password: not available yet")
 
 
 def _audio(scenario: Scenario, findings: Findings) -> None:
@@ -324,6 +313,7 @@ def _scenario(values: Mapping[str, Any], path: Path, origins: dict[str, str]) ->
             concurrency=gateway["concurrency"],
             own_user_mismatch=gateway["own_user_mismatch"],
             push_password=gateway["push_password"],
+            multicast_addresses=gateway["multicast_addresses"],
             set_up=gateway["set_up"],
             restarted=gateway["restarted"],
         ),

@@ -118,6 +118,8 @@ class Gateway:
     with and that CallManager knows as the user's."""
     set_up: str = "file"
     """`file`, or `administration`: by an administrator, while it runs, through its own interface."""
+    multicast_addresses: int = 16
+    """Size of its pool: as many pages by multicast at once."""
     restarted: bool = False
     """Whether it is started again between being set up and the page."""
 

@@ -150,6 +150,11 @@ _GATEWAY: Final = {
         default="right",
         meaning="wrong: pushes carry another password than the one that gateway and CallManager know",
     ),
+    "multicast_addresses": Key(
+        accept=whole(1, 128),
+        default=16,
+        meaning="group addresses in its pool: as many pages by multicast at once, further ones go by unicast",
+    ),
     "set_up": Key(
         accept=choice("file", "administration"),
         default="file",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -45,15 +46,25 @@ COMMAND_S: Final = 180
 
 
 def commands(document: Path) -> list[str]:
-    """The `pushlab` and `curl` commands in a document's code blocks, continued lines joined."""
+    """The `pushlab` and `curl` commands in a document's code blocks, continued lines joined.
+
+    A block of TOML whose first line is `# NAME.toml` is that file, written when its turn comes.
+    """
     found = []
     text = document.read_text(encoding="utf-8")
-    for block in re.findall(r"^```(?:sh|console)?\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
+    for kind, block in re.findall(r"^```(sh|console|toml)?\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
+        if kind == "toml":
+            named = re.match(r"# ([a-z-]+\.toml)\n", block)
+            found += [f"printf %s {shlex.quote(block)} > {named[1]}"] if named else []
+            continue
         joined = block.replace("\\\n", " ")
-        found += [line.strip().removeprefix("$ ") for line in joined.splitlines()]
-    return [
-        line.partition("    #")[0].strip() for line in found if line.startswith(STARTS) and not LEFT_OUT.search(line)
-    ]
+        lines = [line.strip().removeprefix("$ ") for line in joined.splitlines()]
+        found += [
+            line.partition("    #")[0].strip()
+            for line in lines
+            if line.startswith(STARTS) and not LEFT_OUT.search(line)
+        ]
+    return found
 
 
 WITH_COMMANDS: Final = [
