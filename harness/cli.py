@@ -27,6 +27,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "compare": ("harness.commands:compare", "two runs, or two folders of runs, side by side"),
     "capacity": ("harness.capacity.command:main", "the largest fleet with which a scenario passes on this machine"),
     "probe": ("harness.probe.command:main", "checks of an authentication endpoint, ours or anybody's"),
+    "preflight": ("harness.preflight.command:main", "readiness of a real lab before a rollout, read-only by default"),
     "gateway": ("harness.bed.parts:gateway", "the paging gateway alone"),
     "phones": ("harness.bed.parts:phones", "emulated phones alone"),
     "callmanager": ("harness.bed.parts:callmanager", "a mock CallManager alone"),

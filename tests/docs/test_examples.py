@@ -37,10 +37,12 @@ EXPECTED_CODES: Final = {
     "pushlab compare": {0, 1},
     "pushlab probe": {0, 1, 3},
     "pushlab capacity": {0, 3},
+    "pushlab preflight": {0, 1},
 }
 """Where the code depends on what was run: `exec` judges a run in which one phone was pushed by hand, and whatever the
 verdict, it must be one; `compare` ends with 1 where B is worse; `probe` meets a mock CallManager that is not right in
-everything; `capacity` ends with 3 where a machine that was held up could not tell."""
+everything; `capacity` ends with 3 where a machine that was held up could not tell; `preflight` is shown a lab that is
+ready and one that is not."""
 READY_S: Final = 30
 COMMAND_S: Final = 180
 
