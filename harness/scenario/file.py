@@ -41,7 +41,7 @@ MAX_FILE_BYTES: Final = 2**20
 
 GROUPS: Final = {
     "ci": "small and quick: all of them end within minutes, and a build rests on them",
-    "load": "a thousand phones and more",
+    "load": "bursts: hundreds of phones, a thousand and more",
     "faults": "what goes wrong in phones, on the network, in CallManager",
     "lab": "needs more than pushlab: directory servers, phones or gateways of others",
 }
