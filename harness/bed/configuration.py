@@ -56,7 +56,7 @@ concurrency = {gateway.concurrency}
 [phones]
 csv = {text(roster)}
 port = {addresses.phone_port}
-networks = ["{addresses.phones_network}"]
+networks = {json.dumps(addresses.phones_networks)}
 
 [media]
 rtp_port = {addresses.rtp_port}

@@ -14,10 +14,11 @@ from typing import Final
 
 from harness.bed.errors import BedError
 from harness.bed.ground import Ground
-from harness.bed.roster import Phone, Roster
+from harness.bed.roster import Roster
 from harness.observe import EventWriter
 from harness.scenario.faults import FAULTS, PARAMETERS, Carrier, FaultKind
 from harness.scenario.model import Fault, Scenario, share_of
+from harness.site import Phone
 
 COLUMNS: Final = ("device_name", "fault", "parameters")
 """Of the file that the fleet is given (docs/reference/phones.md)."""

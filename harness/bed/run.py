@@ -28,10 +28,12 @@ from harness.bed.processes import Part, PartEndedError, PartPlan
 from harness.bed.roster import Roster, build_roster
 from harness.bed.secrets import PrivateFolder, private_folder
 from harness.bed.setup import RunSecrets, Setup
+from harness.bed.site_fleet import site_roster
 from harness.observe import EventWriter, merge_records
 from harness.scenario.audio import audio_seconds
 from harness.scenario.model import Scenario
 from harness.scenario.resolved import write_resolved
+from harness.site.phone_list import write_phone_list
 
 WRITERS: Final = {
     "gateway": "gateway",
@@ -71,12 +73,7 @@ async def run(setup: Setup) -> list[str]:
     # Judged again elsewhere, the folder is all there is: nobody's word for the sound is needed there either.
     if scenario.pages:
         shutil.copyfile(scenario.pages[0].audio_path, folder.file(run_folder.AUDIO))
-    roster = build_roster(
-        phones=scenario.fleet.phones,
-        models=scenario.fleet.models,
-        seed=scenario.seed,
-        addresses=setup.ground.addresses,
-    )
+    roster = _roster(setup)
     if roster.control is not None:
         # The control asks CallManager itself: it must not depend on the gateway that is under test.
         url = setup.ground.addresses.callmanager_authentication_url
@@ -93,6 +90,15 @@ async def run(setup: Setup) -> list[str]:
             setup.display.stage("collecting evidence")
             merge_records(events.values(), folder.file(run_folder.EVENTS), WRITERS)
             folder.write_manifest()
+
+
+def _roster(setup: Setup) -> Roster:
+    """The fleet that the scenario asks for; a site's list is kept beside it, as evidence of what it is a twin of."""
+    fleet, addresses = setup.scenario.fleet, setup.ground.addresses
+    if fleet.csv is None:
+        return build_roster(phones=fleet.phones, models=fleet.models, seed=setup.scenario.seed, addresses=addresses)
+    setup.folder.file(run_folder.SITE).write_text(write_phone_list(fleet.site), encoding="utf-8")
+    return site_roster(fleet.site, addresses, mapped=not setup.ground.hermetic)
 
 
 async def _stages(

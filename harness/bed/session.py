@@ -11,9 +11,10 @@ import trio
 
 from harness.bed.directory.software import require
 from harness.bed.errors import BedError, RosterError
-from harness.bed.ground import Ground, choose, stand
+from harness.bed.ground import LOOPBACK, NETNS, Addresses, Ground, choose, stand
 from harness.bed.run import expected_packets, run
 from harness.bed.setup import Setup
+from harness.bed.site_fleet import netns_addresses, notices
 from harness.conclusion import conclude, show, write_summary
 from harness.interruption import terminated_as_interrupted
 from harness.live import Live
@@ -84,7 +85,12 @@ def _one(
         check_room(out, expected_packets(scenario), audio_bytes)
         directory = scenario.callmanager.directory
         require(directory.kind)
-        with stand(ground_name, directory=directory.is_server) as ground:  # type: ignore[arg-type] # from choose
+        addresses = _addresses(scenario, ground_name)
+        with stand(
+            ground_name,  # type: ignore[arg-type] # from choose
+            directory=directory.is_server,
+            addresses=addresses,
+        ) as ground:
             folder = RunFolder.create(out, scenario.name, scenario.seed, datetime.now(UTC))
             code = _run_and_judge(scenario, ground, folder, quiet=quiet, in_terminal=in_terminal)
             if summary is not None:
@@ -99,6 +105,18 @@ def _one(
     except KeyboardInterrupt:
         complain(f"{scenario.name}: interrupted; the parts were stopped")
         return EXIT_INTERRUPTED
+
+
+def _addresses(scenario: Scenario, ground_name: str) -> Addresses:
+    """The lab's addresses; of a site's twin those beside the site's own, with a word on what is not as it is there."""
+    site = scenario.fleet.site
+    if not site:
+        return NETNS
+    mapped = ground_name == "loopback"
+    addresses = LOOPBACK if mapped else netns_addresses(site)
+    for notice in notices(site, addresses, mapped=mapped):
+        complain(notice)
+    return addresses
 
 
 def _run_and_judge(scenario: Scenario, ground: Ground, folder: RunFolder, *, quiet: bool, in_terminal: bool) -> int:

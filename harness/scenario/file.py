@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
 
+from harness.scenario import sites
 from harness.scenario.audio import AudioError, audio_path, audio_seconds, scenarios_folder
 from harness.scenario.faults import FAULTS, IMPAIRMENT, NOT_RESET, PARAMETERS
 from harness.scenario.findings import Findings, checked
@@ -33,6 +34,7 @@ from harness.scenario.model import (
     share_of,
 )
 from harness.scenario.overrides import Overrides, overlay
+from harness.site import Phone
 
 MAX_FILE_BYTES: Final = 2**20
 """A scenario is a page of text; a megabyte is somebody's mistake."""
@@ -134,13 +136,15 @@ def parse(text: str, path: Path, overrides: Overrides = (), *, files: bool) -> S
 def build(raw: dict[str, Any], text: str, path: Path, overrides: Overrides, *, files: bool) -> Scenario:
     """A scenario from parsed TOML; `text` serves for line numbers only."""
     given, errors = overlay(raw, overrides)
+    sites.prefer(raw, given)
     findings = Findings(file=str(path), lines=key_lines(text), given=given, errors=errors)
     values = checked(raw, findings)
+    site = sites.read(values, path, findings)
     if not findings.errors:
         _contradictions(values, findings)
     if findings.errors:
         raise ScenarioError(tuple(findings.errors))
-    scenario = _scenario(values, path, findings.origins)
+    scenario = _scenario(values, path, findings, site)
     if files:
         _audio(scenario, findings)
     if findings.errors:
@@ -262,7 +266,8 @@ def _audio(scenario: Scenario, findings: Findings) -> None:
             findings.wrong(("page", str(index), "audio"), f"{page.audio_path}: {error}")
 
 
-def _scenario(values: Mapping[str, Any], path: Path, origins: dict[str, str]) -> Scenario:
+def _scenario(values: Mapping[str, Any], path: Path, findings: Findings, site: tuple[Phone, ...]) -> Scenario:
+    origins = findings.origins
     fleet, manager, gateway = values["fleet"], values["callmanager"], values["gateway"]
     users = manager["user"] or [{"name": gateway["user"], "cti": True, "devices": "all"}]
     pages = values["page"] or ([] if values["alert"] else [_default_page(origins)])
@@ -279,6 +284,8 @@ def _scenario(values: Mapping[str, Any], path: Path, origins: dict[str, str]) ->
             authentication_timeout_s=fleet["authentication_timeout_s"],
             boot=fleet["boot"],
             authentication_url_at_boot=fleet["authentication_url_at_boot"],
+            csv=sites.place(fleet["csv"], path, findings) if fleet["csv"] else None,
+            site=site,
         ),
         callmanager=CallManager(
             kind=manager["kind"],

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from harness.scenario.thresholds import Threshold
+from harness.site.phone import Phone as SitePhone
 
 EXIT_INVALID: Final = 4
 SAME: Final = "same"
@@ -41,6 +42,10 @@ class Fleet:
     """`instant`, or `fetch`: from CallManager."""
     authentication_url_at_boot: str
     """`SAME`, or as `authentication_url`: what phones booted with, before it was changed and they were reset."""
+    csv: Path | None = None
+    """The list of a site's phones; None: they are made up."""
+    site: tuple[SitePhone, ...] = ()
+    """Its phones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -54,7 +54,11 @@ _ROOT: Final = {
 }
 _FLEET: Final = {
     "phones": Key(accept=whole(1, MAX_PHONES), default=1000, meaning="size of the fleet"),
-    "csv": Key(accept=not_yet("a fleet is made by phones = N"), default=None, meaning="a phone list instead"),
+    "csv": Key(
+        accept=text,
+        default=None,
+        meaning="instead of phones and models: a site's phones, as `pushlab site` lists them; beside the scenario",
+    ),
     "models": Key(
         accept=models,
         default={"CP-7960G": 0.5, "CP-7961G": 0.3, "CP-7970G": 0.2},

@@ -15,17 +15,20 @@ def find(case: Case) -> Finding:
         finding.undecided = "nobody described the lab"
         return finding
     try:
-        network = ipaddress.IPv4Network(evidence.lab.text("phones_network"))
+        told = (evidence.lab.text("phones_network"), *evidence.lab.texts("more_networks"))
+        networks = [ipaddress.IPv4Network(text) for text in told]
     except ValueError:
         finding.undecided = "nobody described the phones' network"
         return finding
+    named = ", ".join(told)
     inside: dict[str, bool] = {}
 
     def is_phone(address: str) -> bool:
         if address not in inside:
             try:
                 # A group of the lab is one that a phone of the lab listened to.
-                inside[address] = ipaddress.IPv4Address(address) in network or address in evidence.listeners
+                found = ipaddress.IPv4Address(address)
+                inside[address] = any(found in network for network in networks) or address in evidence.listeners
             except ValueError:
                 inside[address] = False
         return inside[address]
@@ -35,7 +38,7 @@ def find(case: Case) -> Finding:
             place = record.text(name)
             finding.looked_at += 1
             if place and not is_phone(host(place)):
-                finding.add(f"{kind.split('.')[0]} to {place}, outside {network}", record.phone)
+                finding.add(f"{kind.split('.')[0]} to {place}, outside {named}", record.phone)
     servers = {host(place) for place in evidence.servers}
     url = evidence.scenario.fleet.authentication_url
     if url not in ("gateway", "callmanager"):
@@ -47,7 +50,7 @@ def find(case: Case) -> Finding:
     for stream in evidence.audio_streams:
         finding.looked_at += 1
         if not is_phone(stream.destination_address):
-            finding.add(f"{stream.packets} audio packets to {stream.destination_address}, outside {network}")
+            finding.add(f"{stream.packets} audio packets to {stream.destination_address}, outside {named}")
     return finding
 
 

@@ -88,7 +88,6 @@ adio = "x"
 
 
 LATER = [
-    '[fleet]\ncsv = "site.csv"',
     '[callmanager]\nkind = "external"',
     '[gateway]\nkind = "external"',
     "[[page]]\n[[page]]",
