@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +13,8 @@ import trio
 from harness.bed.directory.software import require
 from harness.bed.errors import BedError, RosterError
 from harness.bed.ground import Ground, choose, stand
+from harness.bed.lab_ground import stand_in_lab
+from harness.bed.roster import read_site
 from harness.bed.run import expected_packets, run
 from harness.bed.setup import Setup
 from harness.conclusion import conclude, show, write_summary
@@ -20,6 +23,7 @@ from harness.live import Live
 from harness.net import namespace
 from harness.run_folder import RunFolder, RunFolderError, check_room
 from harness.scenario.model import Scenario
+from harness.scenario.outside import LAB
 from harness.screen import complain
 
 EXIT_INTERRUPTED: Final = 130
@@ -80,11 +84,11 @@ def _one(
 ) -> int:
     """Run one scenario on a ground of its own; its exit code."""
     try:
+        scenario = _sited(scenario)
         audio_bytes = sum(page.audio_path.stat().st_size for page in scenario.pages)
         check_room(out, expected_packets(scenario), audio_bytes)
-        directory = scenario.callmanager.directory
-        require(directory.kind)
-        with stand(ground_name, directory=directory.is_server) as ground:  # type: ignore[arg-type] # from choose
+        require(scenario.callmanager.directory.kind)
+        with _standing(scenario, ground_name) as ground:
             folder = RunFolder.create(out, scenario.name, scenario.seed, datetime.now(UTC))
             code = _run_and_judge(scenario, ground, folder, quiet=quiet, in_terminal=in_terminal)
             if summary is not None:
@@ -99,6 +103,20 @@ def _one(
     except KeyboardInterrupt:
         complain(f"{scenario.name}: interrupted; the parts were stopped")
         return EXIT_INTERRUPTED
+
+
+def _standing(scenario: Scenario, name: str) -> AbstractContextManager[Ground]:
+    if name == LAB:
+        return stand_in_lab(scenario)
+    return stand(name, directory=scenario.callmanager.directory.is_server)  # type: ignore[arg-type] # from choose
+
+
+def _sited(scenario: Scenario) -> Scenario:
+    """With real phones: as many as their list has."""
+    if scenario.fleet.csv is None:
+        return scenario
+    phones = len(read_site(scenario.fleet.csv))
+    return replace(scenario, fleet=replace(scenario.fleet, phones=phones))
 
 
 def _run_and_judge(scenario: Scenario, ground: Ground, folder: RunFolder, *, quiet: bool, in_terminal: bool) -> int:

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
 
+from harness.scenario import outside
 from harness.scenario.audio import AudioError, audio_path, audio_seconds, scenarios_folder
 from harness.scenario.faults import FAULTS, IMPAIRMENT, NOT_RESET, PARAMETERS
 from harness.scenario.findings import Findings, checked
@@ -24,6 +25,7 @@ from harness.scenario.model import (
     Fault,
     Fleet,
     Gateway,
+    LabPlace,
     Page,
     Probe,
     Scenario,
@@ -32,6 +34,7 @@ from harness.scenario.model import (
     User,
     share_of,
 )
+from harness.scenario.outside import LAB
 from harness.scenario.overrides import Overrides, overlay
 
 MAX_FILE_BYTES: Final = 2**20
@@ -143,6 +146,7 @@ def build(raw: dict[str, Any], text: str, path: Path, overrides: Overrides, *, f
     scenario = _scenario(values, path, findings.origins)
     if files:
         _audio(scenario, findings)
+        outside.files(scenario, findings)
     if findings.errors:
         raise ScenarioError(tuple(findings.errors))
     return scenario
@@ -212,6 +216,7 @@ def _contradictions(values: Mapping[str, Any], findings: Findings) -> None:
     if gateway["kind"] != "own" and any(alert["acknowledge"] for alert in values["alert"]):
         findings.wrong(("alert", "0", "acknowledge"), "not available yet: keys pressed on alerts of another gateway")
     _faults(values, findings)
+    outside.contradictions(values, findings)
     expect = values["expect"]
     if expect["verdict"] == "pass" and expect["checks"]:
         findings.wrong(("expect", "checks"), 'with verdict = "pass" no check is named: all of them pass')
@@ -279,6 +284,8 @@ def _scenario(values: Mapping[str, Any], path: Path, origins: dict[str, str]) ->
             authentication_timeout_s=fleet["authentication_timeout_s"],
             boot=fleet["boot"],
             authentication_url_at_boot=fleet["authentication_url_at_boot"],
+            kind=fleet["kind"],
+            csv=_beside(fleet["csv"], path),
         ),
         callmanager=CallManager(
             kind=manager["kind"],
@@ -289,6 +296,7 @@ def _scenario(values: Mapping[str, Any], path: Path, origins: dict[str, str]) ->
             credential_policy=CredentialPolicy(**manager["credential_policy"]),
             directory=Directory(**manager["directory"]),
             users=tuple(User(**user) for user in users),
+            url=manager["url"],
         ),
         gateway=Gateway(
             kind=gateway["kind"],
@@ -299,6 +307,13 @@ def _scenario(values: Mapping[str, Any], path: Path, origins: dict[str, str]) ->
             push_password=gateway["push_password"],
             set_up=gateway["set_up"],
             restarted=gateway["restarted"],
+            url=gateway["url"],
+            address=gateway["address"],
+            trigger=gateway["trigger"],
+            wait_s=gateway["wait_s"],
+            quiet_s=gateway["quiet_s"],
+            limit_s=gateway["limit_s"],
+            password_file=_beside(gateway["password_file"], path),
         ),
         applications=tuple(Application(**application) for application in values["application"]),
         pages=tuple(Page(**page, audio_path=audio_path(page["audio"], path.parent)) for page in pages),
@@ -311,7 +326,13 @@ def _scenario(values: Mapping[str, Any], path: Path, origins: dict[str, str]) ->
         expect=Expect(**values["expect"]),
         origins=origins,
         source=path,
+        lab=LabPlace(**values["lab"]) if values["ground"] == LAB else None,
     )
+
+
+def _beside(name: str | None, path: Path) -> Path | None:
+    """A file that a scenario names is looked for beside it."""
+    return None if name is None else path.parent / name
 
 
 def _default_page(origins: dict[str, str]) -> dict[str, Any]:
