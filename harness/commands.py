@@ -15,7 +15,7 @@ from harness.screen import complain, say
 EXIT_INVALID: Final = 4
 EXIT_BED: Final = 5
 EXIT_NOTHING_JUDGED: Final = 6
-GROUNDS: Final = ("auto", "netns", "loopback")
+GROUNDS: Final = ("auto", "netns", "loopback", "lab")
 TOLERANCE: Final = 0.10
 """`compare`: worse by more than a tenth counts, because shared machines move by that much between two runs."""
 
@@ -202,7 +202,9 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--csv", metavar="FILE", help="a site's phones instead (pushlab site writes the list)")
     parser.add_argument("--seed", metavar="N", help="another seed")
     parser.add_argument(
-        "--ground", choices=GROUNDS, help="where to run: netns (default where it is possible) or loopback"
+        "--ground",
+        choices=GROUNDS,
+        help="where to run: netns (default where it is possible), loopback, or lab: your own network",
     )
     parser.add_argument(
         "--out", type=Path, default=Path("runs"), metavar="DIR", help="where run folders go (default: runs)"

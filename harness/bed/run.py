@@ -18,7 +18,7 @@ from typing import Final
 import trio
 
 from harness import run_folder
-from harness.bed import administering, booting, faults, foreign, leaks, paging, probing
+from harness.bed import administering, booting, external, faults, foreign, leaks, paging, probing
 from harness.bed.directory import placing
 from harness.bed.gateway_client import GatewayClient
 from harness.bed.ground import Host
@@ -98,6 +98,9 @@ def _roster(setup: Setup) -> Roster:
     if fleet.csv is None:
         return build_roster(phones=fleet.phones, models=fleet.models, seed=setup.scenario.seed, addresses=addresses)
     setup.folder.file(run_folder.SITE).write_text(write_phone_list(fleet.site), encoding="utf-8")
+    if fleet.real:
+        # Nobody but the run may be pushed to beside them: a control phone would have to be one of the user's own.
+        return Roster(phones=fleet.site, control=None)
     return site_roster(fleet.site, addresses, mapped=not setup.ground.hermetic)
 
 
@@ -153,7 +156,7 @@ async def _stages(
             with standing:
                 try:
                     await booting.boot(setup, roster, struck, secrets, writer)
-                    await _play(setup, roster, private, secrets, writer, events, restart_gateway)
+                    await _play(setup, roster, private, secrets, writer, events, parts, restart_gateway)
                 except Exception:
                     # A part that died shows as a lost connection first: then what is to be told is its death.
                     await trio.sleep(DEATH_S)
@@ -179,6 +182,7 @@ async def _play(
     secrets: RunSecrets,
     writer: EventWriter,
     events: Mapping[str, Path],
+    parts: Mapping[str, Part],
     restart_gateway: Callable[[], Awaitable[None]],
 ) -> None:
     """What happens while all parts stand."""
@@ -187,8 +191,14 @@ async def _play(
         stage("canaries and positive control")
         await paging.canaries(ground, writer, "before")
         await paging.control(setup, roster, secrets, writer)
-        stage("running the command")
         told = foreign.environment(setup, roster, private, secrets, events["gateway"])
+        if setup.scenario.gateway.external:
+            control = roster.control.device_name if roster.control else None
+            async with trio.open_nursery() as beside:
+                beside.start_soon(paging.applications, setup, roster, secrets, writer)
+                await external.page(setup, parts["phones"], told, writer, events["phones"], control)
+            return
+        stage("running the command")
         async with trio.open_nursery() as beside, trio.open_nursery() as while_it_runs:
             beside.start_soon(paging.applications, setup, roster, secrets, writer)
             while_it_runs.start_soon(probing.run_beside, setup, roster, private, secrets, writer)

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +13,7 @@ import trio
 from harness.bed.directory.software import require
 from harness.bed.errors import BedError, RosterError
 from harness.bed.ground import LOOPBACK, NETNS, Addresses, Ground, choose, stand
+from harness.bed.lab_ground import stand_in_lab
 from harness.bed.run import expected_packets, run
 from harness.bed.setup import Setup
 from harness.bed.site_fleet import netns_addresses, notices
@@ -21,6 +23,7 @@ from harness.live import Live
 from harness.net import namespace
 from harness.run_folder import RunFolder, RunFolderError, check_room
 from harness.scenario.model import Scenario
+from harness.scenario.outside import LAB
 from harness.screen import complain
 
 EXIT_INTERRUPTED: Final = 130
@@ -83,14 +86,8 @@ def _one(
     try:
         audio_bytes = sum(page.audio_path.stat().st_size for page in scenario.pages)
         check_room(out, expected_packets(scenario), audio_bytes)
-        directory = scenario.callmanager.directory
-        require(directory.kind)
-        addresses = _addresses(scenario, ground_name)
-        with stand(
-            ground_name,  # type: ignore[arg-type] # from choose
-            directory=directory.is_server,
-            addresses=addresses,
-        ) as ground:
+        require(scenario.callmanager.directory.kind)
+        with _standing(scenario, ground_name) as ground:
             folder = RunFolder.create(out, scenario.name, scenario.seed, datetime.now(UTC))
             code = _run_and_judge(scenario, ground, folder, quiet=quiet, in_terminal=in_terminal)
             if summary is not None:
@@ -105,6 +102,13 @@ def _one(
     except KeyboardInterrupt:
         complain(f"{scenario.name}: interrupted; the parts were stopped")
         return EXIT_INTERRUPTED
+
+
+def _standing(scenario: Scenario, name: str) -> AbstractContextManager[Ground]:
+    if name == LAB:
+        return stand_in_lab(scenario)
+    directory = scenario.callmanager.directory.is_server
+    return stand(name, directory=directory, addresses=_addresses(scenario, name))  # type: ignore[arg-type] # from choose
 
 
 def _addresses(scenario: Scenario, ground_name: str) -> Addresses:

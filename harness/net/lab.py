@@ -76,14 +76,16 @@ class LabPlan:
     Attributes:
         hosts: the hosts on the bridge; their addresses lie in `link`.
         link: the network of the bridge, `10.20.128.0/24`.
-        behind: networks that one host answers for as a whole by AnyIP; none overlaps another.
+        behind: a network that one host answers for as a whole by AnyIP.
+        also_behind: further ones of that host; none overlaps another.
         behind_host: that host's name.
     """
 
     hosts: Sequence[HostPlan]
     link: str
-    behind: Sequence[str]
+    behind: str
     behind_host: str
+    also_behind: Sequence[str] = ()
 
 
 class Lab:
@@ -160,7 +162,7 @@ class Lab:
                     for address in (other.address, *other.more):
                         route.neigh("add", ifindex=interface, dst=address, lladdr=_mac(index), state=_NUD_PERMANENT)
             door = next(other.address for other in plan.hosts if other.name == plan.behind_host)
-            for network in plan.behind:
+            for network in (plan.behind, *plan.also_behind):
                 if host.name == plan.behind_host:
                     route.route(
                         "add", dst=network, oif=loopback, table=_TABLE_LOCAL, type=_RTN_LOCAL, scope=_RT_SCOPE_HOST

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
 
-from harness.scenario import sites
+from harness.scenario import outside, sites
 from harness.scenario.audio import AudioError, audio_path, audio_seconds, scenarios_folder
 from harness.scenario.faults import FAULTS, IMPAIRMENT, NOT_RESET, PARAMETERS
 from harness.scenario.findings import Findings, checked
@@ -25,6 +25,7 @@ from harness.scenario.model import (
     Fault,
     Fleet,
     Gateway,
+    LabPlace,
     Page,
     Probe,
     Scenario,
@@ -33,6 +34,7 @@ from harness.scenario.model import (
     User,
     share_of,
 )
+from harness.scenario.outside import LAB
 from harness.scenario.overrides import Overrides, overlay
 from harness.site import Phone
 
@@ -147,6 +149,7 @@ def build(raw: dict[str, Any], text: str, path: Path, overrides: Overrides, *, f
     scenario = _scenario(values, path, findings, site)
     if files:
         _audio(scenario, findings)
+        outside.files(scenario, findings)
     if findings.errors:
         raise ScenarioError(tuple(findings.errors))
     return scenario
@@ -216,6 +219,7 @@ def _contradictions(values: Mapping[str, Any], findings: Findings) -> None:
     if gateway["kind"] != "own" and any(alert["acknowledge"] for alert in values["alert"]):
         findings.wrong(("alert", "0", "acknowledge"), "not available yet: keys pressed on alerts of another gateway")
     _faults(values, findings)
+    outside.contradictions(values, findings)
     expect = values["expect"]
     if expect["verdict"] == "pass" and expect["checks"]:
         findings.wrong(("expect", "checks"), 'with verdict = "pass" no check is named: all of them pass')
@@ -286,6 +290,7 @@ def _scenario(values: Mapping[str, Any], path: Path, findings: Findings, site: t
             authentication_url_at_boot=fleet["authentication_url_at_boot"],
             csv=sites.place(fleet["csv"], path, findings) if fleet["csv"] else None,
             site=site,
+            kind=fleet["kind"],
         ),
         callmanager=CallManager(
             kind=manager["kind"],
@@ -296,6 +301,7 @@ def _scenario(values: Mapping[str, Any], path: Path, findings: Findings, site: t
             credential_policy=CredentialPolicy(**manager["credential_policy"]),
             directory=Directory(**manager["directory"]),
             users=tuple(User(**user) for user in users),
+            url=manager["url"],
         ),
         gateway=Gateway(
             kind=gateway["kind"],
@@ -306,6 +312,13 @@ def _scenario(values: Mapping[str, Any], path: Path, findings: Findings, site: t
             push_password=gateway["push_password"],
             set_up=gateway["set_up"],
             restarted=gateway["restarted"],
+            url=gateway["url"],
+            address=gateway["address"],
+            trigger=gateway["trigger"],
+            wait_s=gateway["wait_s"],
+            quiet_s=gateway["quiet_s"],
+            limit_s=gateway["limit_s"],
+            password_file=_beside(gateway["password_file"], path),
         ),
         applications=tuple(Application(**application) for application in values["application"]),
         pages=tuple(Page(**page, audio_path=audio_path(page["audio"], path.parent)) for page in pages),
@@ -318,7 +331,13 @@ def _scenario(values: Mapping[str, Any], path: Path, findings: Findings, site: t
         expect=Expect(**values["expect"]),
         origins=origins,
         source=path,
+        lab=LabPlace(**values["lab"]) if values["ground"] == LAB else None,
     )
+
+
+def _beside(name: str | None, path: Path) -> Path | None:
+    """A file that a scenario names is looked for beside it."""
+    return None if name is None else path.parent / name
 
 
 def _default_page(origins: dict[str, str]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from harness.run_folder import SITE
 from harness.scenario.file import build
 from harness.scenario.findings import ASSUMED, dotted
 from harness.scenario.model import Fleet, Scenario, ScenarioError
+from harness.scenario.outside import EXTERNAL_KEYS
 
 _SCALARS: Final = ("name", "purpose", "seed", "ground", "witnesses")
 
@@ -39,12 +40,19 @@ def write_resolved(
     manager = scenario.callmanager
     lines += _table(("fleet",), _fleet(scenario.fleet), origins)
     service = {"p50": manager.service_ms.p50, "p99": manager.service_ms.p99}
-    capacity = _plain(manager, without=("service_ms", "credential_policy", "directory", "users"))
-    lines += _table(("callmanager",), {**capacity, "service_ms": service}, origins)
-    lines += _table(("callmanager", "credential_policy"), _plain(manager.credential_policy), origins)
-    lines += _table(("callmanager", "directory"), _plain(manager.directory), origins)
-    lines += _repeated(("callmanager", "user"), [_plain(user) for user in manager.users], origins)
-    lines += _table(("gateway",), _plain(scenario.gateway), origins)
+    if manager.external:
+        # Its capacity and its users are its own.
+        lines += _table(("callmanager",), {"kind": manager.kind, "url": manager.url}, origins)
+    else:
+        capacity = _plain(manager, without=("service_ms", "credential_policy", "directory", "users"))
+        lines += _table(("callmanager",), {**capacity, "service_ms": service}, origins)
+        lines += _table(("callmanager", "credential_policy"), _plain(manager.credential_policy), origins)
+        lines += _table(("callmanager", "directory"), _plain(manager.directory), origins)
+        lines += _repeated(("callmanager", "user"), [_plain(user) for user in manager.users], origins)
+    not_its = () if scenario.gateway.external else EXTERNAL_KEYS
+    lines += _table(("gateway",), _plain(scenario.gateway, without=not_its), origins)
+    if scenario.lab is not None:
+        lines += _table(("lab",), _plain(scenario.lab), origins)
     lines += _repeated(("application",), [_plain(a) for a in scenario.applications], origins)
     pages = [_plain(page, without=("audio_path",)) for page in scenario.pages]
     for page, original in zip(pages, scenario.pages, strict=True):
@@ -117,7 +125,9 @@ def _is_bundled(audio: str) -> bool:
 
 def _plain(item: object, without: tuple[str, ...] = ()) -> dict[str, Any]:
     assert is_dataclass(item)
-    return {f.name: getattr(item, f.name) for f in fields(item) if f.name not in without}
+    found = {f.name: getattr(item, f.name) for f in fields(item) if f.name not in without}
+    # What is None was not given, and TOML has no word for it. Files are found from the run folder, too.
+    return {k: str(v.absolute()) if isinstance(v, Path) else v for k, v in found.items() if v is not None}
 
 
 def _table(path: tuple[str, ...], values: Mapping[str, object], origins: Mapping[str, str]) -> list[str]:

@@ -32,7 +32,7 @@ def test_a_site_that_is_elsewhere_leaves_the_lab_where_it_is() -> None:
     assert (addresses.gateway, addresses.control_phone) == (NETNS.gateway, NETNS.control_phone)
     assert addresses.phones_networks == ("10.20.127.248/29", "10.30.4.0/23", "10.31.7.0/24")
     plan = lab_plan(addresses)
-    assert (plan.link, tuple(plan.behind)) == ("10.20.128.0/24", addresses.phones_networks)
+    assert (plan.link, (plan.behind, *plan.also_behind)) == ("10.20.128.0/24", addresses.phones_networks)
 
 
 @pytest.mark.parametrize(
