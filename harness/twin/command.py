@@ -87,7 +87,11 @@ def main(argv: Sequence[str]) -> int:
         return EXIT_NOTHING_JUDGED
     models = {phone.device_name: phone.model for phone in pilot}
     comparison = compare(twin, seen, models=models, notes=notes)
-    _write_report(folder, comparison)
+    try:
+        _write_report(folder, comparison, arguments.summary)
+    except OSError as error:
+        complain(f"pushlab twin: {error.filename}: cannot be written: {error.strerror}")
+        return EXIT_NOTHING_JUDGED
     return min((twin_code, pilot_code, comparison.exit_code), key=_WORST.index)
 
 
@@ -111,6 +115,7 @@ def _parser() -> argparse.ArgumentParser:
         "--out", type=Path, default=Path("runs"), metavar="DIR", help="where the folder goes (default: runs)"
     )
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a value, in both runs")
+    parser.add_argument("--summary", type=Path, metavar="FILE", help="append the report to FILE, as Markdown")
     parser.add_argument("--quiet", action="store_true", help="print nothing of the runs but errors")
     return parser
 
@@ -221,13 +226,15 @@ def _agreed() -> bool:
     return sys.stdin.readline().strip().casefold() == "yes"
 
 
-def _write_report(folder: Path, comparison: Comparison) -> None:
+def _write_report(folder: Path, comparison: Comparison, summary: Path | None) -> None:
     links = {
         f"{name}_link": str((result.folder / REPORT).relative_to(folder.resolve()))
         for name, result in (("twin", comparison.twin), ("pilot", comparison.pilot))
     }
     (folder / "twin.html").write_text(page(comparison, **links), encoding="utf-8")
-    (folder / "twin.md").write_text(markdown(comparison, **links), encoding="utf-8")
+    if summary is not None:
+        with summary.open("a", encoding="utf-8") as file:
+            file.write(markdown(comparison, **links) + "\n")
     say("")
     say(f"{comparison.reading}.")
     for row in comparison.rows:

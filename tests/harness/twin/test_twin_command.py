@@ -115,7 +115,8 @@ def test_the_exit_code_is_of_both_and_without_a_verdict_of_the_twin_nobody_rings
 
 def test_what_is_run_and_left(runs: Runs, words: list[str], tmp_path: Path) -> None:
     made = runs(0, 0)
-    assert main([*words, "--yes", "--seed", "7", "--set", "gateway.concurrency=50"]) == 0
+    summary = ("--summary", str(tmp_path / "summary"))
+    assert main([*words, "--yes", "--seed", "7", "--set", "gateway.concurrency=50", *summary]) == 0
     (folder,) = (tmp_path / "runs" / "twin").iterdir()
     assert made == [
         ["twin", "burst-offload", "--csv", str(SITE), "--seed", "7", "--set", "gateway.concurrency=50", "--ground",
@@ -128,7 +129,7 @@ def test_what_is_run_and_left(runs: Runs, words: list[str], tmp_path: Path) -> N
     assert [line[:15] for line in (folder / "pilot.csv").read_text(encoding="utf-8").splitlines()[1:]] == PILOT
     assert "The twin predicted what 2 pilot phones did" in (folder / "twin.html").read_text(encoding="utf-8")
     assert 'href="pilot/x/1/report.html"' in (folder / "twin.html").read_text(encoding="utf-8")
-    assert (folder / "twin.md").is_file()
+    assert "| [Pilot](pilot/x/1/report.html) | pass | 2 |" in (tmp_path / "summary").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
