@@ -5,13 +5,16 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from ipaddress import IPv4Network
 from pathlib import Path
 
 from harness.screen import complain, say
+from harness.site import models
 from harness.site.errors import SiteError
 from harness.site.files import read_exports
 from harness.site.merging import ZONES_FROM
+from harness.site.phone import Phone
 from harness.site.phone_list import write_phone_list
 from harness.site.summary import facts, summary
 
@@ -44,6 +47,9 @@ def main(argv: Sequence[str]) -> int:
         metavar="CIDR",
         help="a subnet of phones that has another mask than /24; may be given several times",
     )
+    parser.add_argument(
+        "--emulated", action="store_true", help="write the models that a twin takes, as pushlab phones --csv needs them"
+    )
     parser.add_argument("--json", action="store_true", help="for programs; everything that was left out is in it")
     arguments = parser.parse_args(argv)
     if arguments.out is not None and any(_same(arguments.out, file) for file in arguments.file):
@@ -56,7 +62,8 @@ def main(argv: Sequence[str]) -> int:
         return error.exit_code
     if arguments.out is not None:
         try:
-            arguments.out.write_text(write_phone_list(site.phones), encoding="utf-8")
+            phones = [_emulated(phone) for phone in site.phones] if arguments.emulated else site.phones
+            arguments.out.write_text(write_phone_list(phones), encoding="utf-8")
         except OSError as error:
             complain(f"{arguments.out}: cannot be written: {error.strerror}")
             return SiteError.exit_code
@@ -67,6 +74,10 @@ def main(argv: Sequence[str]) -> int:
         say(line)
     say(f"written: {arguments.out}" if arguments.out is not None else "nothing was written; --out FILE writes the list")
     return 0
+
+
+def _emulated(phone: Phone) -> Phone:
+    return replace(phone, model=models.emulated_as(phone.model))
 
 
 def _network(text: str) -> IPv4Network:

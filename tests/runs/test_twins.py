@@ -1,6 +1,9 @@
 """A real site's phones as an emulated fleet: at their own addresses on netns, mapped on loopback."""
 
 import csv
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,6 +11,7 @@ import pytest
 from harness.run_folder import SITE
 from tests.runs.conftest import Pushlab
 
+ROOT = Path(__file__).parents[2]
 GOLDEN = Path(__file__).parents[1] / "golden" / "site"
 HEAD = "device_name,directory_number,model,address,zone,subnet\n"
 
@@ -53,3 +57,16 @@ def test_on_loopback_addresses_are_mapped(pushlab: Pushlab, own_loopback: tuple[
     assert [row["zone"] for row in rows.values()] == ["Ward A"] * 3 + ["Ward B"] + ["Boiler house"] * 2
     # CallManager says of one that its web server is off: its twin is not reached either.
     assert [row["state"] for row in rows.values()] == ["delivered", "web_access_disabled", *["delivered"] * 4]
+
+
+@pytest.mark.slow
+@pytest.mark.real
+@pytest.mark.usefixtures("netns")
+def test_the_twin_and_a_pilot_group_of_phones_that_no_run_started(pushlab: Pushlab) -> None:
+    """What is checked is in twin_lan.py; it differs where the site's list was not right."""
+    enter = "import sys; from harness.net.namespace import enter_lab; enter_lab(sys.argv[1:])"
+    script = Path(__file__).with_name("twin_lan.py")
+    command = [sys.executable, "-c", enter, sys.executable, str(script), str(pushlab.folder)]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=150, check=False, env=environment)
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -25,6 +25,16 @@ def test_the_list_is_written_and_what_was_left_out_is_told(tmp_path: Path, capsy
     assert told[-1] == f"written: {out}"
 
 
+def test_a_list_for_emulated_phones_alone(tmp_path: Path) -> None:
+    from emulator.fleet.catalogue import load
+    from emulator.fleet.roster import read
+
+    out = tmp_path / "site.csv"
+    assert main(["site", *EXPORTS, "--emulated", "--out", str(out)]) == 0
+    phones = read(out, catalogue=load(), server=None)
+    assert [phone.model.model for phone in phones][2:] == ["CP-7965G", "CP-8851", "CP-7961G", "CP-8861"]
+
+
 def test_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["site", *EXPORTS, "--json", "--zones", "location", "--subnet", "10.30.4.0/23"]) == 0
     facts = json.loads(capsys.readouterr().out)
