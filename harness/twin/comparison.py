@@ -1,8 +1,8 @@
 """What the twin predicted of each pilot phone, and what the phone did.
 
-Of a real phone nobody knows whether it was heard: it keeps no diary. What both sides know is what the gateway was told.
-So a phone agrees where both end states are known and the same or, where the pilot's is not, where the gateway was told
-the same by both.
+Of a real phone nobody knows whether it was heard, nor why it did not answer: it keeps no diary. What both sides know is
+what the gateway was told, so a phone agrees where the gateway was told the same by both. Only where a gateway tells
+nothing are the end states held against each other, as far as they are known.
 """
 
 from __future__ import annotations
@@ -157,15 +157,15 @@ def _side(row: Mapping[str, str]) -> Side:
 def _agreement(twin: Side, pilot: Side) -> tuple[Agreement, str]:
     if not twin.state or not pilot.state:
         return "unknown", f"it is not in the ledger of the {'twin' if not twin.state else 'pilot'}"
-    if UNKNOWN_STATE not in {pilot.state, twin.state}:
-        if twin.state == pilot.state:
+    if twin.says and pilot.says and NO_RECORDS not in {twin.says, pilot.says}:
+        if twin.says == pilot.says:
             return "agrees", ""
-        return "differs", f"{twin.state} predicted, {pilot.state} seen" + (f": {pilot.why}" if pilot.why else "")
-    if NO_RECORDS in {twin.says, pilot.says} or not twin.says or not pilot.says:
+        return "differs", f"{twin.says} predicted, {pilot.says} seen" + (f": {pilot.why}" if pilot.why else "")
+    if UNKNOWN_STATE in {pilot.state, twin.state}:
         return "unknown", "the gateway tells nothing, and the phone keeps no diary"
-    if twin.says == pilot.says:
+    if twin.state == pilot.state:
         return "agrees", ""
-    return "differs", f"the gateway was told {twin.says} by the twin, {pilot.says} by the phone"
+    return "differs", f"{twin.state} predicted, {pilot.state} seen" + (f": {pilot.why}" if pilot.why else "")
 
 
 def _number(text: str) -> float | None:

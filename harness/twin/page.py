@@ -12,7 +12,7 @@ from typing import Final
 from harness.report import figures
 from harness.report.markdown import cell
 from harness.report.result import Result
-from harness.twin.comparison import METRICS, Comparison, Row, Side
+from harness.twin.comparison import METRICS, NO_RECORDS, Comparison, Row, Side
 
 _TONE: Final = {"agrees": "pass", "differs": "fail", "unknown": "inconclusive"}
 
@@ -119,11 +119,13 @@ def _model(row: Row) -> str:
 
 
 def _did(side: Side) -> str:
-    """`delivered, executed in 34 ms`; of a real phone alone what the gateway was told."""
+    """`delivered: executed in 34 ms`: the end state, what the gateway was told, and how soon."""
     if not side.state:
         return figures.ABSENT
-    told = side.says + (f" in {side.answer_ms:,.0f} ms" if side.answer_ms is not None else "")
-    return ", ".join(part for part in (side.state, told if told != side.state else "") if part)
+    soon = "" if side.answer_ms is None else f" in {side.answer_ms:,.0f}\N{NO-BREAK SPACE}ms"
+    if side.says in {"", NO_RECORDS}:
+        return side.state
+    return f"{side.state}{soon}" if side.says == side.state else f"{side.state}: {side.says}{soon}"
 
 
 def _markdown(comparison: Comparison, twin_link: str, pilot_link: str) -> Iterable[str]:

@@ -80,7 +80,7 @@ def check(folder: Path) -> None:
         assert {row["zone"] for row in pilot.values()} == {"Ward A", "Ward B"}
         said = ended.stdout
         assert "3 of 4 pilot phones did as the twin predicted, 1 did not." in said
-        assert f"  {PILOT[3]}  differs: delivered predicted, unreachable seen" in said
+        assert f"  {PILOT[3]}  differs: executed predicted, unreachable seen" in said
         html = (made / "twin.html").read_text(encoding="utf-8")
         assert "CP-7945G (twin: CP-7965G)" in html or "Cisco 7945 (twin: CP-7965G)" in html
         assert "Not asked of the pilot" in html
