@@ -23,6 +23,7 @@ from harness.scenario.model import Scenario, ScenarioError
 from harness.scenario.overrides import overlay
 from harness.screen import complain, say
 from harness.site import Phone, SiteError
+from harness.site.models import of_name
 from harness.site.phone_list import write_phone_list
 from harness.twin.comparison import Comparison, compare
 from harness.twin.page import markdown, page
@@ -85,7 +86,7 @@ def main(argv: Sequence[str]) -> int:
     seen = _result(folder / "pilot")
     if seen is None:
         return EXIT_NOTHING_JUDGED
-    models = {phone.device_name: phone.model for phone in pilot}
+    models = {phone.device_name: of_name(phone.model) for phone in pilot}
     comparison = compare(twin, seen, models=models, notes=notes)
     try:
         _write_report(folder, comparison, arguments.summary)
@@ -234,7 +235,9 @@ def _write_report(folder: Path, comparison: Comparison, summary: Path | None) ->
     (folder / "twin.html").write_text(page(comparison, **links), encoding="utf-8")
     if summary is not None:
         with summary.open("a", encoding="utf-8") as file:
-            file.write(markdown(comparison, **links) + "\n")
+            # From where the command was given, as other paths in such files.
+            named = {name: str(folder / link) for name, link in links.items()}
+            file.write(markdown(comparison, **named) + "\n")
     say("")
     say(f"{comparison.reading}.")
     for row in comparison.rows:

@@ -21,6 +21,7 @@ def _ledger(folder: Path) -> dict[str, dict[str, str]]:
         return {row["phone"]: row for row in csv.DictReader(file)}
 
 
+@pytest.mark.slow
 @pytest.mark.real
 @pytest.mark.usefixtures("netns")
 def test_phones_are_paged_at_the_sites_addresses_though_they_are_the_labs_own(pushlab: Pushlab) -> None:
