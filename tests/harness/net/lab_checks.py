@@ -246,12 +246,10 @@ def close_frees_the_namespaces(ground: Ground) -> None:
 
 
 def a_site_in_several_networks_has_the_labs_usual_place(ground: Ground) -> None:
+    own = ("control_phone", "canary_phone", "gateway", "callmanager", "phones", "harness", "canary_source")
     addresses = replace(
         NETNS,
-        **{
-            name: getattr(NETNS, name).replace("10.20.", "10.21.", 1)
-            for name in ("control_phone", "canary_phone", "gateway", "callmanager", "phones", "harness", "canary_source")
-        },
+        **{name: getattr(NETNS, name).replace("10.20.", "10.21.", 1) for name in own},
         phones_network="10.21.127.248/29",
         more_networks=("10.20.0.0/16", "192.168.7.0/24"),
     )

@@ -129,7 +129,8 @@ def test_what_is_run_and_left(runs: Runs, words: list[str], tmp_path: Path) -> N
     assert [line[:15] for line in (folder / "pilot.csv").read_text(encoding="utf-8").splitlines()[1:]] == PILOT
     assert "The twin predicted what 2 pilot phones did" in (folder / "twin.html").read_text(encoding="utf-8")
     assert 'href="pilot/x/1/report.html"' in (folder / "twin.html").read_text(encoding="utf-8")
-    assert f"| [Pilot]({folder}/pilot/x/1/report.html) | pass | 2 |" in (tmp_path / "summary").read_text(encoding="utf-8")
+    text = (tmp_path / "summary").read_text(encoding="utf-8")
+    assert f"| [Pilot]({folder}/pilot/x/1/report.html) | pass | 2 |" in text
 
 
 @pytest.mark.parametrize(
