@@ -13,7 +13,7 @@ from typing import Any, Final
 from harness.scenario.file import build
 from harness.scenario.findings import ASSUMED, dotted
 from harness.scenario.model import Scenario, ScenarioError
-from harness.scenario.outside import EXTERNAL_KEYS
+from harness.scenario.outside import EMULATED_KEYS, EXTERNAL_KEYS
 
 _SCALARS: Final = ("name", "purpose", "seed", "ground", "witnesses")
 
@@ -37,7 +37,8 @@ def write_resolved(
     origins = scenario.origins
     lines += [_line((name,), getattr(scenario, name), origins) for name in _SCALARS]
     manager = scenario.callmanager
-    lines += _table(("fleet",), _plain(scenario.fleet), origins)
+    fleet = _plain(scenario.fleet, without=EMULATED_KEYS if scenario.fleet.real else ())
+    lines += _table(("fleet",), fleet, origins)
     service = {"p50": manager.service_ms.p50, "p99": manager.service_ms.p99}
     if manager.external:
         # Its capacity and its users are its own.
