@@ -19,6 +19,7 @@ from harness.bed.foreign import end_process
 from harness.bed.processes import Part, tail
 from harness.bed.setup import Setup
 from harness.observe import EventWriter
+from harness.scenario.audio import audio_seconds
 
 POLL_S: Final = 0.25
 """Phones tell their counters that often, and write their records."""
@@ -61,8 +62,10 @@ async def page(
             await trio.sleep(POLL_S)
             before = stage
             stage = watched.look(diaries.seen(phones.status), trio.current_time())
-            if before is Stage.AWAITED and stage is not before:
-                setup.display.stage("the gateway pages")
+            if before is Stage.AWAITED and stage not in (before, Stage.UNSEEN):
+                sound_s = sum(audio_seconds(page.audio_path) for page in setup.scenario.pages)
+                ends_at = trio.current_time() + sound_s + gateway.quiet_s
+                setup.display.stage("the gateway pages", ends_at=ends_at)
         nursery.cancel_scope.cancel()
     writer.write(
         "gateway.awaited",

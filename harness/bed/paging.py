@@ -48,7 +48,6 @@ def describe(setup: Setup, roster: Roster, writer: EventWriter) -> None:
         "lab.described",
         ground=setup.ground.name,
         phones_network=addresses.phones_network,
-        more_networks=list(addresses.more_networks),
         gateway=addresses.gateway,
         callmanager=addresses.callmanager,
         harness=addresses.harness,

@@ -101,6 +101,11 @@ class Evidence:
         return self.lab.text("gateway") if self.lab else ""
 
     @cached_property
+    def unseen(self) -> tuple[str, ...]:
+        """Clauses of the capture whose packets do not pass the machine of the run: ground `lab` alone has some."""
+        return self.lab.texts("unseen") if self.lab else ()
+
+    @cached_property
     def outsiders(self) -> frozenset[str]:
         """Addresses of control phone and canaries: no metric and no ledger counts them."""
         found = set(self.lab.texts("reserved")) if self.lab else set()

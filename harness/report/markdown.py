@@ -50,7 +50,7 @@ def _summary(result: Result) -> Iterable[str]:
         ]
         more = len(result.missed) - PHONES_NAMED
         yield from _list(
-            f"Phones that did not get it in time ({len(result.missed):,})",
+            result.missed_title,
             [*named, *([f"and {more:,} more"] if more > 0 else [])],
         )
     yield ""

@@ -88,9 +88,10 @@ class Result:
             hold = f"all {count:,} checks hold" if count > 1 else "1 check holds"
             if not self.missed:
                 return hold
-            return (
-                f"{hold}; {figures.counted(len(self.missed), 'phone')} did not get it in time, as the scenario allows"
-            )
+            phones = figures.counted(len(self.missed), "phone")
+            if self.unheard:
+                return f"{hold}; whether {phones} heard it, nobody but they knows"
+            return f"{hold}; {phones} did not get it in time, as the scenario allows"
         if not worst:
             return "no single check says so"
         first = worst[0]
@@ -120,6 +121,17 @@ class Result:
         """Ledger rows of the phones that did not get what was sent, or got it late."""
         rows = [row for row in self.ledger if row.get("state") not in figures.WORKED]
         return tuple(sorted(rows, key=lambda row: (row.get("state", ""), row.get("phone", ""))))
+
+    @property
+    def unheard(self) -> bool:
+        """Whether nobody could tell what came out of the phones: they were real ones."""
+        return bool(self.phones and self.metrics) and "phones.delivered" not in self.metrics
+
+    @property
+    def missed_title(self) -> str:
+        """What the phones of `missed` have in common."""
+        what = "Phones not known to have got it in time" if self.unheard else "Phones that did not get it in time"
+        return f"{what} ({len(self.missed):,})"
 
     def show(self, metric: str) -> str:
         """One of the run's metrics for people."""

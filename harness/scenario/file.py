@@ -280,7 +280,7 @@ def _scenario(values: Mapping[str, Any], path: Path, findings: Findings, site: t
         purpose=values["purpose"],
         seed=values["seed"],
         ground=values["ground"],
-        witnesses=values["witnesses"],
+        witnesses=outside.witnesses(values),
         fleet=Fleet(
             phones=fleet["phones"],
             models=fleet["models"],

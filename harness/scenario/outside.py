@@ -19,6 +19,8 @@ EXTERNAL_KEYS: Final = ("url", "address", "trigger", "wait_s", "quiet_s", "limit
 """Of `[gateway]`, for kind = "external" alone."""
 CAPACITY_KEYS: Final = ("workers", "service_ms", "queue", "credential_cache_s")
 """Of `[callmanager]`, for the emulated one alone."""
+EMULATED_KEYS: Final = ("models", "authentication_timeout_s")
+"""Of `[fleet]`, for emulated phones alone."""
 RESERVED: Final = 4
 """Addresses at the end of the phones' network: broadcast, control phone, canary's target, probe's source."""
 
@@ -28,9 +30,31 @@ _Wrong = Iterator[tuple[Path, str]]
 def contradictions(values: Mapping[str, Any], findings: Findings) -> None:
     """Note what cannot be together, on this ground or at all."""
     on_lab = values["ground"] == LAB
+    if _given(findings, "witnesses"):
+        for witness, why in _silent(values).items():
+            if witness in values["witnesses"]:
+                findings.wrong(("witnesses",), f"{witness} tells nothing with {why}; leave it out")
     for check in (_gateway, _callmanager, _fleet, _addresses if on_lab else _nowhere_else):
         for path, message in check(values, findings):
             findings.wrong(path, message)
+
+
+def witnesses(values: Mapping[str, Any]) -> tuple[str, ...]:
+    """The scenario's witnesses, without parts that are another's: they tell nothing, by the scenario's own word."""
+    return tuple(witness for witness in values["witnesses"] if witness not in _silent(values))
+
+
+def _silent(values: Mapping[str, Any]) -> Mapping[str, str]:
+    """Witnesses that cannot be: by which words of the scenario."""
+    return {
+        witness: f'[{table}] kind = "{kind}"'
+        for witness, table, kind in (
+            ("gateway", "gateway", "external"),
+            ("callmanager", "callmanager", "external"),
+            ("phones", "fleet", "real"),
+        )
+        if values[table]["kind"] == kind
+    }
 
 
 def files(scenario: Scenario, findings: Findings) -> None:
@@ -112,7 +136,7 @@ def _fleet(values: Mapping[str, Any], findings: Findings) -> _Wrong:
         yield ("fleet", "kind"), f"{nobody}, so nobody would see; one of them has to stand here"
     if fleet["boot"] == "fetch":
         yield ("fleet", "boot"), "real phones boot as they are configured"
-    for key in ("models", "authentication_timeout_s"):
+    for key in EMULATED_KEYS:
         if _given(findings, "fleet", key):
             yield ("fleet", key), "real phones are as they are"
     for index, fault in enumerate(values["fault"]):
@@ -142,8 +166,8 @@ def _addresses(values: Mapping[str, Any], _: Findings) -> _Wrong:
     for index, fault in enumerate(values["fault"]):
         if FAULTS[fault["kind"]].carrier is Carrier.BARRIER:
             yield ("fault", str(index), "kind"), f"{fault['kind']!r} needs ground netns: no one's network is blocked"
-    if emulated and any(page["delivery"] == "multicast" for page in values["page"]):
-        yield ("page", "0", "delivery"), "not available yet: multicast to emulated phones on ground lab"
+    if emulated and gateway != "external" and any(page["delivery"] == "multicast" for page in values["page"]):
+        yield ("page", "0", "delivery"), "multicast between two parts of one machine is seen by nobody: ground netns"
     if manager == "own" and values["callmanager"]["directory"]["kind"] != "builtin":
         yield ("callmanager", "directory", "kind"), "not available yet: a directory server on ground lab"
 

@@ -14,7 +14,7 @@ from harness.run_folder import SITE
 from harness.scenario.file import build
 from harness.scenario.findings import ASSUMED, dotted
 from harness.scenario.model import Fleet, Scenario, ScenarioError
-from harness.scenario.outside import EXTERNAL_KEYS
+from harness.scenario.outside import EMULATED_KEYS, EXTERNAL_KEYS
 
 _SCALARS: Final = ("name", "purpose", "seed", "ground", "witnesses")
 
@@ -111,7 +111,8 @@ def _fleet(fleet: Fleet) -> dict[str, Any]:
     """A list of phones says how many there are, and lies beside the file."""
     if fleet.csv is None:
         return _plain(fleet, without=("csv", "site"))
-    return {"csv": SITE, **_plain(fleet, without=("csv", "site", "phones", "models"))}
+    not_its = EMULATED_KEYS if fleet.real else ()
+    return {"csv": SITE, **_plain(fleet, without=("csv", "site", "phones", "models", *not_its))}
 
 
 def _with_origins(scenario: Scenario, origins: Mapping[str, str]) -> Scenario:

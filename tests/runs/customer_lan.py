@@ -11,6 +11,7 @@ by test_lab_runs.py; nothing of it is the bed's own lab. Exit code 0 is right.
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ MACHINE, VENDOR, SERVERS, DESKS = "10.9.0.20", "10.9.0.30", "10.9.0.40", "10.9.0
 EMULATED, REAL = "10.9.128.0/24", "10.9.64.0/24"
 PASSWORD = "a site's own pass+word"
 ENTER = Path(__file__).parents[2] / "harness" / "net" / "exec_inside.py"
+SCRIPT = Path(__file__).parents[2] / "docs" / "examples" / "third-party-gateway" / "page.py"
 LOCAL_TABLE = 255
 
 
@@ -113,7 +115,6 @@ SCENARIO = """
 name = "somebody-elses"
 purpose = "A page of somebody else's gateway."
 ground = "lab"
-witnesses = ["phones", "callmanager", "wire"]
 [lab]
 interface = "eth0"
 harness = "10.9.0.20"
@@ -185,17 +186,196 @@ def failed(verdict: dict[str, Any]) -> set[str]:
 def external_by_trigger(lan: Lan) -> None:
     """A page is begun by a program, seen by phones, CallManager and the wire, and judged without the gateway's word."""
     trigger = vendor_gateway(lan)
-    scenario = lan.folder / "external.toml"
-    scenario.write_text(SCENARIO % f"trigger = {json.dumps(trigger)}", encoding="utf-8")
-    ended = lan.run("run", str(scenario))
-    verdict = told(lan, ended)
+    verdict = told(lan, lan.run("run", scenario(lan, f"trigger = {json.dumps(trigger)}")))
     assert verdict["outcomes"] == {"delivered": 12}
     assert failed(verdict) <= PACER_HELD_UP
+    unasked = {check["name"] for check in verdict["checks"] if check["verdict"] == "none"}
+    assert unasked == {"gateway-agrees-with-phones"}
+    assert {blind["witness"] for blind in verdict["blind"]} == {"gateway"}
     assert lan.routes() == []
+
+
+def started_by_hand(lan: Lan) -> None:
+    """A third party's script, started by a person when the run says so; CallManager is the site's own, too."""
+    site(lan, authentication_url="http://10.9.0.99/")
+    settings = (
+        'callmanager={kind="external",url="http://10.9.0.40/CCMCIP/authenticate.asp"}',
+        'gateway={kind="external",address="10.9.0.30",quiet_s=1.5}',
+        'fleet={phones=5,authentication_url="callmanager"}',
+        "thresholds.callmanager.authentications=== 10",
+    )
+    text = scenario(lan, "")
+    body = Path(text).read_text(encoding="utf-8").replace('callmanager = "10.9.0.20"\n', "")
+    Path(text).write_text(body, encoding="utf-8")
+    words = [word for setting in settings for word in ("--set", setting)]
+    run = lan.popen("machine", *pushlab("run", text, *words), error=subprocess.PIPE)
+    assert run.stderr is not None
+    said = []
+    for line in run.stderr:
+        said.append(line)
+        if "start the page at your gateway now" in line:
+            phones = "".join(f"10.9.128.{n}\n" for n in range(1, 6))
+            (lan.folder / "list.csv").write_text(f"address\n{phones}", encoding="utf-8")
+            files = (str(lan.folder / name) for name in ("list.csv", "second.wav"))
+            assert lan.routes() == [EMULATED]
+            script = lan.popen("vendor", sys.executable, str(SCRIPT), *files, "agpush", "password", VENDOR)
+            assert script.wait() == 0
+    assert run.stdout is not None
+    out = run.stdout.read()
+    run.wait()
+    sys.stdout.write(out + "".join(said))
+    verdict = lan.verdict()
+    assert verdict["outcomes"] == {"delivered": 5}
+    assert verdict["metrics"]["callmanager.authentications"] == 10
+    assert failed(verdict) <= PACER_HELD_UP
+    assert {blind["witness"] for blind in verdict["blind"]} == {"gateway", "callmanager"}
+
+
+def nobody_comes(lan: Lan) -> None:
+    """A gateway that never pushes: nothing was seen, so nothing is known, and the reason is said."""
+    secret(lan.folder, "password", PASSWORD)
+    ended = lan.run("run", scenario(lan, "wait_s = 1"), "--phones", "3")
+    verdict = told(lan, ended)
+    assert ended.returncode == 3
+    assert verdict["verdict"] == "inconclusive"
+    (seen,) = (check for check in verdict["checks"] if check["name"] == "events-seen")
+    assert "no push came from 10.9.0.30 within 1 s: its page was not started" in seen["why"]
+    assert {check["verdict"] for check in verdict["checks"]} <= {"pass", "none", "inconclusive"}
+
+
+def everything_is_missing(lan: Lan) -> None:
+    """Interface, addresses and ports: all of it at once, with what mends it, and nothing is left behind."""
+    secret(lan.folder, "password", PASSWORD)
+    settings = ("--set", "lab.interface=eth7", "--set", "lab.harness=10.9.0.77")
+    taken = lan.popen("machine", *pushlab("callmanager", "--config", str(taken_port(lan))))
+    assert taken.stdout is not None
+    assert json.loads(taken.stdout.readline())["ready"]
+    try:
+        ended = lan.run("run", scenario(lan, ""), *settings)
+    finally:
+        taken.terminate()
+        taken.wait()
+    sys.stdout.write(ended.stderr)
+    assert ended.returncode == 5
+    for part in (
+        "3 things are missing",
+        "interface eth7: there is none; there are eth0, lo. List: ip link",
+        "harness 10.9.0.77 is not an address of this machine; as root: ip address add 10.9.0.77/32 dev eth7",
+        "callmanager_port 8082 (TCP) of 10.9.0.20 is taken; by whom: ss -lntp sport = :8082",
+    ):
+        assert part in ended.stderr, part
+    assert lan.routes() == []
+    router = lan.run("run", scenario(lan, ""), "--set", "lab.phones_network=10.9.0.32/27")
+    assert router.returncode == 5
+    assert "phones_network 10.9.0.32/27 holds 10.9.0.50, a router that it uses" in router.stderr, router.stderr
+
+
+def killed(lan: Lan) -> None:
+    """The run is killed as hard as can be: the route goes all the same."""
+    secret(lan.folder, "password", PASSWORD)
+    run = lan.popen("machine", *pushlab("run", scenario(lan, "")), error=subprocess.PIPE)
+    assert run.stderr is not None
+    for line in run.stderr:
+        if "start the page" in line:
+            assert lan.routes() == [EMULATED]
+            run.kill()
+            break
+    run.wait()
+    run.stderr.read()  # the last process that holds it has ended
+    for _ in range(200):
+        if lan.routes() == []:
+            return
+        time.sleep(0.05)
+    raise AssertionError(lan.routes())
+
+
+def scenario(lan: Lan, gateway: str) -> str:
+    """A scenario with an external gateway, as a file."""
+    path = lan.folder / "external.toml"
+    path.write_text(SCENARIO % gateway, encoding="utf-8")
+    return str(path)
+
+
+def taken_port(lan: Lan) -> Path:
+    """A CallManager where the run's own is to be."""
+    config = lan.folder / "taken.toml"
+    user = 'name = "agpush"\npassword_file = "password"\ndevices = "none"\n'
+    config.write_text(f'listen = "{MACHINE}:8082"\n[[user]]\n{user}', encoding="utf-8")
+    return config
+
+
+REAL_PHONES = """
+name = "pilot"
+purpose = "Our gateway pages a site's real phones."
+ground = "lab"
+[lab]
+interface = "eth0"
+harness = "10.9.0.20"
+gateway = "10.9.0.20"
+gateway_port = 80
+[fleet]
+kind = "real"
+csv = "desks.csv"
+[callmanager]
+kind = "external"
+url = "http://10.9.0.40/CCMCIP/authenticate.asp"
+[gateway]
+user = "agpush"
+password_file = "password"
+[[page]]
+audio = "second.wav"
+start_deadline_s = 5
+[integrity]
+"lateness.pacer_ms.p99" = "<= 1000"
+[thresholds]
+"push.executed_fraction" = "== 1"
+"rtp.packets_on_wire" = "== 200"
+"""
+
+
+def site(lan: Lan, *, authentication_url: str) -> None:
+    """A site with four real phones and a CallManager."""
+    secret(lan.folder, "password", PASSWORD)
+    phones = "".join(f"SEP0000000002{n:02X},CP-7961G,10.9.64.{n}\n" for n in range(1, 5))
+    (lan.folder / "desks.csv").write_text(f"device_name,model,address\n{phones}", encoding="utf-8")
+    config = lan.folder / "callmanager.toml"
+    config.write_text(
+        f"""
+listen = "{SERVERS}:80"
+[[user]]
+name = "agpush"
+password_file = "password"
+devices = "all"
+""",
+        encoding="utf-8",
+    )
+    lan.start("servers", "callmanager", "--config", str(config))
+    desks = ("--csv", str(lan.folder / "desks.csv"), "--port", "80", "--auth-url", authentication_url)
+    lan.start("desks", "phones", *desks)
+
+
+def real_phones(lan: Lan) -> None:
+    """Our gateway pages phones that are not ours: gateway and wire tell, what only the phones know is not claimed."""
+    site(lan, authentication_url=f"http://{MACHINE}/cisco_auth/authenticate.html")
+    pilot = lan.folder / "pilot.toml"
+    pilot.write_text(REAL_PHONES, encoding="utf-8")
+    verdict = told(lan, lan.run("run", str(pilot)))
+    assert verdict["outcomes"] == {"indeterminate": 4}
+    assert verdict["metrics"]["push.executed"] == 4
+    assert "callmanager.authentications" not in verdict["metrics"]
+    assert "phones.delivered" not in verdict["metrics"]
+    assert {blind["witness"] for blind in verdict["blind"]} >= {"phones", "callmanager"}
+    if not any("held up" in blind["why"] for blind in verdict["blind"]):
+        assert verdict["verdict"] == "pass"
 
 
 CHECKS = {
     "external_by_trigger": external_by_trigger,
+    "started_by_hand": started_by_hand,
+    "nobody_comes": nobody_comes,
+    "everything_is_missing": everything_is_missing,
+    "killed": killed,
+    "real_phones": real_phones,
 }
 
 if __name__ == "__main__":
