@@ -49,8 +49,12 @@ def read_exports(
     return merge(exports, zone_from=zone_from, subnets=subnets)
 
 
-def read_export(path: Path) -> Export:
+def read_export(path: Path, *, addresses_once: bool = True) -> Export:
     """Read one file; what it is, is seen from its beginning.
+
+    Args:
+        path: the file.
+        addresses_once: whether our own list may not have an address twice; other lists may.
 
     Raises:
         SiteError: with every error of the file.
@@ -71,7 +75,8 @@ def read_export(path: Path) -> Export:
     if all_details.is_header(first):
         return all_details.read_all_details(name, _text(name, body))
     if phone_list.is_header(first) or "," in first:
-        return _listed(name, phone_list.parse_phone_list(name, _text(name, body, phone_list.LIST_BYTES_MAX)))
+        text = _text(name, body, phone_list.LIST_BYTES_MAX)
+        return _listed(name, phone_list.parse_phone_list(name, text, addresses_once=addresses_once))
     raise SiteError([f"{name}: {'empty' if not head else 'neither CSV nor XML'}; {_known()}"])
 
 

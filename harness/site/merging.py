@@ -97,7 +97,7 @@ def merge(
                 f"{export.file}: exactly {count:,} devices, the most that one answer of RisPort may have: it was "
                 "perhaps cut; ask in parts (SEP0*, SEP1* and so on) and name all files"
             )
-    merged = _merged(exports, notes)
+    merged = merge_by_name(exports, notes)
     if len(merged) > PHONES_MAX:
         raise SiteError([f"{len(merged):,} phones; a site has at most {PHONES_MAX:,}"])
     left = [
@@ -132,7 +132,8 @@ def merge(
     )
 
 
-def _merged(exports: Iterable[Export], notes: list[str]) -> dict[str, Listed]:
+def merge_by_name(exports: Iterable[Export], notes: list[str]) -> dict[str, Listed]:
+    """Every phone of the exports by device name, none left out; what they disagree on is added to the notes."""
     found: dict[str, Listed] = {}
     for export in exports:
         within: dict[str, Listed] = {}

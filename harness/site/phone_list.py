@@ -59,7 +59,12 @@ def is_header(line: str) -> bool:
 
 
 def parse_phone_list(
-    file: str, text: str, *, network: str | None = None, reserved: Sequence[str] = ()
+    file: str,
+    text: str,
+    *,
+    network: str | None = None,
+    reserved: Sequence[str] = (),
+    addresses_once: bool = True,
 ) -> tuple[Phone, ...]:
     """Read the list's text.
 
@@ -68,18 +73,23 @@ def parse_phone_list(
         text: with a line of column names; spaces around values do not count, nor does case in names and MACs.
         network: CIDR that every address must lie in.
         reserved: addresses that no phone may have (control phone, canary).
+        addresses_once: whether an address that two phones have is an error; else that is left to the caller.
 
     Raises:
         SiteError: with every error of the file, one line each, by line number.
     """
-    return _Reader(file, None if network is None else IPv4Network(network), frozenset(reserved)).read(text)
+    within = None if network is None else IPv4Network(network)
+    return _Reader(file, within, frozenset(reserved), addresses_once=addresses_once).read(text)
 
 
 class _Reader:
-    def __init__(self, name: str, network: IPv4Network | None, reserved: frozenset[str]) -> None:
+    def __init__(
+        self, name: str, network: IPv4Network | None, reserved: frozenset[str], *, addresses_once: bool
+    ) -> None:
         self._name = name
         self._network = network
         self._reserved = reserved
+        self._addresses_once = addresses_once
         self._errors: list[str] = []
         self._seen: dict[tuple[str, str], int] = {}
 
@@ -139,7 +149,8 @@ class _Reader:
         duplicate_name = self._check_unique("device_name", name, line)
         if not duplicate_name:
             self._check_unique("mac", mac, line)
-        self._check_unique("address", values["address"], line)
+        if self._addresses_once:
+            self._check_unique("address", values["address"], line)
         return Phone(
             device_name=name,
             directory_number=values["directory_number"],

@@ -43,6 +43,7 @@ def _result(rows: list[dict[str, str]], **more: object) -> Result:
         "blind": (),
         "ledger": tuple(rows),
         "command": "pushlab run x",
+        "url": "",
         "unexpected": (),
     }
     return Result(**(values | more))
