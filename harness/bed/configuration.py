@@ -68,6 +68,7 @@ networks = {json.dumps(list(networks))}
 
 [media]
 rtp_port = {addresses.rtp_port}
+catch_up_ms = {gateway.catch_up_ms}
 
 [multicast]
 first = "{first}"
@@ -105,6 +106,7 @@ port = {addresses.phone_port}
 
 [media]
 rtp_port = {addresses.rtp_port}
+catch_up_ms = {scenario.gateway.catch_up_ms}
 """
 
 

@@ -327,6 +327,7 @@ def _scenario(values: Mapping[str, Any], path: Path, findings: Findings, site: t
             own_user_mismatch=gateway["own_user_mismatch"],
             push_password=gateway["push_password"],
             multicast_addresses=gateway["multicast_addresses"],
+            catch_up_ms=gateway["catch_up_ms"],
             set_up=gateway["set_up"],
             restarted=gateway["restarted"],
             url=gateway["url"],

@@ -139,6 +139,8 @@ class Gateway:
     """`file`, or `administration`: by an administrator, while it runs, through its own interface."""
     multicast_addresses: int = 16
     """Size of its pool: as many pages by multicast at once."""
+    catch_up_ms: int = 60
+    """Audio that it sends at once after a stall of the machine."""
     restarted: bool = False
     """Whether it is started again between being set up and the page."""
     url: str | None = None

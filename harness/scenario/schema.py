@@ -191,6 +191,11 @@ _GATEWAY: Final = {
         default=16,
         meaning="group addresses in its pool: as many pages by multicast at once, further ones go by unicast",
     ),
+    "catch_up_ms": Key(
+        accept=whole(20, 1000),
+        default=60,
+        meaning="audio that it sends at once after a stall of the machine; what is overdue beyond it is left out",
+    ),
     "set_up": Key(
         accept=choice("file", "administration"),
         default="file",

@@ -120,7 +120,7 @@ def test_our_gateway_is_known_and_asked_everything(tmp_path: Path, gateway: str,
     assert checks(verdict, "none") == {"blank-as-plus", "beyond-ascii"}
     assert {check["kind"] for check in verdict["checks"]} == {"probe"}
     folder = tmp_path / "runs" / "latest"
-    assert {file.name for file in folder.iterdir()} == {"verdict.json", "junit.xml", "report.html"}
+    assert {file.name for file in folder.iterdir()} == {"verdict.json", "junit.xml", "report.html", "metrics.prom"}
     assert json.loads((folder / "verdict.json").read_text()) == verdict
     assert "pushlab probe http://127.0.0.1" in (folder / "junit.xml").read_text()
     everything = ended.stdout + ended.stderr + "".join(file.read_text() for file in folder.iterdir())
