@@ -154,7 +154,7 @@ def build(raw: dict[str, Any], text: str, path: Path, overrides: Overrides, *, f
     sites.prefer(raw, given)
     findings = Findings(file=str(path), lines=key_lines(text), given=given, errors=errors, whole=not errors)
     values = checked(raw, findings)
-    site = sites.read(values, path, findings)
+    site = sites.read(values, path, findings, files=files)
     if findings.whole:
         _contradictions(values, findings)
         check_together(values, findings)

@@ -26,7 +26,7 @@ def prefer(raw: dict[str, Any], given: Mapping[KeyPath, str]) -> None:
                 fleet.pop(name, None)
 
 
-def read(values: dict[str, Any], path: Path, findings: Findings) -> tuple[Phone, ...]:
+def read(values: dict[str, Any], path: Path, findings: Findings, *, files: bool) -> tuple[Phone, ...]:
     """Read the list of a scenario that names one, and set size and models of its fleet; no phone where there is none.
 
     Errors of the list, and keys that contradict it, are noted in the findings.
@@ -35,6 +35,7 @@ def read(values: dict[str, Any], path: Path, findings: Findings) -> tuple[Phone,
         values: the checked file.
         path: the scenario's; a list that it names itself is looked for beside it.
         findings: where errors and origins go.
+        files: whether the list must be there; else a list that is not is none.
     """
     fleet = values["fleet"]
     if not isinstance(fleet["csv"], str):
@@ -42,8 +43,11 @@ def read(values: dict[str, Any], path: Path, findings: Findings) -> tuple[Phone,
     for name in _INSTEAD:
         if findings.origins.get(f"fleet.{name}", DEFAULT) not in {DEFAULT, ASSUMED}:
             findings.wrong(("fleet", name), f"the list {fleet['csv']} says it already: leave out {name}, or csv")
+    file = place(fleet["csv"], path, findings)
+    if not files and not file.exists():
+        return ()
     try:
-        phones = read_phone_list(place(fleet["csv"], path, findings))
+        phones = read_phone_list(file)
     except SiteError as error:
         for line in error.errors:
             findings.wrong(_CSV, line)

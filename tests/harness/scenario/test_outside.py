@@ -107,7 +107,7 @@ WRONG = [
     (EMULATED + FEW + EXTERNAL + REAL_MANAGER + '[[callmanager.user]]\nname = "agpush"\n', "has users of its own"),
     (EMULATED + FEW + EXTERNAL + REAL_MANAGER.replace("10.9.0.40", "manager"), "a URL with an IPv4 address"),
     (EMULATED + FEW + EXTERNAL + REAL_MANAGER.replace("http", "https"), "a URL with an IPv4 address"),
-    (EMULATED + MANAGER + FEW + 'csv = "x.csv"\n' + EXTERNAL, 'fleet.csv: only of kind = "real"'),
+    ('phones_network = "10.10.0.0/16"\n' + MANAGER + '[fleet]\ncsv = "x.csv"\n' + EXTERNAL, "use --ground netns"),
     (MANAGER + REAL + EXTERNAL, "so nobody would see"),
     (MANAGER + 'gateway = "10.9.0.20"\n[fleet]\nkind = "real"\n', "fleet.csv: missing"),
     (MANAGER + GATEWAY + REAL + "authentication_timeout_s = 3\n", "real phones are as they are"),
@@ -151,7 +151,11 @@ def test_files_that_are_named_must_be_there(tmp_path: Path) -> None:
     text = LAB + GATEWAY + REAL + REAL_MANAGER + own
     with pytest.raises(ScenarioError) as caught:
         parse(text, path, (), files=True)
-    assert [error.rpartition(": ")[2] for error in caught.value.errors] == ["no such file"] * 2
-    (tmp_path / "site.csv").touch()
+    assert [error.rpartition(": ")[2] for error in caught.value.errors] == ["No such file or directory"]
+    line = "SEP001BD4000001,CP-7961G,10.9.64.1\n"
+    (tmp_path / "site.csv").write_text(f"device_name,model,address\n{line}", encoding="utf-8")
+    with pytest.raises(ScenarioError, match=r"gateway.password_file: .*: no such file"):
+        parse(text, path, (), files=True)
     (tmp_path / "password").touch()
-    assert parse(text, path, (), files=True).fleet.csv == tmp_path / "site.csv"
+    fleet = parse(text, path, (), files=True).fleet
+    assert (fleet.csv, fleet.phones) == (tmp_path / "site.csv", 1)
