@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from harness.judge.diaries import PhoneStory
+from harness.judge.diaryless import sent_to
 from harness.judge.end_states import (
     WHOSE,
     AlertCase,
@@ -26,6 +27,8 @@ COLUMNS: Final = (
     "directory_number",
     "model",
     "address",
+    "zone",
+    "subnet",
     "state",
     "whose",
     "gateway_says",
@@ -84,6 +87,13 @@ class Row:
     """Send to the first moment when it showed the alert."""
     acknowledged_ms: float | None
 
+    @property
+    def executed(self) -> bool:
+        """Whether it executed the page's push: by its diary, of a real phone by its answer."""
+        return self.truth is PhoneTruth.EXECUTED or (
+            self.truth is PhoneTruth.UNKNOWN and self.says is GatewaySays.EXECUTED
+        )
+
 
 def ledger(evidence: Evidence, stories: Mapping[str, PhoneStory]) -> tuple[Row, ...]:
     """The ledger's rows in the roster's order."""
@@ -101,12 +111,12 @@ def ledger_csv(rows: Iterable[Mapping[str, Cell]]) -> str:
 
 
 def _row(evidence: Evidence, phone: Phone, story: PhoneStory, *, told: bool) -> Row:
-    truth = story.truth
+    truth = PhoneTruth.UNKNOWN if evidence.scenario.fleet.real else story.truth
     if not phone.web_access and truth is PhoneTruth.NOT_SEEN:
         truth = PhoneTruth.WEB_ACCESS_OFF
     own_word = story.says if told else _INFERRED[truth]
     says = own_word or GatewaySays.INDETERMINATE
-    heard = hearing(evidence, story)
+    heard = sent_to(evidence, story) if evidence.scenario.fleet.real else hearing(evidence, story)
     listening_ms = _ms(evidence, _first_listening(story))
     shown, displayed_ms, acknowledged_ms = _alerted(evidence, story)
     began_ms = displayed_ms if evidence.scenario.alerts else listening_ms
@@ -134,6 +144,8 @@ def _alerted(evidence: Evidence, story: PhoneStory) -> tuple[Shown, float | None
     """What came onto its screen, when the alert did, and when one of its keys was pressed. Exit is no answer."""
     if not evidence.scenario.alerts:
         return Shown.NOTHING, None, None
+    if evidence.scenario.fleet.real:
+        return Shown.UNKNOWN, None, None
     alert = evidence.scenario.alerts[0]
     right = [
         record.t_ns
@@ -160,6 +172,8 @@ def cells(evidence: Evidence, row: Row) -> Mapping[str, Cell]:
         "directory_number": phone.directory_number,
         "model": phone.model,
         "address": phone.address,
+        "zone": phone.zone,
+        "subnet": phone.subnet,
         "state": row.state.value,
         "whose": "gateway" if _never_tried(row) else WHOSE[row.state],
         "gateway_says": row.says.value if row.told else NO_RECORDS,
@@ -209,6 +223,8 @@ def _why(evidence: Evidence, row: Row) -> str:
             return f"listened {row.listening_ms or 0:.0f} ms after Send{behind}"
         case EndState.NO_AUDIO | EndState.WRONG_AUDIO | EndState.PARTIAL_AUDIO:
             return row.hearing.why + behind
+        case EndState.INDETERMINATE if evidence.scenario.fleet.real and row.says is GatewaySays.EXECUTED:
+            return "executed" if evidence.scenario.alerts else f"executed; {row.hearing.why}"
         case EndState.REFUSED_AUTHENTICATION if push and push.answered:
             last = push.answered[-1]
             who = evidence.servers.get(last.text("server"), host(last.text("server")))

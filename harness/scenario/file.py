@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
 
+from harness.scenario import outside, sites
 from harness.scenario.audio import AudioError, audio_path, audio_seconds, scenarios_folder
 from harness.scenario.contradictions import check_together
 from harness.scenario.faults import FAULTS, IMPAIRMENT, NOT_RESET, PARAMETERS
@@ -25,6 +26,7 @@ from harness.scenario.model import (
     Fault,
     Fleet,
     Gateway,
+    LabPlace,
     Page,
     Probe,
     Scenario,
@@ -33,7 +35,9 @@ from harness.scenario.model import (
     User,
     share_of,
 )
+from harness.scenario.outside import LAB
 from harness.scenario.overrides import Overrides, overlay
+from harness.site import Phone
 
 MAX_FILE_BYTES: Final = 2**20
 """A scenario is a page of text; a megabyte is somebody's mistake."""
@@ -147,16 +151,19 @@ def parse(text: str, path: Path, overrides: Overrides = (), *, files: bool) -> S
 def build(raw: dict[str, Any], text: str, path: Path, overrides: Overrides, *, files: bool) -> Scenario:
     """A scenario from parsed TOML; `text` serves for line numbers only."""
     given, errors = overlay(raw, overrides)
+    sites.prefer(raw, given)
     findings = Findings(file=str(path), lines=key_lines(text), given=given, errors=errors, whole=not errors)
     values = checked(raw, findings)
+    site = sites.read(values, path, findings, files=files)
     if findings.whole:
         _contradictions(values, findings)
         check_together(values, findings)
     if findings.errors:
         raise ScenarioError(tuple(findings.errors))
-    scenario = _scenario(values, path, findings.origins)
+    scenario = _scenario(values, path, findings, site)
     if files:
         _audio(scenario, findings)
+        outside.files(scenario, findings)
     if findings.errors:
         raise ScenarioError(tuple(findings.errors))
     return scenario
@@ -228,6 +235,7 @@ def _contradictions(values: Mapping[str, Any], findings: Findings) -> None:
     if gateway["kind"] != "own" and any(alert["acknowledge"] for alert in values["alert"]):
         findings.wrong(("alert", "0", "acknowledge"), "not available yet: keys pressed on alerts of another gateway")
     _faults(values, findings)
+    outside.contradictions(values, findings)
     expect = values["expect"]
     if expect["verdict"] == "pass" and expect["checks"]:
         findings.wrong(("expect", "checks"), 'with verdict = "pass" no check is named: all of them pass')
@@ -278,7 +286,8 @@ def _audio(scenario: Scenario, findings: Findings) -> None:
             findings.wrong(("page", str(index), "audio"), f"{page.audio_path}: {error}")
 
 
-def _scenario(values: Mapping[str, Any], path: Path, origins: dict[str, str]) -> Scenario:
+def _scenario(values: Mapping[str, Any], path: Path, findings: Findings, site: tuple[Phone, ...]) -> Scenario:
+    origins = findings.origins
     fleet, manager, gateway = values["fleet"], values["callmanager"], values["gateway"]
     users = manager["user"] or [{"name": gateway["user"], "cti": True, "devices": "all"}]
     pages = values["page"] or ([] if values["alert"] else [_default_page(origins)])
@@ -287,7 +296,7 @@ def _scenario(values: Mapping[str, Any], path: Path, origins: dict[str, str]) ->
         purpose=values["purpose"],
         seed=values["seed"],
         ground=values["ground"],
-        witnesses=values["witnesses"],
+        witnesses=outside.witnesses(values),
         fleet=Fleet(
             phones=fleet["phones"],
             models=fleet["models"],
@@ -295,6 +304,9 @@ def _scenario(values: Mapping[str, Any], path: Path, origins: dict[str, str]) ->
             authentication_timeout_s=fleet["authentication_timeout_s"],
             boot=fleet["boot"],
             authentication_url_at_boot=fleet["authentication_url_at_boot"],
+            csv=sites.place(fleet["csv"], path, findings) if fleet["csv"] else None,
+            site=site,
+            kind=fleet["kind"],
         ),
         callmanager=CallManager(
             kind=manager["kind"],
@@ -305,6 +317,7 @@ def _scenario(values: Mapping[str, Any], path: Path, origins: dict[str, str]) ->
             credential_policy=CredentialPolicy(**manager["credential_policy"]),
             directory=Directory(**manager["directory"]),
             users=tuple(User(**user) for user in users),
+            url=manager["url"],
         ),
         gateway=Gateway(
             kind=gateway["kind"],
@@ -317,6 +330,13 @@ def _scenario(values: Mapping[str, Any], path: Path, origins: dict[str, str]) ->
             catch_up_ms=gateway["catch_up_ms"],
             set_up=gateway["set_up"],
             restarted=gateway["restarted"],
+            url=gateway["url"],
+            address=gateway["address"],
+            trigger=gateway["trigger"],
+            wait_s=gateway["wait_s"],
+            quiet_s=gateway["quiet_s"],
+            limit_s=gateway["limit_s"],
+            password_file=_beside(gateway["password_file"], path),
         ),
         applications=tuple(Application(**application) for application in values["application"]),
         pages=tuple(Page(**page, audio_path=audio_path(page["audio"], path.parent)) for page in pages),
@@ -329,7 +349,13 @@ def _scenario(values: Mapping[str, Any], path: Path, origins: dict[str, str]) ->
         expect=Expect(**values["expect"]),
         origins=origins,
         source=path,
+        lab=LabPlace(**values["lab"]) if values["ground"] == LAB else None,
     )
+
+
+def _beside(name: str | None, path: Path) -> Path | None:
+    """A file that a scenario names is looked for beside it."""
+    return None if name is None else path.parent / name
 
 
 def _default_page(origins: dict[str, str]) -> dict[str, Any]:

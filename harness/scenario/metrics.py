@@ -76,6 +76,13 @@ def _catalogue() -> tuple[Metric, ...]:
             "gateway",
             "answered start pushes of a page over the time from its first sent to its last answered",
         ),
+        _metric(
+            "push.executed",
+            "phones",
+            "gateway",
+            "phones that answered that they executed the page's start; of real phones the most that is known",
+        ),
+        _metric("push.executed_fraction", "share", "gateway", "push.executed of the whole fleet"),
         _metric("push.concurrent_max", "pushes", "phones", "most pushes of the page that waited for phones' answers"),
         _metric("page.listening_ms", "ms", "phones", "Send to the moment a phone listens", distribution=True),
         _metric("alert.displayed_ms", "ms", "phones", "Send to the moment a phone shows the alert", distribution=True),

@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.capture.rtp import Stream
-from harness.judge.end_states import PhoneTruth
 from harness.judge.evidence import Evidence, host
 from harness.judge.integrity import AUDIO
 from harness.judge.laws.law import EXAMPLES, Case, Finding, Law
@@ -34,7 +33,7 @@ def find(case: Case) -> Finding:
         return finding
     reference = _reference(evidence)
     for row in case.rows:
-        if row.truth is not PhoneTruth.EXECUTED:
+        if not row.executed:
             continue
         finding.looked_at += 1
         if row.hearing.differs:
