@@ -80,7 +80,7 @@ def _one(
 ) -> int:
     """Run one scenario on a ground of its own; its exit code."""
     try:
-        audio_bytes = sum(page.audio_path.stat().st_size for page in scenario.pages)
+        audio_bytes = sum(recording.stat().st_size for recording in scenario.recordings)
         check_room(out, expected_packets(scenario), audio_bytes)
         directory = scenario.callmanager.directory
         require(directory.kind)

@@ -8,6 +8,7 @@ so the missing ones at both ends are known too.
 """
 
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -54,11 +55,10 @@ class Hearing:
     why: str
 
 
-def hearing(evidence: Evidence, story: PhoneStory) -> Hearing:
+def hearing(evidence: Evidence, story: PhoneStory, streams: Sequence[Stream]) -> Hearing:
     """Compare a phone's diary with what was sent to it."""
     own = [record for record in story.heard if not record.flag("foreign") and _is_page(story, record)]
     foreign = [record for record in story.heard if record.flag("foreign")]
-    streams = evidence.streams_of.get(story.name, [])
     times, sequences = _sent(evidence, story, streams)
     begin, end = _listened(evidence, story)
     uncertainty = evidence.uncertainty_ns
@@ -120,7 +120,7 @@ def _end(evidence: Evidence) -> int:
 
 
 def _sent(
-    evidence: Evidence, story: PhoneStory, streams: list[Stream]
+    evidence: Evidence, story: PhoneStory, streams: Sequence[Stream]
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """When each packet to this phone was sent, and its sequence number, in order of sequence.
 
@@ -171,7 +171,7 @@ def _ahead(low: int, high: int, limit: int) -> int:
     return distance if distance <= max(limit, 1) else 0
 
 
-def _checksum(evidence: Evidence, own: list[Record], streams: list[Stream]) -> tuple[bool, bool]:
+def _checksum(evidence: Evidence, own: list[Record], streams: Sequence[Stream]) -> tuple[bool, bool]:
     """Whether the phone's checksum could be compared with the wire's, and whether it differs."""
     packets = evidence.wire.packets
     compared = differs = False

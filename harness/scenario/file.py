@@ -24,6 +24,7 @@ from harness.scenario.model import (
     Fault,
     Fleet,
     Gateway,
+    Load,
     Page,
     Probe,
     Scenario,
@@ -33,6 +34,7 @@ from harness.scenario.model import (
     share_of,
 )
 from harness.scenario.overrides import Overrides, overlay
+from harness.scenario.schedule_errors import contradictions, load_limit, too_often
 
 MAX_FILE_BYTES: Final = 2**20
 """A scenario is a page of text; a megabyte is somebody's mistake."""
@@ -143,6 +145,8 @@ def build(raw: dict[str, Any], text: str, path: Path, overrides: Overrides, *, f
     scenario = _scenario(values, path, findings.origins)
     if files:
         _audio(scenario, findings)
+        if not findings.errors:
+            too_often(scenario, findings)
     if findings.errors:
         raise ScenarioError(tuple(findings.errors))
     return scenario
@@ -203,12 +207,7 @@ def _contradictions(values: Mapping[str, Any], findings: Findings) -> None:
         findings.wrong(("gateway", "restarted"), 'only with set_up = "administration"')
     if values["fleet"]["boot"] != "fetch" and values["fleet"]["authentication_url_at_boot"] != SAME:
         findings.wrong(("fleet", "authentication_url_at_boot"), 'only with boot = "fetch"')
-    if len(values["page"]) > 1:
-        findings.wrong(("page", "1"), "not available yet: several pages in one run")
-    if len(values["alert"]) > 1:
-        findings.wrong(("alert", "1"), "not available yet: several alerts in one run")
-    if values["alert"] and values["page"]:
-        findings.wrong(("alert", "0"), "not available yet: an alert beside a page in one run")
+    contradictions(values, findings)
     if gateway["kind"] != "own" and any(alert["acknowledge"] for alert in values["alert"]):
         findings.wrong(("alert", "0", "acknowledge"), "not available yet: keys pressed on alerts of another gateway")
     _faults(values, findings)
@@ -265,7 +264,8 @@ def _audio(scenario: Scenario, findings: Findings) -> None:
 def _scenario(values: Mapping[str, Any], path: Path, origins: dict[str, str]) -> Scenario:
     fleet, manager, gateway = values["fleet"], values["callmanager"], values["gateway"]
     users = manager["user"] or [{"name": gateway["user"], "cti": True, "devices": "all"}]
-    pages = values["page"] or ([] if values["alert"] else [_default_page(origins)])
+    bare = values["alert"] and values["load"]["shape"] == "once"
+    pages = values["page"] or ([] if bare else [_default_page(origins)])
     return Scenario(
         name=values["name"],
         purpose=values["purpose"],
@@ -303,10 +303,11 @@ def _scenario(values: Mapping[str, Any], path: Path, origins: dict[str, str]) ->
         applications=tuple(Application(**application) for application in values["application"]),
         pages=tuple(Page(**page, audio_path=audio_path(page["audio"], path.parent)) for page in pages),
         alerts=tuple(Alert(**alert) for alert in values["alert"]),
+        load=(load := Load(**values["load"])),
         faults=tuple(Fault(**fault) for fault in values["fault"]),
         probe=Probe(**values["probe"]),
         capture=Capture(**values["capture"]),
-        integrity=values["integrity"],
+        integrity=(*values["integrity"], *load_limit(load, values["integrity"], origins)),
         thresholds=values["thresholds"],
         expect=Expect(**values["expect"]),
         origins=origins,

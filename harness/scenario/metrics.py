@@ -20,6 +20,7 @@ END_STATES: Final = (
     "garbled",
     "timed_out",
     "indeterminate",
+    "preempted",
     "no_audio",
     "wrong_audio",
     "partial_audio",
@@ -68,7 +69,12 @@ def _catalogue() -> tuple[Metric, ...]:
         *states,
         *shares,
         _metric(
-            "push.answer_ms", "ms", "gateway", "request sent to whole answer, start and stop pushes", distribution=True
+            "push.answer_ms",
+            "ms",
+            "gateway",
+            "request sent to whole answer, start and stop pushes; under a [load] a page's planned "
+            "time to whole answer, start pushes",
+            distribution=True,
         ),
         _metric(
             "push.per_s",
@@ -77,6 +83,17 @@ def _catalogue() -> tuple[Metric, ...]:
             "answered start pushes of a page over the time from its first sent to its last answered",
         ),
         _metric("push.concurrent_max", "pushes", "phones", "most pushes of the page that waited for phones' answers"),
+        _metric("load.pages_planned", "pages", "harness", "pages of a [load], by its schedule"),
+        _metric("load.pages_started", "pages", "harness", "of them asked for and taken by the gateway"),
+        _metric(
+            "load.pages_late", "pages", "harness", "of them asked for later than 5 % of the interval after their time"
+        ),
+        _metric(
+            "load.pages_dropped",
+            "pages",
+            "harness",
+            "of them not sent: the generator was an interval behind, phones were not free, or the gateway refused",
+        ),
         _metric("page.listening_ms", "ms", "phones", "Send to the moment a phone listens", distribution=True),
         _metric("alert.displayed_ms", "ms", "phones", "Send to the moment a phone shows the alert", distribution=True),
         _metric(

@@ -24,25 +24,28 @@ def find(case: Case) -> Finding:
         if is_group(stream.destination_address):
             continue
         on_wire.setdefault(stream.destination_address, Counter())[stream.source_address] += stream.packets
+    in_groups = set()
     for row in case.rows:
-        finding.looked_at += 1
-        wire = on_wire.get(row.phone.address, Counter())
-        phone: Counter[str] = Counter()
         if any(is_group(record.text("source")) for record in row.story.listening):
+            finding.looked_at += 1
+            in_groups.add(row.phone.name)
             _compare_group(finding, row)
+    for one, story in case.fleet():
+        if one.name in in_groups:
             continue
-        for record in (*row.story.heard, *row.story.unlistened):
+        finding.looked_at += 1
+        wire = on_wire.get(one.address, Counter())
+        phone: Counter[str] = Counter()
+        for record in (*story.heard, *story.unlistened):
             source = host(record.text("source"))
             if source not in evidence.outsiders:
                 phone[source] += record.whole("packets")
-        if evidence.excused.get(row.phone.name) == IMPAIRMENT:
-            for door in row.story.impaired:
+        if evidence.excused.get(one.name) == IMPAIRMENT:
+            for door in story.impaired:
                 phone[host(door.text("source"))] += door.whole("lost") - door.whole("duplicated")
         for source in sorted(wire.keys() | phone.keys()):
             if wire[source] != phone[source]:
-                finding.add(
-                    f"counted {phone[source]} packets from {source}, the wire saw {wire[source]}", row.phone.name
-                )
+                finding.add(f"counted {phone[source]} packets from {source}, the wire saw {wire[source]}", one.name)
     return finding
 
 

@@ -91,11 +91,11 @@ LATER = [
     '[fleet]\ncsv = "site.csv"',
     '[callmanager]\nkind = "external"',
     '[gateway]\nkind = "external"',
-    "[[page]]\n[[page]]",
-    "[[alert]]\n[[alert]]",
-    "[[page]]\n[[alert]]",
+    '[gateway]\nkind = "command"\ncommand = ["x"]\n[[page]]\n[[page]]',
+    '[gateway]\nkind = "command"\ncommand = ["x"]\n[[page]]\n[[alert]]',
+    '[gateway]\nset_up = "administration"\n[[page]]\nphones = 0.5\n[load]\nshape = "overlap"\npages = 2',
     '[gateway]\nkind = "command"\ncommand = ["x"]\n[[alert]]\nacknowledge = 0.5',
-    '[load]\nshape = "rate"',
+    '[gateway]\nkind = "command"\ncommand = ["x"]\n[[page]]\nphones = 0.5\n[load]\nshape = "overlap"\npages = 2',
     'ground = "lab"',
 ]
 
