@@ -53,7 +53,7 @@ def judge(folder: Path, tell: Callable[[str], None] = _nobody) -> Judgement:
     scenario = evidence.scenario
     tell("holding the laws against it")
     checks = [decide(law, case, sight) for law in LAWS]
-    checks += [thresholds.decide(t, metrics, sight, scenario.fleet.authentication_url) for t in scenario.thresholds]
+    checks += [thresholds.decide(t, metrics, sight, scenario) for t in scenario.thresholds]
     checks += sight.checks
     checks += load_as_planned(evidence, items)
     checks += faults_seen(evidence, rows, sight)

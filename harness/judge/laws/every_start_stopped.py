@@ -8,6 +8,8 @@ def find(case: Case) -> Finding:
     """A phone that executed the start and was still listening when the run ended."""
     finding = Finding()
     for row in case.rows:
+        if row.sending.page is None:
+            continue
         started = [push.executed.t_ns for push in row.story.starts if push.executed is not None]
         if not started:
             continue
