@@ -138,9 +138,10 @@ def too_often(scenario: Scenario, findings: Findings) -> None:
     if comes_again >= held or math.isinf(comes_again):
         return
     key = "pages_per_s" if load.shape == "rate" else "from_per_s" if load.from_per_s > load.to_per_s else "to_per_s"
+    most = math.floor(1000 * (fleet // size) / held) / 1000  # rounded down, so that it holds as it is told
     findings.wrong(
         ("load", key),
         f"groups cannot be free again: a phone's next page would begin {comes_again:.3g} s after the one before, which "
-        f"may take {held:.3g} s (start_deadline_s, audio, stopping). Expected at most {fleet // size / held:.3g} pages "
+        f"may take {held:.3g} s (start_deadline_s, audio, stopping). Expected at most {most:g} pages "
         f"a second with groups of {size} in a fleet of {fleet}, smaller groups, or overlapping = true",
     )
