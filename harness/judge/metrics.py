@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 
 from harness.capture.quality import mean_opinion_score
-from harness.judge.diaries import PhoneStory
+from harness.judge.diaries import Attempt, PhoneStory
 from harness.judge.end_states import EndState
 from harness.judge.evidence import Evidence, host
 from harness.judge.integrity import clauses
@@ -116,15 +116,17 @@ def _spreads_ms(rows: Sequence[Row]) -> list[float]:
 
 
 def _rate(rows: Sequence[Row]) -> Figures:
-    """`push.per_s`: answered start pushes over first sent to last answered."""
-    attempts = [attempt for row in rows for attempt in row.story.start_attempts]
-    sent = [attempt.sent.t_ns for attempt in attempts if attempt.sent]
-    answered = [
-        attempt.ended.t_ns for attempt in attempts if attempt.ended and attempt.ended.number("answer_ms") is not None
-    ]
-    if not sent or not answered or max(answered) <= min(sent):
-        return {}
-    return {"push.per_s": round(len(answered) * _SECOND_NS / (max(answered) - min(sent)), 3)}
+    """`push.per_s`: answered start pushes over first sent to last answered; of several pages, the slowest one's."""
+    pages: dict[str, list[Attempt]] = {}
+    for row in rows:
+        pages.setdefault(row.sending.name, []).extend(row.story.start_attempts)
+    rates = []
+    for attempts in pages.values():
+        sent = [attempt.sent.t_ns for attempt in attempts if attempt.sent]
+        answered = [a.ended.t_ns for a in attempts if a.ended and a.ended.number("answer_ms") is not None]
+        if sent and answered and max(answered) > min(sent):
+            rates.append(len(answered) * _SECOND_NS / (max(answered) - min(sent)))
+    return {"push.per_s": round(min(rates), 3)} if rates else {}
 
 
 def _concurrent(rows: Sequence[Row]) -> Figures:

@@ -91,7 +91,7 @@ def _first_screen(result: Result, around: Circumstances) -> Iterable[str]:
     if around.purpose:
         yield f"<p>Asked: {escape(around.purpose)}</p>"
     yield (
-        f'<p class="quiet">{figures.counted(result.phones, "phone")} · seed {result.seed} · ground '
+        f'<p class="quiet">{escape(result.fleet)} · seed {result.seed} · ground '
         f"{escape(result.ground)} · {escape(result.outcome_text())}</p>"
     )
     if around.faults:

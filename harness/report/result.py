@@ -5,7 +5,7 @@ import json
 import math
 import shlex
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,8 @@ SCHEMA: Final = 1
 VERDICTS: Final = ("none", "pass", "inconclusive", "fail", "error")
 """From best to worst; a run has the worst of its checks."""
 
+PAGE: Final = "page"
+"""Column of ledger.csv that is there in runs with several pages and alerts."""
 _EXCUSED_NAMED: Final = 10
 """Excused phones named with a check; verdict.json names all."""
 _LEDGER_BYTES: Final = 256 * 2**20
@@ -57,9 +59,11 @@ class Result:
     as_expected: bool
     seed: int
     phones: int
+    deliveries: int
+    """phones of each page and alert; of one page to all, as many as phones"""
     ground: str
     outcomes: Mapping[str, int]
-    """end state → phones"""
+    """end state → deliveries"""
     metrics: Mapping[str, float]
     """without those that were not measured"""
     checks: tuple[Check, ...]
@@ -75,7 +79,27 @@ class Result:
     @property
     def title(self) -> str:
         """Which run this is, in a line."""
-        return f"{self.scenario} · {figures.counted(self.phones, 'phone')} · seed {self.seed} · {self.ground}"
+        return f"{self.scenario} · {self.fleet} · seed {self.seed} · {self.ground}"
+
+    @property
+    def fleet(self) -> str:
+        """How many phones, and of several pages how many deliveries."""
+        phones = figures.counted(self.phones, "phone")
+        return f"{phones} · {self.counted(self.deliveries)}" if self.several else phones
+
+    @property
+    def several(self) -> bool:
+        """Whether the run has several pages and alerts: then each row of the ledger says which one it is about."""
+        return bool(self.ledger) and PAGE in self.ledger[0]
+
+    @property
+    def send(self) -> str:
+        """What a phone's story is told after."""
+        return "the first Send" if self.several else "Send"
+
+    def counted(self, rows: int) -> str:
+        """Rows of the ledger in words: phones, or of several pages deliveries."""
+        return figures.counted(rows, "delivery", "deliveries") if self.several else figures.counted(rows, "phone")
 
     @property
     def why(self) -> str:
@@ -88,9 +112,8 @@ class Result:
             hold = f"all {count:,} checks hold" if count > 1 else "1 check holds"
             if not self.missed:
                 return hold
-            return (
-                f"{hold}; {figures.counted(len(self.missed), 'phone')} did not get it in time, as the scenario allows"
-            )
+            missed = f"{self.counted(len(self.missed))} {'not' if self.several else 'did not get it'} in time"
+            return f"{hold}; {missed}, as the scenario allows"
         if not worst:
             return "no single check says so"
         first = worst[0]
@@ -119,7 +142,7 @@ class Result:
     def missed(self) -> tuple[Mapping[str, str], ...]:
         """Ledger rows of the phones that did not get what was sent, or got it late."""
         rows = [row for row in self.ledger if row.get("state") not in figures.WORKED]
-        return tuple(sorted(rows, key=lambda row: (row.get("state", ""), row.get("phone", ""))))
+        return tuple(sorted(rows, key=lambda row: (row.get("state", ""), row.get("phone", ""), row.get(PAGE, ""))))
 
     def show(self, metric: str) -> str:
         """One of the run's metrics for people."""
@@ -129,6 +152,14 @@ class Result:
         """`990 delivered · 10 no_audio`; what worked first."""
         ordered = sorted(self.outcomes.items(), key=lambda item: (item[0] not in figures.WORKED, -item[1], item[0]))
         return " · ".join(f"{count:,} {state}" for state, count in ordered if count) or "no phones"
+
+
+def first_of_each(rows: Iterable[Mapping[str, str]]) -> tuple[Mapping[str, str], ...]:
+    """Rows of a ledger, of each phone the first one alone: a phone has one story, whatever it missed."""
+    first: dict[str, Mapping[str, str]] = {}
+    for row in rows:
+        first.setdefault(row.get("phone", ""), row)
+    return tuple(first.values())
 
 
 def read_result(folder: Path) -> Result:
@@ -148,6 +179,7 @@ def read_result(folder: Path) -> Result:
             as_expected=bool(verdict["as_expected"]),
             seed=seed,
             phones=phones,
+            deliveries=int(verdict.get("deliveries", phones)),
             ground=ground,
             outcomes={figures.clean(str(state)): int(count) for state, count in verdict["outcomes"].items()},
             metrics={

@@ -19,13 +19,13 @@ class KeyFigure:
 
 def key_figures(result: Result) -> tuple[KeyFigure, ...]:
     """The summary of a run: phones, burst, answers, both authentication servers, CallManager's load, audio."""
-    show, phones = result.show, result.phones
+    show, phones = result.show, result.deliveries
     if not phones and not result.metrics:
         return (_checks(result),)
     worked = sum(count for state, count in result.outcomes.items() if state in figures.WORKED)
     return (
         KeyFigure(
-            label="Phones that got it in time",
+            label="Deliveries in time" if result.several else "Phones that got it in time",
             value=f"{worked:,} of {phones:,}",
             note=result.outcome_text() if worked != phones or len(result.outcomes) > 1 else "",
         ),
