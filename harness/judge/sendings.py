@@ -111,14 +111,14 @@ def sendings(evidence: Evidence) -> tuple[Sending, ...]:
     dropped = {r.text("item"): r for r in _harness(evidence, "dropped")}
     over = {("page", r.text("page")): r.t_ns for r in evidence.of("gateway", "page.ended")}
     first_s = min(one.at_s for one in planned) if len(planned) > 1 else None
-    in_order = iter(_told_in_order(evidence))
+    by_phones = {} if accepted else _numbers_by_phones(evidence, planned, recorded)
     found: dict[str, Sending] = {}
     for one in sorted(planned, key=lambda item: item.at_s):
         record = recorded.get(one.name)
         names = tuple(record.texts("phones")) if record and record.fields.get("phones") is not None else one.phones
         everybody = len(names) == len(evidence.roster)
         kind = one.name.split()[0]
-        number = accepted.get(one.name, "") if accepted else next(in_order, "") if kind == "page" else ""
+        number = (accepted or by_phones).get(one.name, "")
         request = requested.get(one.name)
         found[one.name] = Sending(
             name=one.name,
@@ -149,9 +149,29 @@ def _lab_digest(evidence: Evidence) -> str:
     return evidence.lab.text("audio_sha256") if evidence.lab else ""
 
 
-def _told_in_order(evidence: Evidence) -> list[str]:
-    """The gateway's own numbers of its pages, in the order in which it began them."""
-    return list(dict.fromkeys(record.text("page") for record in evidence.of("gateway", "page.started")))
+def _numbers_by_phones(
+    evidence: Evidence, planned: Sequence[Planned], recorded: Mapping[str, Record]
+) -> Mapping[str, str]:
+    """What another gateway calls the scenario's pages: each page of its records is the one to most of its phones.
+
+    Of several to the same phones, in the order in which they are due.
+    """
+    pushed: dict[str, set[str]] = {record.text("page"): set() for record in evidence.of("gateway", "page.started")}
+    for record in evidence.of("gateway", "push.sent"):
+        pushed.setdefault(record.text("page"), set()).add(record.phone)
+    meant = {
+        one.name: frozenset(recorded[one.name].texts("phones") if one.name in recorded else ()) or frozenset(one.phones)
+        for one in sorted(planned, key=lambda item: item.at_s)
+        if one.page
+    }
+    found: dict[str, str] = {}
+    for number, phones in pushed.items():
+        free = [name for name in meant if name not in found]
+        if free and number:
+            # The first of the best: `max` keeps the order.
+            best = max(free, key=lambda name: len(phones & meant[name]) - len(phones - meant[name]))
+            found[best] = number
+    return found
 
 
 def _sent(evidence: Evidence, planned: Planned, request: Record | None, first_s: float | None) -> int | None:

@@ -40,9 +40,11 @@ def contradictions(values: Mapping[str, Any], findings: Findings) -> None:
             shapes = " or ".join(shape for shape, keys in _KEYS.items() if key in keys)
             findings.wrong(("load", key), f"only with shape = {shapes}, got shape = {load.shape!r}")
     _groups(values, fleet, findings)
-    if values["gateway"]["kind"] != "own" and (load.open or len(pages) + len(alerts) > 1):
-        what = ("load",) if load.open else ("page" if len(pages) > 1 or not alerts else "alert", "0")
-        findings.wrong(what, "not available yet: several pages or alerts of another gateway")
+    if values["gateway"]["kind"] != "own":
+        if load.open:
+            findings.wrong(("load",), "not available yet: a load on another gateway")
+        if alerts and len(pages) + len(alerts) > 1:
+            findings.wrong(("alert", "0"), "not available yet: an alert of another gateway beside anything else")
     if values["gateway"]["set_up"] != "file" and load.open:
         findings.wrong(("load",), 'not available yet: a load beside [gateway] set_up = "administration"')
     recordings = len({page["audio"] for page in pages})

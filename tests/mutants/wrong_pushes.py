@@ -272,6 +272,20 @@ class TwoPagesAtOnce(Gateway):
             _log.exception("the second page was refused")
 
 
+class DropsTheSecondPage(Gateway):
+    """X: takes a second page for the first one asked for once more, says yes, and does nothing."""
+
+    numbers: tuple[str, ...] = ()
+
+    async def request_page(self, wish: PageRequest, *, requested_by: str | None = None) -> str:
+        if len(self.numbers) == 1:
+            self.numbers *= 2
+            return self.numbers[0]
+        number = await super().request_page(wish, requested_by=requested_by)
+        self.numbers += (number,)
+        return number
+
+
 class SaysItIsOverTooSoon(Gateway):
     """X: the page is reported as ended before its phones were told to stop."""
 
