@@ -19,12 +19,13 @@ from harness.bed.gateway_client import GatewayClient
 from harness.bed.ground import Ground
 from harness.bed.json_interface import JsonInterface
 from harness.bed.load import Generator
-from harness.bed.roster import Phone, Roster
+from harness.bed.roster import Roster
 from harness.bed.setup import RunSecrets, Setup
 from harness.observe import EventWriter
 from harness.scenario.audio import audio_seconds
 from harness.scenario.model import Alert, Application, Page, share_of
 from harness.scenario.schedule import STOPPING_S, Planned, schedule
+from harness.site import Phone
 
 POLL_S: Final = 0.1
 PAGE_MARGIN_S: Final = 60.0

@@ -10,6 +10,7 @@ import os
 import platform
 import shutil
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing import Final
 import trio
 
 from harness import run_folder
-from harness.bed import administering, booting, faults, foreign, leaks, paging, probing
+from harness.bed import administering, booting, faults, foreign, incidents, leaks, paging, probing
 from harness.bed.directory import placing
 from harness.bed.gateway_client import GatewayClient
 from harness.bed.ground import Host
@@ -149,7 +150,7 @@ async def _stages(
             with standing:
                 try:
                     await booting.boot(setup, roster, struck, secrets, writer)
-                    await _play(setup, roster, private, secrets, writer, events, restart_gateway)
+                    await _play(setup, roster, struck, private, secrets, writer, events, restart_gateway)
                 except Exception:
                     # A part that died shows as a lost connection first: then what is to be told is its death.
                     await trio.sleep(DEATH_S)
@@ -171,6 +172,7 @@ async def _stages(
 async def _play(
     setup: Setup,
     roster: Roster,
+    struck: Sequence[faults.Struck],
     private: PrivateFolder,
     secrets: RunSecrets,
     writer: EventWriter,
@@ -187,6 +189,7 @@ async def _play(
         told = foreign.environment(setup, roster, private, secrets, events["gateway"])
         async with trio.open_nursery() as beside, trio.open_nursery() as while_it_runs:
             beside.start_soon(paging.applications, setup, roster, secrets, writer)
+            while_it_runs.start_soon(incidents.strike, setup, struck, None, secrets, writer)
             while_it_runs.start_soon(probing.run_beside, setup, roster, private, secrets, writer)
             status = await foreign.run_command(setup, told)
             while_it_runs.cancel_scope.cancel()
@@ -204,7 +207,10 @@ async def _play(
     await paging.control(setup, roster, secrets, writer)
     if probing.wanted(setup, "before"):
         await probing.run(setup, roster, secrets, writer)
-    await paging.page(setup, client, roster, secrets, writer)
+    async with trio.open_nursery() as beside:
+        beside.start_soon(incidents.strike, setup, struck, client, secrets, writer)
+        await paging.page(setup, client, roster, secrets, writer)
+        beside.cancel_scope.cancel()
     if probing.wanted(setup, "after"):
         await probing.run(setup, roster, secrets, writer)
 
@@ -236,4 +242,19 @@ def _versions() -> dict[str, str]:
 
 def _machine() -> dict[str, str | int | float]:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return {"cores": len(os.sched_getaffinity(0)), "memory_bytes": memory, "architecture": platform.machine()}
+    return {
+        "processor": _processor(),
+        "cores": len(os.sched_getaffinity(0)),
+        "memory_bytes": memory,
+        "architecture": platform.machine(),
+    }
+
+
+def _processor() -> str:
+    """What the kernel calls the processor; `unknown` where it does not name it."""
+    with suppress(OSError), Path("/proc/cpuinfo").open(encoding="utf-8", errors="replace") as lines:
+        for line in lines:
+            name, _, value = line.partition(":")
+            if name.strip() == "model name":
+                return value.strip()
+    return "unknown"

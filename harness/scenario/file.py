@@ -1,13 +1,14 @@
 """Reads scenario files: TOML to frozen objects, every error of a file at once."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
 
 from harness.scenario.audio import AudioError, audio_path, audio_seconds, scenarios_folder
+from harness.scenario.contradictions import check_together
 from harness.scenario.faults import FAULTS, IMPAIRMENT, NOT_RESET, PARAMETERS
 from harness.scenario.findings import Findings, checked
 from harness.scenario.keys import MAX_USERS
@@ -81,7 +82,7 @@ def files_of(name: str) -> list[str]:
         ScenarioError: a folder without scenario files, or one that cannot be read.
     """
     folder = Path(name)
-    if not folder.is_dir():
+    if not _is(folder.is_dir, name):
         group = name.rstrip("/")
         if group not in GROUPS:
             return [name]
@@ -94,6 +95,18 @@ def files_of(name: str) -> list[str]:
     if not found:
         raise ScenarioError((f"{name}: a folder without scenario files (*.toml)",))
     return [str(file) for file in found]
+
+
+def _is(asked: Callable[[], bool], name: str) -> bool:
+    """`Path.is_dir` and `Path.is_file`, which raise where a folder on the way may not be entered.
+
+    Raises:
+        ScenarioError: as said.
+    """
+    try:
+        return asked()
+    except OSError as error:
+        raise ScenarioError((f"{name}: cannot be read: {error.strerror or error}",)) from None
 
 
 def load(name_or_path: str, overrides: Overrides = ()) -> Scenario:
@@ -136,10 +149,13 @@ def parse(text: str, path: Path, overrides: Overrides = (), *, files: bool) -> S
 def build(raw: dict[str, Any], text: str, path: Path, overrides: Overrides, *, files: bool) -> Scenario:
     """A scenario from parsed TOML; `text` serves for line numbers only."""
     given, errors = overlay(raw, overrides)
-    findings = Findings(file=str(path), lines=key_lines(text), given=given, errors=errors)
+    findings = Findings(file=str(path), lines=key_lines(text), given=given, errors=errors, whole=not errors)
     values = checked(raw, findings)
-    if not findings.errors:
+    if findings.whole:
+        limit = load_limit(Load(**values["load"]), values["integrity"], findings.origins)
+        values["integrity"] = (*values["integrity"], *limit)
         _contradictions(values, findings)
+        check_together(values, findings)
     if findings.errors:
         raise ScenarioError(tuple(findings.errors))
     scenario = _scenario(values, path, findings.origins)
@@ -153,15 +169,17 @@ def build(raw: dict[str, Any], text: str, path: Path, overrides: Overrides, *, f
 
 
 def _find(name: str) -> Path:
-    known = bundled()
-    found = {one.name: one.path for one in known} | {f"{one.group}/{one.name}": one.path for one in known}
-    if name in found and not ("/" in name and Path(name).is_file()):
+    # Not `bundled`: for a name no file has to be read. A test holds names and files' names equal.
+    paths = [path for group in GROUPS for path in sorted((scenarios_folder() / group).glob("*.toml"))]
+    found = {path.stem: path for path in paths} | {f"{path.parent.name}/{path.stem}": path for path in paths}
+    is_file = _is(Path(name).is_file, name)
+    if name in found and not ("/" in name and is_file):
         return found[name]
-    if "/" in name or name.endswith(".toml") or Path(name).is_file():
+    if "/" in name or name.endswith(".toml") or is_file:
         return Path(name)
     near = get_close_matches(name, found, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
-    names = ", ".join(one.name for one in known)
+    names = ", ".join(path.stem for path in paths)
     raise ScenarioError((f"no scenario named {name!r}{hint} Bundled: {names}; a file is given by its path",))
 
 
@@ -297,17 +315,18 @@ def _scenario(values: Mapping[str, Any], path: Path, origins: dict[str, str]) ->
             concurrency=gateway["concurrency"],
             own_user_mismatch=gateway["own_user_mismatch"],
             push_password=gateway["push_password"],
+            multicast_addresses=gateway["multicast_addresses"],
             set_up=gateway["set_up"],
             restarted=gateway["restarted"],
         ),
         applications=tuple(Application(**application) for application in values["application"]),
         pages=tuple(Page(**page, audio_path=audio_path(page["audio"], path.parent)) for page in pages),
         alerts=tuple(Alert(**alert) for alert in values["alert"]),
-        load=(load := Load(**values["load"])),
+        load=Load(**values["load"]),
         faults=tuple(Fault(**fault) for fault in values["fault"]),
         probe=Probe(**values["probe"]),
         capture=Capture(**values["capture"]),
-        integrity=(*values["integrity"], *load_limit(load, values["integrity"], origins)),
+        integrity=values["integrity"],
         thresholds=values["thresholds"],
         expect=Expect(**values["expect"]),
         origins=origins,

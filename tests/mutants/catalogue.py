@@ -106,6 +106,7 @@ MUTANTS: Final[tuple[Mutant | Probed | InTests | Compared, ...]] = (
             "decoded-twice",
             "plus-is-a-blank",
             "own-user-mismatch",
+            "injected-query",
         ),
     ),
     Probed(
@@ -471,6 +472,125 @@ MUTANTS: Final[tuple[Mutant | Probed | InTests | Compared, ...]] = (
     ),
     Mutant(
         number="X24",
+        name="reports-before-it-knows",
+        defect="a push counts as executed when it is sent",
+        caught_by=("gateway-agrees-with-phones",),
+    ),
+    Mutant(
+        number="X25",
+        name="counts-twice",
+        defect="every question is in its log twice",
+        caught_by=("gateway-count-agrees",),
+    ),
+    Mutant(
+        number="X26",
+        name="skips-the-beginning",
+        defect="the audio begins with its second second, by its own word all phones joined then",
+        caught_by=("audio-is-the-source",),
+        follows=("rtp.clipped_ms.max <= 100",),
+    ),
+    Mutant(
+        number="X27",
+        name="wanders",
+        defect="23 ms between packets, then 17",
+        caught_by=("stream-well-formed",),
+    ),
+    Mutant(
+        number="X28",
+        name="stays-near",
+        defect="packets whose time to live is 1",
+        caught_by=("stream-well-formed",),
+    ),
+    Mutant(
+        number="X29",
+        name="extends",
+        defect="packets say that they have a header extension, and have none",
+        caught_by=("stream-well-formed",),
+        follows=("audio-is-the-source", *AUDIO_FOLLOWS),
+    ),
+    Mutant(
+        number="X30",
+        name="holds-one-for-away",
+        defect="leaves a phone out as unreachable that was there",
+        caught_by=("every-phone-one-end-state",),
+        follows=(DELIVERED,),
+    ),
+    Probed(
+        number="X31",
+        name="last-eight-characters",
+        defect="compares the last 8 characters only",
+        caught_by=("right-prefix",),
+        follows=("blanks-and-trailing",),
+    ),
+    Probed(
+        number="X32",
+        name="any-order",
+        defect="compares the sum of the characters",
+        caught_by=("right-prefix",),
+    ),
+    Probed(
+        number="X33",
+        name="user-ends-at-null",
+        defect="takes a user's name up to a null byte",
+        caught_by=("other-user",),
+    ),
+    Probed(
+        number="X34",
+        name="wildcard-password",
+        defect="a password of `*` fits every user",
+        caught_by=("injected-query",),
+    ),
+    Probed(
+        number="X35",
+        name="yes-in-refusal",
+        defect="refuses in words that begin with AUTHORIZED, status 401",
+        caught_by=("wrong-password",),
+        follows=(
+            "right-prefix",
+            "password-case",
+            "blanks-and-trailing",
+            "null-byte",
+            "decoded-twice",
+            "plus-is-a-blank",
+            "own-user-mismatch",
+            "injected-query",
+        ),
+    ),
+    Probed(
+        number="X36",
+        name="tells-the-password",
+        defect="a refused question's redirect carries the stored password",
+        caught_by=("password-not-told",),
+        follows=("redirect-parameters",),
+    ),
+    Probed(
+        number="X37",
+        name="late-line-end",
+        defect="a line's end behind AUTHORIZED, in a packet of its own",
+        caught_by=("answer-framing",),
+    ),
+    Probed(
+        number="X38",
+        name="byte-order-mark",
+        defect="a byte-order mark before AUTHORIZED",
+        caught_by=("answer-body",),
+        follows=REFUSED_BY_PHONES,
+    ),
+    Probed(
+        number="X39",
+        name="headers-on-redirects",
+        defect="Set-Cookie on redirects only",
+        caught_by=("answer-headers-69xx",),
+    ),
+    Probed(
+        number="X40",
+        name="hangs-after-a-hundred",
+        defect="answers nothing more after a hundred questions",
+        caught_by=("right-to-the-end",),
+        follows=ANYTHING,
+    ),
+    Mutant(
+        number="X41",
         name="mixes-up-pages",
         defect="of two pages at once, the second one's audio goes to the first one's phones",
         caught_by=("pages-kept-apart",),
@@ -478,7 +598,7 @@ MUTANTS: Final[tuple[Mutant | Probed | InTests | Compared, ...]] = (
         scenario=SEVERAL,
     ),
     Mutant(
-        number="X25",
+        number="X42",
         name="drops-the-second-page",
         defect="says yes to a second page, and does nothing",
         caught_by=("every-phone-one-end-state",),
@@ -487,5 +607,5 @@ MUTANTS: Final[tuple[Mutant | Probed | InTests | Compared, ...]] = (
     ),
 )
 
-CI: Final = ("M10", "M13", "M15", "M17", "M23", "M28", "M29", "M32", "M34", "X01", "X12", "X25")
+CI: Final = ("M10", "M13", "M15", "M17", "M23", "M28", "M29", "M32", "M34", "X01", "X12", "X42")
 """Numbers of those that the second tier of the tests runs; `make mutants` runs all."""

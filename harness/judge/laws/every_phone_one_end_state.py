@@ -22,17 +22,23 @@ def find(case: Case) -> Finding:
     if sum(Counter(row.state for row in case.rows).values()) != deliveries:
         whom = "a fleet of" if len(case.sendings) == 1 else "pages and alerts to"
         finding.add(f"{len(case.rows)} end states for {whom} {deliveries}")
+    # By the gateway's word alone nobody is away: a phone whose web server is on, and that has no fault, was there.
     known_away = {
         record.phone
         for record in case.evidence.of("gateway", "inventory.read")
         if record.text("outcome") in ("unreachable", "timed_out", "garbled")
     }
     for row in case.rows:
-        tried = row.story.start_attempts or row.story.starts
-        left_out = row.phone.name in known_away or row.sending.dropped is not None
-        if row.told and not tried and row.state is EndState.UNREACHABLE and not left_out:
-            which = f" for {row.sending.name}" if len(case.sendings) > 1 else ""
+        if not row.told or row.story.start_attempts or row.story.starts or row.state is not EndState.UNREACHABLE:
+            continue
+        if row.sending.dropped is not None:
+            continue  # the gateway said that it did not take the page
+        which = f" for {row.sending.name}" if len(case.sendings) > 1 else ""
+        if row.phone.name not in known_away:
             finding.add(f"the gateway never tried to push to it{which}", row.phone.name)
+        elif row.phone.web_access and row.phone.name not in case.evidence.excused:
+            why = f"the gateway never tried to push to it{which}: it held it for away, which it was not"
+            finding.add(why, row.phone.name)
     return finding
 
 
