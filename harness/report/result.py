@@ -189,8 +189,9 @@ def _contradiction(result: Result) -> str:
     worst = max((check.verdict for check in result.checks), key=_rank, default="none")
     if _rank(result.verdict) < _rank(worst):
         return f"the verdict is {result.verdict} and a check says {worst}"
-    if result.outcomes and result.verdict != "error" and sum(result.outcomes.values()) != result.phones:
-        return f"{sum(result.outcomes.values()):,} phones have an end state, the fleet has {result.phones:,}"
+    if result.outcomes and result.verdict != "error" and sum(result.outcomes.values()) != result.deliveries:
+        whose = "the fleet has" if result.deliveries == result.phones else "deliveries are"
+        return f"{sum(result.outcomes.values()):,} phones have an end state, {whose} {result.deliveries:,}"
     if result.ledger:
         counted = Counter(row.get("state", "") for row in result.ledger)
         told = {state: count for state, count in result.outcomes.items() if count}
