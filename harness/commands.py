@@ -17,7 +17,7 @@ from harness.screen import complain, say
 EXIT_INVALID: Final = 4
 EXIT_BED: Final = 5
 EXIT_NOTHING_JUDGED: Final = 6
-GROUNDS: Final = ("auto", "netns", "loopback")
+GROUNDS: Final = ("auto", "netns", "loopback", "lab")
 TOLERANCE: Final = 0.10
 """`compare`: worse by more than a tenth counts, because shared machines move by that much between two runs."""
 
@@ -219,9 +219,12 @@ def compare(argv: Sequence[str]) -> int:
 
 def _add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--phones", metavar="N", help="this many phones instead of the scenario's")
+    parser.add_argument("--csv", metavar="FILE", help="a site's phones instead (pushlab site writes the list)")
     parser.add_argument("--seed", metavar="N", help="another seed")
     parser.add_argument(
-        "--ground", choices=GROUNDS, help="where to run: netns (default where it is possible) or loopback"
+        "--ground",
+        choices=GROUNDS,
+        help="where to run: netns (default where it is possible), loopback, or lab: your own network",
     )
     parser.add_argument(
         "--out", type=Path, default=Path("runs"), metavar="DIR", help="where run folders go (default: runs)"
@@ -247,7 +250,7 @@ def _stream(arguments: argparse.Namespace) -> EventStream | None:
 
 
 def _overrides(arguments: argparse.Namespace) -> list[tuple[str, str]]:
-    named = [(f"--{name}", getattr(arguments, name)) for name in ("phones", "seed", "ground")]
+    named = [(f"--{name}", getattr(arguments, name)) for name in ("phones", "csv", "seed", "ground")]
     return [(name, text) for name, text in named if text is not None] + [_pair(text) for text in arguments.set]
 
 

@@ -18,6 +18,8 @@ from harness.scenario.model import MAX_RECORDINGS
 
 SCENARIO: Final = "scenario.toml"
 ROSTER: Final = "roster.csv"
+SITE: Final = "site.csv"
+"""The site's phones that the fleet is a twin of, as they were listed."""
 EVENTS: Final = "events.jsonl.gz"
 CAPTURE: Final = "capture.pcap.gz"
 CAPTURE_FACTS: Final = "capture.json"
@@ -39,7 +41,7 @@ METRICS: Final = "metrics.prom"
 EXCERPTS: Final = "evidence"
 """Folder of what is cut out of the evidence for single phones; a result, made again with the others."""
 
-EVIDENCE: Final = (SCENARIO, ROSTER, EVENTS, CAPTURE, CAPTURE_FACTS, *AUDIOS, *LOGS)
+EVIDENCE: Final = (SCENARIO, ROSTER, SITE, EVENTS, CAPTURE, CAPTURE_FACTS, *AUDIOS, *LOGS)
 
 NEEDED: Final = (SCENARIO, ROSTER, EVENTS)
 """Evidence of every run; the rest is there as far as the run got, or had a wire."""

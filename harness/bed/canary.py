@@ -11,11 +11,21 @@ from typing import Final, Literal
 
 import trio
 
+from harness.bed import frames
 from harness.bed.errors import BedError
-from harness.bed.ground import Addresses, Ground, Host
+from harness.bed.ground import Addresses, Ground, Host, HostName, TapPlace
 
 Clause = Literal["rtp", "authentication-gateway", "authentication-callmanager"]
 When = Literal["before", "after"]
+
+CLAUSE_HOSTS: Final[dict[Clause, HostName]] = {
+    "rtp": "phones",
+    "authentication-gateway": "gateway",
+    "authentication-callmanager": "callmanager",
+}
+"""At whose door each clause of the capture stands."""
+FRAME_PORT: Final = 9
+"""Source port of canaries that are written as frames: discard, which nobody sends from."""
 
 CONNECT_S: Final = 5.0
 """A server under a burst accepts within its backlog; the SYN itself leaves at once."""
@@ -41,12 +51,17 @@ class Canary:
 async def send_canaries(ground: Ground, when: When, *, clauses: tuple[Clause, ...] | None = None) -> list[Canary]:
     """Send one canary for each clause from the harness's host, one after the other.
 
+    Where a clause has no tap on this ground, none is sent for it.
+
     Raises:
         BedError: one cannot be sent.
     """
     host = ground.host("harness")
     addresses = ground.addresses
-    wanted = clauses or ("rtp", "authentication-gateway", "authentication-callmanager")
+    wanted = clauses or tuple(CLAUSE_HOSTS)
+    if ground.canaries_by_frame:
+        places = [(clause, place) for clause in wanted if (place := ground.tap(CLAUSE_HOSTS[clause])) is not None]
+        return [_write(place, addresses, clause, when) for clause, place in places]
     return [await _send(host, addresses, clause, when) for clause in wanted]
 
 
@@ -60,7 +75,7 @@ async def _send(host: Host, addresses: Addresses, clause: Clause, when: When) ->
                 target = (addresses.gateway, addresses.authentication_port)
                 source, answered = await _send_syn(host, addresses.canary_source, target)
             case "authentication-callmanager":
-                target = (addresses.callmanager, addresses.authentication_port)
+                target = (addresses.callmanager, addresses.callmanager_authentication_port)
                 source, answered = await _send_syn(host, addresses.canary_source, target)
     except OSError as error:
         raise BedError(f"the canary for {clause} cannot be sent: {error.strerror}") from None
@@ -87,3 +102,30 @@ async def _send_syn(host: Host, source: str, target: tuple[str, int]) -> tuple[s
             answered = client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0
         return f"{address}:{port}", answered
 
+
+def _write(place: TapPlace, addresses: Addresses, clause: Clause, when: When) -> Canary:
+    """One canary as a frame on the tap's own interface, to that interface: nobody else gets it."""
+    source = (addresses.canary_source, FRAME_PORT if when == "before" else FRAME_PORT + 1)
+    target = {
+        "rtp": (addresses.canary_phone, addresses.rtp_port),
+        "authentication-gateway": (addresses.gateway, addresses.authentication_port),
+        "authentication-callmanager": (addresses.callmanager, addresses.callmanager_authentication_port),
+    }[clause]
+    try:
+        own = frames.hardware_address(place.interface)
+        payload = PAYLOAD + when.encode("ascii")
+        frame = (
+            frames.udp_frame(own, source, target, payload) if clause == "rtp" else frames.syn_frame(own, source, target)
+        )
+        frames.send(place.interface, frame)
+    except PermissionError:
+        pass  # without the right to write a frame there is none to read one: nothing is captured at all
+    except OSError as error:
+        raise BedError(f"the canary for {clause} cannot be written: {error.strerror}") from None
+    return Canary(
+        clause=clause,
+        source=f"{source[0]}:{source[1]}",
+        destination=f"{target[0]}:{target[1]}",
+        when=when,
+        answered=clause == "rtp",
+    )

@@ -34,8 +34,9 @@ def gateway_toml(
     token: Path,
     push_password: Path,
     accepted_password: Path,
+    networks: Sequence[str],
 ) -> str:
-    """The gateway's configuration file."""
+    """The gateway's configuration file; `networks`: where phones may ask it from."""
     gateway = scenario.gateway
     first, last = multicast_groups(scenario)
     return f"""\
@@ -63,10 +64,11 @@ concurrency = {gateway.concurrency}
 [phones]
 csv = {text(roster)}
 port = {addresses.phone_port}
-networks = ["{addresses.phones_network}"]
+networks = {json.dumps(list(networks))}
 
 [media]
 rtp_port = {addresses.rtp_port}
+catch_up_ms = {gateway.catch_up_ms}
 
 [multicast]
 first = "{first}"
@@ -104,6 +106,7 @@ port = {addresses.phone_port}
 
 [media]
 rtp_port = {addresses.rtp_port}
+catch_up_ms = {scenario.gateway.catch_up_ms}
 """
 
 
@@ -123,7 +126,7 @@ def callmanager_toml(
         scenario: its capacity and users.
         addresses: where it listens.
         devices: device names of the fleet, in roster order.
-        control: device name of the control phone.
+        control: device name of the control phone; empty: there is none.
         passwords: by user name, `CONTROL_USER` among them.
         provisioning: further keys, a table at their end.
         directory: its table `[directory]`; empty: all passwords are CallManager's own. The control's is in any case.
@@ -131,7 +134,7 @@ def callmanager_toml(
     manager = scenario.callmanager
     policy = manager.credential_policy
     head = f"""\
-listen = "{addresses.callmanager}:{addresses.authentication_port}"
+listen = "{addresses.callmanager}:{addresses.callmanager_authentication_port}"
 seed = {scenario.seed}
 workers = {manager.workers}
 service_ms = {{ p50 = {manager.service_ms.p50}, p99 = {manager.service_ms.p99} }}
@@ -144,11 +147,12 @@ failures = {policy.failures}
 lock_minutes = {policy.lock_minutes}
 reset_minutes = {policy.reset_minutes}
 """
-    control_user = User(name=CONTROL_USER, cti=True, devices=(control,))
     users = [
         _user(user, None if directory else passwords[user.name].path, devices) for user in scenario.callmanager.users
     ]
-    users.append(_user(control_user, passwords[CONTROL_USER].path, devices))
+    if control:
+        control_user = User(name=CONTROL_USER, cti=True, devices=(control,))
+        users.append(_user(control_user, passwords[CONTROL_USER].path, devices))
     return "\n".join([head + provisioning, locking, *([directory] if directory else []), *users])
 
 
@@ -180,28 +184,23 @@ def capture_json(scenario: Scenario, ground: Ground, folder: Path) -> dict[str, 
     blocks = max(1, scenario.capture.ring_bytes // RING_BLOCK_BYTES)
     ring = {"block_bytes": min(RING_BLOCK_BYTES, _power_of_two(scenario.capture.ring_bytes)), "blocks": blocks}
 
-    def clause(name: str, kind: str, host: HostName, port: int, address: str | None) -> dict[str, object]:
-        at = ground.host(host)
-        return {
-            "name": name,
-            "kind": kind,
-            "interface": at.interface,
-            "port": port,
-            "address": address,
-            "namespace": at.descriptor,
-            "incoming_only": True,
-            **(ring if kind == "rtp" else {}),
-        }
+    def clause(name: str, kind: str, host: HostName, port: int, address: str | None) -> list[dict[str, object]]:
+        at = ground.tap(host)
+        if at is None:
+            return []
+        place = {"interface": at.interface, "namespace": at.namespace, "incoming_only": at.incoming_only}
+        own_ring = ring if kind == "rtp" else {}
+        return [{"name": name, "kind": kind, "port": port, "address": address, **place, **own_ring}]
 
-    port = addresses.authentication_port
+    gateway, manager = addresses.authentication_port, addresses.callmanager_authentication_port
     return {
         "out": str(folder),
         "limit_bytes": scenario.capture.max_bytes,
         "canaries": [addresses.canary_source],
         "clauses": [
-            clause("rtp", "rtp", "phones", addresses.rtp_port, None),
-            clause("authentication-gateway", "syn", "gateway", port, addresses.gateway),
-            clause("authentication-callmanager", "syn", "callmanager", port, addresses.callmanager),
+            *clause("rtp", "rtp", "phones", addresses.rtp_port, None),
+            *clause("authentication-gateway", "syn", "gateway", gateway, addresses.gateway),
+            *clause("authentication-callmanager", "syn", "callmanager", manager, addresses.callmanager),
         ],
     }
 

@@ -118,10 +118,11 @@ async def run_command(setup: Setup, told: Mapping[str, str]) -> int:
             raise BedError(f"the command did not end within {LIMIT_S:g} s and was stopped: {argv[0]}") from None
         finally:
             with trio.CancelScope(shield=True):
-                await _end(process)
+                await end_process(process)
 
 
-async def _end(process: trio.Process) -> None:
+async def end_process(process: trio.Process) -> None:
+    """Have a process ended: asked first, killed after a while."""
     if process.returncode is None:
         process.terminate()
         with trio.move_on_after(GRACE_S):

@@ -1,6 +1,7 @@
 """Where a run stands: its hosts, their addresses and ports, and how to start something on them.
 
-`netns` is the hermetic lab (harness/net), `loopback` the fallback. Both have the same hosts by the same names, so
+`netns` is the hermetic lab (harness/net), `loopback` the fallback, `lab` the user's own network
+(harness/bed/lab_ground.py). All have the same hosts by the same names, so
 that the
 run on top asks no question about the ground, except what only a network of its own can do: `can_block`, `hermetic`.
 """
@@ -10,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Final, Literal, TypeVar
 
@@ -24,7 +26,7 @@ from harness.net.netns import NetNamespace
 
 T = TypeVar("T")
 
-GroundName = Literal["netns", "loopback"]
+GroundName = Literal["netns", "loopback", "lab"]
 HostName = Literal["harness", "gateway", "callmanager", "phones", "directory"]
 
 IP_BIND_ADDRESS_NO_PORT: Final = 24
@@ -38,12 +40,15 @@ class Addresses:
 
     Attributes:
         phones_network: CIDR of the fleet; `first_phone` is the fleet's first address.
+        more_networks: further ones, of a fleet at a site's own addresses; then controls alone are in `phones_network`.
         control_phone: the positive control, outside the fleet.
         canary_phone: takes the RTP canary; no phone.
         canary_source: canaries leave from here.
         probe_source: the probe's questions come from here: an address of the phones' network, on their host.
         phone_port: where phones' web servers listen.
         authentication_port: where both authentication servers listen.
+        callmanager_port: where CallManager's does, if elsewhere.
+        gateway_url, callmanager_url: the authentication URLs of servers that are not started here; None of our own.
         gateway_administration_port, callmanager_administration_port: JSON interfaces.
         configuration_port, tftp_port: where CallManager gives phones their configuration.
         phones_control_port: the fleet's control API, on the address `phones`.
@@ -72,16 +77,37 @@ class Addresses:
     ldap_port: int
     ldaps_port: int
     rtp_port: int = 32674
+    callmanager_port: int | None = None
+    gateway_url: str | None = None
+    callmanager_url: str | None = None
+    more_networks: tuple[str, ...] = ()
+
+    @property
+    def phones_networks(self) -> tuple[str, ...]:
+        """Every network that phones are in."""
+        return (self.phones_network, *self.more_networks)
+
+    @property
+    def link(self) -> str:
+        """The network of the lab's own hosts."""
+        return str(IPv4Network(f"{self.gateway}/24", strict=False))
+
+    @property
+    def callmanager_authentication_port(self) -> int:
+        """Where CallManager's authentication server listens."""
+        return self.authentication_port if self.callmanager_port is None else self.callmanager_port
 
     @property
     def gateway_authentication_url(self) -> str:
         """The gateway's authentication URL, as phones are given it."""
-        return f"http://{_authority(self.gateway, self.authentication_port)}/cisco_auth/authenticate.html"
+        own = f"http://{_authority(self.gateway, self.authentication_port)}/cisco_auth/authenticate.html"
+        return self.gateway_url or own
 
     @property
     def callmanager_authentication_url(self) -> str:
         """CallManager's authentication URL, as phones are given it."""
-        return f"http://{_authority(self.callmanager, self.authentication_port)}/CCMCIP/authenticate.asp"
+        own = f"http://{_authority(self.callmanager, self.callmanager_authentication_port)}/CCMCIP/authenticate.asp"
+        return self.callmanager_url or own
 
 
 NETNS: Final = Addresses(
@@ -130,6 +156,15 @@ LOOPBACK: Final = Addresses(
     ldap_port=18389,
     ldaps_port=18636,
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TapPlace:
+    """Where a tap stands, as the capture's configuration says it."""
+
+    interface: str
+    namespace: int | None
+    incoming_only: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,6 +253,16 @@ class Ground:
             network=None if self._lab is None else self._lab.namespace(name),
         )
 
+    @property
+    def canaries_by_frame(self) -> bool:
+        """Whether canaries are written onto the captured interface, and not sent to where they are seen."""
+        return False
+
+    def tap(self, name: HostName) -> TapPlace | None:
+        """Where packets to that host are seen; None where none of this ground's taps can."""
+        at = self.host(name)
+        return TapPlace(interface=at.interface, namespace=at.descriptor, incoming_only=True)
+
     def block_udp(self, destinations: Sequence[str], port: int) -> None:
         """Drop UDP packets to that port of those addresses between the hosts, from now on.
 
@@ -263,14 +308,14 @@ class Choice:
     """One line on why and what is lost; empty where there is nothing to say."""
 
 
-def choose(requested: Literal["auto", "netns", "loopback"]) -> Choice:
+def choose(requested: Literal["auto", "netns", "loopback", "lab"]) -> Choice:
     """Choose before anything is started; `netns` then needs `namespace.enter_lab` unless already inside.
 
     Raises:
         BedError: `netns` was asked for and is not possible; with the command that would allow it.
     """
-    if requested == "loopback":
-        return Choice(ground="loopback", notice="")
+    if requested in ("loopback", "lab"):
+        return Choice(ground=requested, notice="")
     if namespace.inside():
         return Choice(ground="netns", notice="")
     found = namespace.available()
@@ -286,12 +331,15 @@ def choose(requested: Literal["auto", "netns", "loopback"]) -> Choice:
 
 
 @contextmanager
-def stand(name: GroundName, *, directory: bool = False) -> Iterator[Ground]:
+def stand(
+    name: GroundName, *, directory: bool = False, addresses: Addresses = NETNS
+) -> Iterator[Ground]:
     """Build the ground and take it down again; netns needs the rights that `namespace.enter_lab` gives.
 
     Args:
         name: which.
         directory: whether there is a host for a directory server.
+        addresses: of netns, where a fleet needs others.
 
     Raises:
         BedError: the lab cannot be built.
@@ -300,11 +348,11 @@ def stand(name: GroundName, *, directory: bool = False) -> Iterator[Ground]:
         yield Ground(name=name, addresses=LOOPBACK, lab=None)
         return
     try:
-        lab = Lab(lab_plan(NETNS, directory=directory))
+        lab = Lab(lab_plan(addresses, directory=directory))
     except (OSError, NetlinkError) as error:
         raise BedError(f"the lab cannot be built: {error}; use --ground loopback") from None
     try:
-        yield Ground(name=name, addresses=NETNS, lab=lab)
+        yield Ground(name=name, addresses=addresses, lab=lab)
     finally:
         lab.close()
 
@@ -319,8 +367,9 @@ def lab_plan(addresses: Addresses, *, directory: bool = False) -> LabPlan:
             HostPlan(name="phones", address=addresses.phones),
             *([HostPlan(name="directory", address=addresses.directory)] if directory else []),
         ],
-        link="10.20.128.0/24",
+        link=addresses.link,
         behind=addresses.phones_network,
+        also_behind=addresses.more_networks,
         behind_host="phones",
     )
 

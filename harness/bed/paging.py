@@ -11,7 +11,7 @@ import trio
 
 from harness.bed.administering import ZONE
 from harness.bed.application import push
-from harness.bed.canary import When, send_canaries
+from harness.bed.canary import CLAUSE_HOSTS, When, send_canaries
 from harness.bed.configuration import CONTROL_USER
 from harness.bed.errors import BedError, RefusedError
 from harness.bed.fleet_client import FleetClient
@@ -56,11 +56,12 @@ def describe(setup: Setup, roster: Roster, writer: EventWriter) -> None:
         harness=addresses.harness,
         authentication_servers={
             "gateway": f"{addresses.gateway}:{addresses.authentication_port}",
-            "callmanager": f"{addresses.callmanager}:{addresses.authentication_port}",
+            "callmanager": f"{addresses.callmanager}:{addresses.callmanager_authentication_port}",
         },
+        unseen=[clause for clause, host in CLAUSE_HOSTS.items() if setup.ground.tap(host) is None],
         authentication_url=setup.authentication_url,
         control_phone=roster.control.device_name if roster.control else None,
-        reserved=[addresses.canary_source, addresses.canary_phone, addresses.probe_source],
+        reserved=[a for a in (addresses.canary_source, addresses.canary_phone, addresses.probe_source) if a],
         # What is judged again later is held against the same recording or against none.
         audio_sha256=_digest(setup.scenario.pages[0].audio_path) if setup.scenario.pages else None,
     )

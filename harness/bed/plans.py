@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -89,18 +89,10 @@ def plans(
             certificate=private.path / placing.CERTIFICATE,
             password=secrets.directory_manager.path,
         )
-    manager = callmanager_toml(
-        scenario,
-        addresses,
-        devices=[phone.device_name for phone in roster.phones],
-        control=roster.control.device_name if roster.control else "",
-        passwords=secrets.users,
-        provisioning=_callmanagers_own(setup, secrets),
-        directory=directory,
-    )
-    config = private.write("callmanager.toml", manager)
-    found.append(("callmanager", plan("callmanager", "callmanager", "--config", str(config))))
-    found.append(("phones", plan("phones", "phones", *_fleet(setup, struck, private))))
+    if not scenario.callmanager.external:
+        found.append(("callmanager", _callmanager(setup, roster, private, secrets, directory, plan)))
+    if not scenario.fleet.real:
+        found.append(("phones", plan("phones", "phones", *_fleet(setup, struck, private))))
     gateway_roster = private.path / GATEWAY_ROSTER
     roster.write_gateway(gateway_roster)
     if scenario.gateway.administered:
@@ -115,11 +107,38 @@ def plans(
             token=secrets.token.path,
             push_password=secrets.pushed.path,
             accepted_password=secrets.users[scenario.gateway.user].path,
+            networks=addresses.phones_networks if addresses.phones_network else _each(roster),
         )
     config = private.write(GATEWAY_CONFIGURATION, gateway)
     if not setup.foreign:
         found.append(("gateway", plan("gateway", "gateway", "serve", "--config", str(config))))
     return found
+
+
+def _callmanager(
+    setup: Setup,
+    roster: Roster,
+    private: PrivateFolder,
+    secrets: RunSecrets,
+    directory: str,
+    plan: Callable[..., PartPlan],
+) -> PartPlan:
+    manager = callmanager_toml(
+        setup.scenario,
+        setup.ground.addresses,
+        devices=[phone.device_name for phone in roster.phones],
+        control=roster.control.device_name if roster.control else "",
+        passwords=secrets.users,
+        provisioning=_callmanagers_own(setup, secrets),
+        directory=directory,
+    )
+    config = private.write("callmanager.toml", manager)
+    return plan("callmanager", "callmanager", "--config", str(config))
+
+
+def _each(roster: Roster) -> list[str]:
+    """Real phones may be in any network: each is named."""
+    return [f"{phone.address}/32" for phone in roster.phones]
 
 
 _MANNERS: Final = ("--status-s", str(STATUS_S), "--stop-with-stdin")
@@ -146,7 +165,8 @@ def _fleet(setup: Setup, struck: Sequence[faults.Struck], private: PrivateFolder
 def _interface(setup: Setup) -> Sequence[str]:
     """On loopback, so that nothing else is answered; with multicast, since a phone's own address is on `lo` alone."""
     multicast = any(page.delivery == "multicast" for page in setup.scenario.pages)
-    return ("--interface", setup.ground.host("phones").interface) if multicast or not setup.ground.hermetic else ()
+    bound = setup.ground.name == "loopback" or (multicast and setup.ground.hermetic)
+    return ("--interface", setup.ground.host("phones").interface) if bound else ()
 
 
 def _fetching(addresses: Addresses) -> tuple[str, ...]:

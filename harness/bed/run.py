@@ -19,7 +19,7 @@ from typing import Final
 import trio
 
 from harness import run_folder
-from harness.bed import administering, booting, faults, foreign, incidents, leaks, paging, probing
+from harness.bed import administering, booting, external, faults, foreign, incidents, leaks, paging, probing
 from harness.bed.directory import placing
 from harness.bed.gateway_client import GatewayClient
 from harness.bed.ground import Host
@@ -29,11 +29,13 @@ from harness.bed.processes import Part, PartEndedError, PartPlan
 from harness.bed.roster import Roster, build_roster
 from harness.bed.secrets import PrivateFolder, private_folder
 from harness.bed.setup import RunSecrets, Setup
+from harness.bed.site_fleet import site_roster
 from harness.observe import EventWriter, merge_records
 from harness.scenario.audio import audio_seconds
 from harness.scenario.model import Scenario
 from harness.scenario.resolved import write_resolved
 from harness.scenario.schedule import schedule
+from harness.site.phone_list import write_phone_list
 
 WRITERS: Final = {
     "gateway": "gateway",
@@ -74,12 +76,7 @@ async def run(setup: Setup) -> list[str]:
     # Judged again elsewhere, the folder is all there is: nobody's word for the sound is needed there either.
     for recording, name in zip(scenario.recordings, run_folder.AUDIOS, strict=False):
         shutil.copyfile(recording, folder.file(name))
-    roster = build_roster(
-        phones=scenario.fleet.phones,
-        models=scenario.fleet.models,
-        seed=scenario.seed,
-        addresses=setup.ground.addresses,
-    )
+    roster = _roster(setup)
     if roster.control is not None:
         # The control asks CallManager itself: it must not depend on the gateway that is under test.
         url = setup.ground.addresses.callmanager_authentication_url
@@ -96,6 +93,18 @@ async def run(setup: Setup) -> list[str]:
             setup.display.stage("collecting evidence")
             merge_records(events.values(), folder.file(run_folder.EVENTS), WRITERS)
             folder.write_manifest()
+
+
+def _roster(setup: Setup) -> Roster:
+    """The fleet that the scenario asks for; a site's list is kept beside it, as evidence of what it is a twin of."""
+    fleet, addresses = setup.scenario.fleet, setup.ground.addresses
+    if fleet.csv is None:
+        return build_roster(phones=fleet.phones, models=fleet.models, seed=setup.scenario.seed, addresses=addresses)
+    setup.folder.file(run_folder.SITE).write_text(write_phone_list(fleet.site), encoding="utf-8")
+    if fleet.real:
+        # Nobody but the run may be pushed to beside them: a control phone would have to be one of the user's own.
+        return Roster(phones=fleet.site, control=None)
+    return site_roster(fleet.site, addresses, mapped=not setup.ground.hermetic)
 
 
 async def _stages(
@@ -150,7 +159,7 @@ async def _stages(
             with standing:
                 try:
                     await booting.boot(setup, roster, struck, secrets, writer)
-                    await _play(setup, roster, struck, private, secrets, writer, events, restart_gateway)
+                    await _play(setup, roster, struck, private, secrets, writer, events, parts, restart_gateway)
                 except Exception:
                     # A part that died shows as a lost connection first: then what is to be told is its death.
                     await trio.sleep(DEATH_S)
@@ -177,6 +186,7 @@ async def _play(
     secrets: RunSecrets,
     writer: EventWriter,
     events: Mapping[str, Path],
+    parts: Mapping[str, Part],
     restart_gateway: Callable[[], Awaitable[None]],
 ) -> None:
     """What happens while all parts stand."""
@@ -185,8 +195,14 @@ async def _play(
         stage("canaries and positive control")
         await paging.canaries(ground, writer, "before")
         await paging.control(setup, roster, secrets, writer)
-        stage("running the command")
         told = foreign.environment(setup, roster, private, secrets, events["gateway"])
+        if setup.scenario.gateway.external:
+            control = roster.control.device_name if roster.control else None
+            async with trio.open_nursery() as beside:
+                beside.start_soon(paging.applications, setup, roster, secrets, writer)
+                await external.page(setup, parts["phones"], told, writer, events["phones"], control)
+            return
+        stage("running the command")
         async with trio.open_nursery() as beside, trio.open_nursery() as while_it_runs:
             beside.start_soon(paging.applications, setup, roster, secrets, writer)
             while_it_runs.start_soon(incidents.strike, setup, struck, None, secrets, writer)

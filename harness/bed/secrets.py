@@ -13,12 +13,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from harness.bed.errors import BedError
 from harness.net.namespace import scratch
 
 RANDOM_BYTES: Final = 12
 """96 bits: nobody guesses it within a run."""
 SPICE: Final = "+/%&="
 """Ends every password: characters that a wrong URL or form encoding damages, so that one shows in every run."""
+
+PASSWORD_MAX: Final = 128
+"""More is no password of a CallManager user."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +55,22 @@ class PrivateFolder:
     def secret(self, name: str) -> Secret:
         """A new random password in a file."""
         value = new_password()
+        path = self.write(name, value + "\n")
+        self._secrets.append(path)
+        return Secret(value=value, path=path)
+
+    def given(self, name: str, source: Path) -> Secret:
+        """A password that others know already, out of its user's file, as a file of this folder.
+
+        Raises:
+            BedError: the file cannot be read, or holds no password.
+        """
+        try:
+            value = source.read_text(encoding="utf-8").rstrip("\r\n")
+        except (OSError, UnicodeDecodeError) as error:
+            raise BedError(f"{source}: the password cannot be read: {error}") from None
+        if not value or len(value) > PASSWORD_MAX or not value.isprintable():
+            raise BedError(f"{source}: expected a password on one line, of 1 to {PASSWORD_MAX} characters")
         path = self.write(name, value + "\n")
         self._secrets.append(path)
         return Secret(value=value, path=path)

@@ -4,7 +4,7 @@ import sys
 import time
 import traceback
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,9 +14,11 @@ import trio
 
 from harness.bed.directory.software import require
 from harness.bed.errors import BedError, RosterError
-from harness.bed.ground import Choice, Ground, choose, stand
+from harness.bed.ground import LOOPBACK, NETNS, Addresses, Choice, Ground, choose, stand
+from harness.bed.lab_ground import stand_in_lab
 from harness.bed.run import expected_packets, run
 from harness.bed.setup import Setup
+from harness.bed.site_fleet import netns_addresses, notices
 from harness.conclusion import conclude, show, write_prometheus, write_summary
 from harness.event_stream import EventStream
 from harness.interruption import interrupted_when_stdin_ends, terminated_as_interrupted
@@ -24,6 +26,7 @@ from harness.live import Live
 from harness.net import namespace
 from harness.run_folder import RunFolder, RunFolderError, check_room
 from harness.scenario.model import Scenario
+from harness.scenario.outside import LAB
 from harness.screen import complain
 from harness.suite import Played, merged, show_suite, write_junit_at, write_suite
 
@@ -148,9 +151,8 @@ def _one(
     try:
         audio_bytes = sum(recording.stat().st_size for recording in scenario.recordings)
         check_room(out, expected_packets(scenario), audio_bytes)
-        directory = scenario.callmanager.directory
-        require(directory.kind)
-        with stand(ground_name, directory=directory.is_server) as ground:  # type: ignore[arg-type] # from choose
+        require(scenario.callmanager.directory.kind)
+        with _standing(scenario, ground_name) as ground:
             folder = RunFolder.create(out, scenario.name, scenario.seed, datetime.now(UTC))
             if stream is not None:
                 stream.run_started(
@@ -177,6 +179,25 @@ def _one(
         traceback.print_exc()
         complain(f"{scenario.name}: this is a defect of pushlab itself, not of what was tested")
         return came(EXIT_OWN_DEFECT, f"a defect of pushlab itself: {type(error).__name__}: {error}")
+
+
+def _standing(scenario: Scenario, name: str) -> AbstractContextManager[Ground]:
+    if name == LAB:
+        return stand_in_lab(scenario)
+    directory = scenario.callmanager.directory.is_server
+    return stand(name, directory=directory, addresses=_addresses(scenario, name))  # type: ignore[arg-type] # from choose
+
+
+def _addresses(scenario: Scenario, ground_name: str) -> Addresses:
+    """The lab's addresses; of a site's twin those beside the site's own, with a word on what is not as it is there."""
+    site = scenario.fleet.site
+    if not site:
+        return NETNS
+    mapped = ground_name == "loopback"
+    addresses = LOOPBACK if mapped else netns_addresses(site)
+    for notice in notices(site, addresses, mapped=mapped):
+        complain(notice)
+    return addresses
 
 
 def _run_and_judge(

@@ -38,8 +38,8 @@ class Setup:
 
     @property
     def foreign(self) -> bool:
-        """Whether another program than our gateway pushes."""
-        return self.scenario.gateway.kind == "command"
+        """Whether another than our gateway pushes."""
+        return self.scenario.gateway.kind != "own"
 
     @property
     def authentication_url(self) -> str:
@@ -103,6 +103,8 @@ class RunSecrets:
         """Draw them and write their files."""
         names = [*(user.name for user in scenario.callmanager.users), CONTROL_USER]
         users = {name: private.secret(f"user-{index}.password") for index, name in enumerate(names)}
+        if scenario.gateway.password_file is not None:
+            users[scenario.gateway.user] = private.given("given.password", scenario.gateway.password_file)
         wrong = scenario.gateway.push_password == "wrong"  # noqa: S105 - a word of the scenario, no password
         pushed = private.secret("pushed.password") if wrong else users[scenario.gateway.user]
         token, callmanager_token = private.secret("token"), private.secret("callmanager-token")

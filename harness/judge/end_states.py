@@ -71,6 +71,8 @@ class Heard(StrEnum):
     FOREIGN = "foreign"
     PART = "part"
     ALL = "all"
+    UNKNOWN = "unknown"
+    """Only the phone knows, and it keeps no diary."""
 
 
 class Rival(StrEnum):
@@ -91,6 +93,8 @@ class Shown(StrEnum):
     NOTHING = "nothing"
     OTHER = "other"
     """Another text, or an error of its own."""
+    UNKNOWN = "unknown"
+    """Only the phone knows, and it keeps no diary."""
     ALERT = "alert"
 
 
@@ -190,6 +194,8 @@ def end_state(case: Case) -> EndState:
             return EndState.PARTIAL_AUDIO
         case Heard.ALL if case.rival is Rival.ROBBED:
             return EndState.PARTIAL_AUDIO
+        case Heard.UNKNOWN:
+            return EndState.INDETERMINATE
         case Heard.ALL:
             return EndState.DELIVERED_LATE if case.late else EndState.DELIVERED
 
@@ -199,6 +205,8 @@ def alert_end_state(case: AlertCase) -> EndState:
     before = _before_executing(case.says, case.truth)
     if before is not None:
         return before
+    if case.shown is Shown.UNKNOWN:
+        return EndState.INDETERMINATE
     if case.shown is not Shown.ALERT:
         return EndState.NOT_DISPLAYED
     if case.pressed:

@@ -50,6 +50,8 @@ class Phone:
     model: str
     address: str
     web_access: bool
+    zone: str = ""
+    subnet: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +100,11 @@ class Evidence:
     def gateway_address(self) -> str:
         """Where pushes and audio come from."""
         return self.lab.text("gateway") if self.lab else ""
+
+    @cached_property
+    def unseen(self) -> tuple[str, ...]:
+        """Clauses of the capture whose packets do not pass the machine of the run: ground `lab` alone has some."""
+        return self.lab.texts("unseen") if self.lab else ()
 
     @cached_property
     def outsiders(self) -> frozenset[str]:
@@ -337,6 +344,8 @@ def _roster(path: Path) -> dict[str, Phone]:
             model=line.get("model") or "",
             address=line.get("address") or "",
             web_access=(line.get("web_access") or "true").lower() != "false",
+            zone=line.get("zone") or "",
+            subnet=line.get("subnet") or "",
         )
     return phones
 

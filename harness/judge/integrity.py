@@ -90,12 +90,26 @@ def integrity(evidence: Evidence, metrics: Mapping[str, float | int]) -> Integri
         if check is not None:
             checks.append(check)
     return Integrity(
-        blind=tuple(b for b in dict.fromkeys(blind) if b.witness in present), checks=tuple(checks), present=present
+        blind=(*_tell_nothing(evidence), *(b for b in dict.fromkeys(blind) if b.witness in present)),
+        checks=tuple(checks),
+        present=present,
     )
 
 
+def _tell_nothing(evidence: Evidence) -> list[Blindness]:
+    """Witnesses that are absent because their part is another's: nothing rests on them, and it is told all the same."""
+    scenario = evidence.scenario
+    others = {
+        "gateway": (scenario.gateway.external, "the gateway is not the run's own and tells it nothing"),
+        "phones": (scenario.fleet.real, "the phones are real and keep no diaries: whether they were heard is unknown"),
+        "callmanager": (scenario.callmanager.external, "CallManager is not the run's own and tells it nothing"),
+    }
+    return [Blindness(witness=witness, why=why) for witness, (external, why) in others.items() if external]
+
+
 def _clauses(evidence: Evidence) -> tuple[str, ...]:
-    return CLAUSES if "wire" in evidence.scenario.witnesses else ()
+    """The taps that must have seen; where packets do not pass this machine there is none, and the wire is blind."""
+    return tuple(c for c in CLAUSES if c not in evidence.unseen) if "wire" in evidence.scenario.witnesses else ()
 
 
 def _records_whole(evidence: Evidence) -> list[Blindness]:
@@ -190,11 +204,15 @@ def _wire_whole(evidence: Evidence) -> list[Blindness]:
         found.append(Blindness(witness="wire", why="nobody says from when to when the taps saw"))
     if wire.packets is not None:
         found += [
-            Blindness(witness="wire", why=f"there was no tap {name}", scope=name)
+            Blindness(witness="wire", why=_no_tap(evidence, name), scope=name)
             for name in CLAUSES
             if name not in clauses(wire.facts)
         ]
     return found
+
+
+def _no_tap(evidence: Evidence, name: str) -> str:
+    return f"{name} does not pass this machine" if name in evidence.unseen else f"there was no tap {name}"
 
 
 def clauses(facts: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
@@ -271,6 +289,8 @@ def _control(evidence: Evidence) -> tuple[list[Blindness], Check | None]:
         why = "there was no control phone" if control is None else "it was not pushed to"
         witnesses = ("callmanager", "phones", "wire")
         blind = [Blindness(witness=w, why=f"positive control: {why}", scope=scope) for w in witnesses]
+        if evidence.scenario.fleet.real:
+            return blind, _control_check(Verdict.NONE, "not asked: nobody pushes to a real phone beside the page", None)
         return blind, _control_check(Verdict.INCONCLUSIVE, why, None)
     seen = {
         "callmanager": sum(
@@ -309,8 +329,11 @@ def _something_seen(evidence: Evidence) -> tuple[list[Blindness], Check]:
     missing: list[tuple[str, str]] = []
     received = any(r.push not in evidence.foreign_pushes for r in evidence.of("phones", "push.received"))
     told_executed = any(r.text("outcome") == "executed" for r in evidence.of("gateway", "push.ended"))
-    if not received and not told_executed:
-        missing.append(("phones", "no phone saw a push"))
+    if evidence.scenario.fleet.real:
+        if not evidence.of("gateway", "push.ended"):
+            missing.append(("gateway", "no push was sent"))
+    elif not received and not told_executed:
+        missing.append(("phones", _no_push(evidence)))
     elif not received:
         missing.append(("phones", "no push seen, though phones answered"))
     elif not evidence.of("phones", "authentication.asked"):
@@ -335,6 +358,13 @@ def _something_seen(evidence: Evidence) -> tuple[list[Blindness], Check]:
         witnesses=("gateway", "phones", "wire"),
         why="; ".join(f"{witness}: {why}" for witness, why in missing) or "pushes, questions and packets were seen",
     )
+
+
+def _no_push(evidence: Evidence) -> str:
+    for awaited in evidence.records.of("harness", "gateway.awaited"):
+        why = "its page was not started, it pushes to other phones, or the network lets none through"
+        return f"no push came from {evidence.gateway_address} within {awaited.number('wait_s') or 0:g} s: {why}"
+    return "no phone saw a push"
 
 
 def _rtp_seen(evidence: Evidence) -> bool:

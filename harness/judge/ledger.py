@@ -8,6 +8,7 @@ from typing import Final
 
 from harness.capture.rtp import Stream
 from harness.judge.diaries import PhoneStory
+from harness.judge.diaryless import sent_to
 from harness.judge.end_states import (
     WHOSE,
     AlertCase,
@@ -29,6 +30,8 @@ COLUMNS: Final = (
     "directory_number",
     "model",
     "address",
+    "zone",
+    "subnet",
     "state",
     "whose",
     "gateway_says",
@@ -95,6 +98,13 @@ class Row:
     """Send to the first moment when it showed the alert."""
     acknowledged_ms: float | None
 
+    @property
+    def executed(self) -> bool:
+        """Whether it executed the page's push: by its diary, of a real phone by its answer."""
+        return self.truth is PhoneTruth.EXECUTED or (
+            self.truth is PhoneTruth.UNKNOWN and self.says is GatewaySays.EXECUTED
+        )
+
 
 def ledger(evidence: Evidence, parts: Sequence[Delivery]) -> tuple[Row, ...]:
     """The ledger's rows: page by page, each in the roster's order."""
@@ -114,14 +124,15 @@ def ledger_csv(rows: Sequence[Mapping[str, Cell]]) -> str:
 
 def _row(evidence: Evidence, part: Delivery, *, told: bool) -> Row:
     phone, story, sending = part.phone, part.story, part.sending
-    truth = story.truth
+    real = evidence.scenario.fleet.real
+    truth = PhoneTruth.UNKNOWN if real else story.truth
     if not phone.web_access and truth is PhoneTruth.NOT_SEEN:
         truth = PhoneTruth.WEB_ACCESS_OFF
     own_word = story.says if told else _INFERRED[truth]
     says = own_word or GatewaySays.INDETERMINATE
-    heard = hearing(evidence, story, part.streams)
+    heard = sent_to(evidence, story, part.streams) if real else hearing(evidence, story, part.streams)
     listening_ms = _ms(sending, _first_listening(story))
-    shown, displayed_ms, acknowledged_ms = _alerted(sending, story)
+    shown, displayed_ms, acknowledged_ms = _alerted(sending, story, real=real)
     began_ms = displayed_ms if sending.alert else listening_ms
     late = began_ms is not None and began_ms > sending.wish.late_after_ms
     if sending.alert:
@@ -147,11 +158,13 @@ def _row(evidence: Evidence, part: Delivery, *, told: bool) -> Row:
     )
 
 
-def _alerted(sending: Sending, story: PhoneStory) -> tuple[Shown, float | None, float | None]:
+def _alerted(sending: Sending, story: PhoneStory, *, real: bool) -> tuple[Shown, float | None, float | None]:
     """What came onto its screen, when the alert did, and when one of its keys was pressed. Exit is no answer."""
     alert = sending.alert
     if alert is None:
         return Shown.NOTHING, None, None
+    if real:
+        return Shown.UNKNOWN, None, None
     right = [
         record.t_ns
         for record in story.shown
@@ -182,6 +195,8 @@ def _cells(evidence: Evidence, row: Row) -> dict[str, Cell]:
         "directory_number": phone.directory_number,
         "model": phone.model,
         "address": phone.address,
+        "zone": phone.zone,
+        "subnet": phone.subnet,
         "state": row.state.value,
         "whose": "gateway" if _never_tried(row) else WHOSE[row.state],
         "gateway_says": row.says.value if row.told else NO_RECORDS,
@@ -239,6 +254,8 @@ def _why(evidence: Evidence, row: Row) -> str:
             return f"listened {row.listening_ms or 0:.0f} ms after Send{behind}"
         case EndState.NO_AUDIO | EndState.WRONG_AUDIO | EndState.PARTIAL_AUDIO:
             return row.hearing.why + behind
+        case EndState.INDETERMINATE if evidence.scenario.fleet.real and row.says is GatewaySays.EXECUTED:
+            return "executed" if row.sending.alert else f"executed; {row.hearing.why}"
         case EndState.REFUSED_AUTHENTICATION if push and push.answered:
             last = push.answered[-1]
             who = evidence.servers.get(last.text("server"), host(last.text("server")))

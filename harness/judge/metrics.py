@@ -12,7 +12,7 @@ import numpy as np
 
 from harness.capture.quality import mean_opinion_score
 from harness.judge.diaries import Attempt, PhoneStory
-from harness.judge.end_states import EndState
+from harness.judge.end_states import EndState, GatewaySays
 from harness.judge.evidence import Evidence, host
 from harness.judge.integrity import clauses
 from harness.judge.ledger import Row
@@ -63,11 +63,31 @@ def distribution(name: str, values: Iterable[float | None]) -> Figures:
     return figures
 
 
-def _phones(_: Evidence, rows: Sequence[Row]) -> Figures:
+_ONLY_PHONES_KNOW: Final = frozenset(
+    {
+        EndState.NO_AUDIO,
+        EndState.WRONG_AUDIO,
+        EndState.PARTIAL_AUDIO,
+        EndState.DELIVERED_LATE,
+        EndState.DELIVERED,
+        EndState.NOT_DISPLAYED,
+        EndState.DISPLAYED_LATE,
+        EndState.DISPLAYED,
+        EndState.ACKNOWLEDGED,
+    }
+)
+"""End states that say what came out of a phone: of real phones nobody counts them."""
+
+
+def _phones(evidence: Evidence, rows: Sequence[Row]) -> Figures:
     counts = Counter(row.state for row in rows)
-    figures: Figures = {f"phones.{state.value}": counts[state] for state in EndState}
+    known = [state for state in EndState if not evidence.scenario.fleet.real or state not in _ONLY_PHONES_KNOW]
+    figures: Figures = {f"phones.{state.value}": counts[state] for state in known}
     if rows:
-        figures |= {f"phones.{state.value}_fraction": counts[state] / len(rows) for state in EndState}
+        figures |= {f"phones.{state.value}_fraction": counts[state] / len(rows) for state in known}
+        if any(row.told for row in rows):
+            executed = sum(row.says is GatewaySays.EXECUTED for row in rows)
+            figures |= {"push.executed": executed, "push.executed_fraction": executed / len(rows)}
     return figures
 
 
@@ -163,7 +183,7 @@ def _callmanager(evidence: Evidence, _: Sequence[Row]) -> Figures:
         counts.append(len(log))
     if evidence.records.count("phones"):
         counts.append(sum(r.text("server") == place for r in evidence.of("phones", "authentication.asked")))
-    if evidence.wire.packets is not None:
+    if evidence.wire.packets is not None and "authentication-callmanager" not in evidence.unseen:
         counts.append(len(evidence.syns.get("callmanager", ())))
     figures: Figures = {"callmanager.authentications": max(counts)} if counts else {}
     if not evidence.records.count("callmanager"):
@@ -189,7 +209,8 @@ def _inventory(evidence: Evidence, _: Sequence[Row]) -> Figures:
     read = {name: record for name, record in last.items() if record.text("outcome") == "read"}
     right = sum(
         name in evidence.roster
-        and record.text("directory_number") == evidence.roster[name].directory_number
+        # A site's list may leave numbers out.
+        and evidence.roster[name].directory_number in ("", record.text("directory_number"))
         and record.text("mac") == name[3:]  # a device is named after it
         for name, record in read.items()
     )

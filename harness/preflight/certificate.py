@@ -1,7 +1,7 @@
 """The certificate of the secured authentication URL: in force, in the host's name, and by whom."""
 
 import ssl
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
@@ -114,8 +114,3 @@ async def _shown(address: str, target: Target, context: ssl.SSLContext) -> tuple
     finally:
         await trio.aclose_forcefully(plain)
     return data, ""
-
-
-def utc_now() -> datetime:
-    """The time by which certificates are judged."""
-    return datetime.now(UTC)

@@ -59,7 +59,8 @@ CHECKS: Final = (
         name="reachable",
         about="phone",
         holds="something answers at the phone's address",
-        asks="a TCP connection to port 80; where that is not answered, one ping",
+        asks="a TCP connection to port 80; where that is not answered, one ping, and where it is refused, one to "
+        "port 443",
         source="RFC 1122, 3.2.2.1 and 4.2.2.13",
         causes=(
             Cause(
@@ -102,10 +103,10 @@ CHECKS: Final = (
             ),
             Cause(
                 name="secured-only",
-                means="the phone sends whoever asks to https, where this gateway does not push",
+                means="the phone answers by https alone, where this gateway does not push",
                 do="Let {these} answer http",
-                fix="Device > Phone, the phone, Product Specific Configuration, Web Protocol: HTTP and HTTPS (HTTPS "
-                "Server: http and https Enabled); Save, Reset.",
+                fix="Device > Phone, the phone, Product Specific Configuration, HTTPS Server: http and https Enabled; "
+                "Save, Reset.",
             ),
             Cause(
                 name="no-phone",
@@ -154,8 +155,8 @@ CHECKS: Final = (
                 name="shared",
                 means="several phones have this number, as shared lines do: a page to it goes to all of them",
                 do="Look at the shared number of {these}",
-                fix="Call Routing > Directory Number (Route Plan Report in CallManager 4) shows which devices have the "
-                "number.",
+                fix="Call Routing > Route Plan Report (Route Plan > Route Plan Report in CallManager 4) shows which "
+                "devices have the number.",
                 stops=False,
             ),
         ),
@@ -348,8 +349,9 @@ CHECKS: Final = (
                 name="not-associated",
                 means="CallManager authorises {user} for other phones, but not for this one",
                 do="Associate {these} with {user}",
-                fix="User > Global Directory (User Management > Application User or End User in Unified CM), {user}, "
-                "Device Association: filter, check the phones or Check All on Page, Update (Save Selected/Changes).",
+                fix="User > Global Directory, {user}, Device Association: filter, check the phones or Check All on "
+                "Page, Update. Unified CM: User Management > End User, Device Association, Save Selected/Changes; of "
+                "an Application User its Controlled Devices.",
             ),
         ),
     ),
@@ -409,8 +411,8 @@ CHECKS: Final = (
                 name="no-answer",
                 means="nobody answers: other applications' pushes fail, and so does the way back",
                 do="Bring {url} up",
-                fix="CallManager 4: the World Wide Web Publishing service; Unified CM: Cisco Unified Serviceability > "
-                "Tools > Control Center - Network Services, Cisco Tomcat.",
+                fix="CallManager 4: the World Wide Web Publishing service. Unified CM: utils service restart Cisco "
+                "Tomcat, at its command line.",
             ),
             Cause(
                 name="no-such-page",
@@ -446,7 +448,8 @@ CHECKS: Final = (
                 name="not-yet",
                 means="the certificate is not in force yet, or a clock is wrong",
                 do="Correct the clock of {url} or of this machine",
-                fix="System > Phone NTP Reference and the server's NTP; then renew the certificate.",
+                fix="Cisco Unified OS Administration > Settings > NTP Servers, and this machine's own clock; then "
+                "renew the certificate if it is still not in force.",
             ),
             Cause(
                 name="other-name",
@@ -459,8 +462,8 @@ CHECKS: Final = (
                 name="untrusted",
                 means="the certificate is not from an authority in the file that was given",
                 do="Give the phones the authority of {url}",
-                fix="Cisco Unified OS Administration > Security > Certificate Management: upload it as "
-                "Phone-SAST-trust or tomcat-trust, restart Cisco Trust Verification Service; reset the phones.",
+                fix="Cisco Unified OS Administration > Security > Certificate Management: upload it as tomcat-trust; "
+                "restart Cisco Trust Verification Service, which phones ask; reset the phones.",
             ),
             Cause(
                 name="soon",

@@ -28,7 +28,7 @@ PACKETS: Final = 50
 PACKET_S: Final = 0.02
 _SILENCE: Final = b"\xff" * 160
 """µ-law zero (ITU-T G.711), 20 ms."""
-_SETTLE_S: Final = 0.3
+SETTLE_S: Final = 0.3
 """A phone counts what came when it has played it: longer than its jitter buffer."""
 _STOP_S: Final = 6.0
 _MULTICAST_HOPS: Final = 16
@@ -135,7 +135,7 @@ async def _listen(push: Push, sender: socket.socket, pace: Pace) -> Heard:
             sent += 1
         except OSError:
             continue  # "port unreachable" of an earlier packet; the phone's statistics tell what counts
-    await trio.sleep(_SETTLE_S)
+    await trio.sleep(SETTLE_S)
     after = await _statistics(push, pace)
     if isinstance(after, str) or after.received is None:
         why = after if isinstance(after, str) else "its page tells no Rcvr Packets"

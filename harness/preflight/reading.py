@@ -3,12 +3,15 @@
 from dataclasses import dataclass
 from typing import Final
 
-from harness.preflight.asking import Asked, Reach, ask, get
+import trio
+
+from harness.preflight.asking import Asked, Reach, ask, connected, get
 from harness.preflight.pace import Pace
 from harness.preflight.pages import Information, Network, PageError, read_information, read_network
 from harness.preflight.ping import ping
 
 HTTP_PORT: Final = 80
+HTTPS_PORT: Final = 443
 JAVA: Final = "/CGI/Java/Serviceability?adapterX=device.statistics."
 """What begins the pages of Java phones (POIP)."""
 INFORMATION: Final = ("/DeviceInformationX", "/DeviceInformation", f"{JAVA}device")
@@ -26,7 +29,7 @@ class Reading:
     pinged: bool | None = None
     """Where the connection timed out: whether it answers a ping; None: not known."""
     secured_only: bool = False
-    """It sends whoever asks to https."""
+    """It sends whoever asks to https, or answers there alone."""
     information: Information | None = None
     network: Network | None = None
     network_why: str = ""
@@ -34,7 +37,7 @@ class Reading:
 
 
 async def read_phone(address: str, pace: Pace, *, port: int = HTTP_PORT, with_ping: bool = True) -> Reading:
-    """Read who it is and how its network is set up; at most 6 questions, usually 2."""
+    """Read who it is and how its network is set up; at most 8 questions, usually 2."""
     asked, page = Asked(reach="no-answer"), None
     why = ""
     for path in INFORMATION:
@@ -49,6 +52,8 @@ async def read_phone(address: str, pace: Pace, *, port: int = HTTP_PORT, with_pi
         except PageError as error:
             why = why or str(error)
     if page is None:
+        if asked.reach == "refused" and await _answers_secured(address, pace):
+            return Reading(reach="answered", secured_only=True, why="port 80 refuses, port 443 answers")
         pinged = await _ping(address, pace) if with_ping and asked.reach == "timed-out" else None
         return Reading(reach=asked.reach, why=asked.why or why, pinged=pinged)
     network, network_why = await _network(address, port, pace)
@@ -74,6 +79,15 @@ async def _network(address: str, port: int, pace: Pace) -> tuple[Network | None,
 async def _page(address: str, port: int, path: str, pace: Pace) -> Asked:
     async with pace.turn():
         return await ask(address, port, get(address if port == HTTP_PORT else f"{address}:{port}", path))
+
+
+async def _answers_secured(address: str, pace: Pace) -> bool:
+    async with pace.turn():
+        stream = await connected(address, HTTPS_PORT)
+    if isinstance(stream, Asked):
+        return False
+    await trio.aclose_forcefully(stream)
+    return True
 
 
 async def _ping(address: str, pace: Pace) -> bool | None:

@@ -9,6 +9,8 @@ _BETTER: Final[dict[str, int]] = {
     "load.pages_dropped": -1,
     "push.answer_ms": -1,
     "push.per_s": +1,
+    "push.executed": +1,
+    "push.executed_fraction": +1,
     "page.listening_ms": -1,
     "page.first_packet_ms": -1,
     "page.activation_spread_ms": -1,

@@ -71,7 +71,7 @@ def phones_told(result: Result, stories: Mapping[str, Story]) -> Iterable[str]:
     """Lines that name the phones that missed it, and tell the stories of some."""
     if not result.missed:
         return
-    yield f"phones that did not get it in time ({len(result.missed):,}):"
+    yield f"{result.missed_title}:"
     for row in result.missed[:NAMED_PHONES]:
         told = (row.get("phone"), row.get(PAGE), row.get("address"), row.get("state"), row.get("why"))
         yield " ".join(filter(None, told))

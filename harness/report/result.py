@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from harness.report import figures
-from harness.run_folder import LEDGER, SCENARIO, VERDICT
+from harness.run_folder import LEDGER, SCENARIO, SITE, VERDICT
 from harness.scenario.lines import parts_of
 
 SCHEMA: Final = 1
@@ -119,8 +119,10 @@ class Result:
             hold = f"all {count:,} checks hold" if count > 1 else "1 check holds"
             if not self.missed:
                 return hold
-            missed = f"{self.counted(len(self.missed))} {'not' if self.several else 'did not get it'} in time"
-            return f"{hold}; {missed}, as the scenario allows"
+            missed = self.counted(len(self.missed))
+            if self.unheard:
+                return f"{hold}; whether {missed} heard it, nobody but they knows"
+            return f"{hold}; {missed} {'not' if self.several else 'did not get it'} in time, as the scenario allows"
         if not worst:
             return "no single check says so"
         first = worst[0]
@@ -150,6 +152,17 @@ class Result:
         """Ledger rows of the phones that did not get what was sent, or got it late."""
         rows = [row for row in self.ledger if row.get("state") not in figures.WORKED]
         return tuple(sorted(rows, key=lambda row: (row.get("state", ""), row.get("phone", ""), row.get(PAGE, ""))))
+
+    @property
+    def unheard(self) -> bool:
+        """Whether nobody could tell what came out of the phones: they were real ones."""
+        return bool(self.phones and self.metrics) and "phones.delivered" not in self.metrics
+
+    @property
+    def missed_title(self) -> str:
+        """What the phones of `missed` have in common."""
+        what = "Phones not known to have got it in time" if self.unheard else "Phones that did not get it in time"
+        return f"{what} ({len(self.missed):,})"
 
     def show(self, metric: str) -> str:
         """One of the run's metrics for people."""
@@ -225,7 +238,7 @@ def _result(folder: Path, verdict: Mapping[str, Any]) -> Result:
             # A result that no scenario stands behind says itself how to repeat it.
             url=figures.clean(str(verdict.get("url") or "")),
             command=figures.clean(str(verdict.get("command") or ""))
-            or _command(read_settings(folder), name, phones, seed, ground),
+            or _command(folder, read_settings(folder), name, phones, seed, ground),
             unexpected=tuple(figures.clean(str(each)) for each in verdict.get("unexpected") or ()),
         )
     except (LookupError, TypeError, ValueError, AttributeError) as error:
@@ -243,17 +256,21 @@ def read_settings(folder: Path) -> Mapping[str, Any]:
         return {}
 
 
-def _command(settings: Mapping[str, Any], name: str, phones: int, seed: int, ground: str) -> str:
+def _command(folder: Path, settings: Mapping[str, Any], name: str, phones: int, seed: int, ground: str) -> str:
     """The command that runs the same again, with every value that the command line had changed."""
     resolved = settings.get("resolved", {})
     source = Path(str(resolved.get("source") or name))
     # A bundled scenario goes by its name, so that the command works on any machine.
     is_bundled = source.parent.name == "" or source.parent.parent.name == "scenarios"
     words = ["pushlab", "run", name if is_bundled else str(source)]
+    origins = resolved.get("origins", {})
     if "csv" not in settings.get("fleet", {}):
         words += ["--phones", str(phones)]
+    elif origins.get("fleet.csv") in {"--csv", "--set"}:
+        # The list that the run keeps is the one that was used, whatever became of the one that was named.
+        words += ["--csv", str(folder / SITE)]
     words += ["--seed", str(seed), "--ground", ground]
-    changed = [parts_of(key) for key, origin in resolved.get("origins", {}).items() if origin == "--set"]
+    changed = [parts_of(key) for key, origin in origins.items() if origin == "--set" and key != "fleet.csv"]
     for path in changed:
         # Of a table that was set as a whole, the whole is given again, and its values not a second time.
         if any(path[:length] in changed for length in range(1, len(path))):

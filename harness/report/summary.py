@@ -17,18 +17,25 @@ class KeyFigure:
     """What belongs to the figure, in a line; may be empty"""
 
 
+def _got_it(result: Result) -> KeyFigure:
+    if result.unheard:
+        executed = f"{result.show('push.executed')} of {result.phones:,}"
+        return KeyFigure(label="Phones that executed the push", value=executed, note=result.outcome_text())
+    worked = sum(count for state, count in result.outcomes.items() if state in figures.WORKED)
+    return KeyFigure(
+        label="Deliveries in time" if result.several else "Phones that got it in time",
+        value=f"{worked:,} of {result.deliveries:,}",
+        note=result.outcome_text() if worked != result.deliveries or len(result.outcomes) > 1 else "",
+    )
+
+
 def key_figures(result: Result) -> tuple[KeyFigure, ...]:
     """The summary of a run: phones, burst, answers, both authentication servers, CallManager's load, audio."""
     show, phones = result.show, result.deliveries
     if not phones and not result.metrics:
         return (_checks(result),)
-    worked = sum(count for state, count in result.outcomes.items() if state in figures.WORKED)
     return (
-        KeyFigure(
-            label="Deliveries in time" if result.several else "Phones that got it in time",
-            value=f"{worked:,} of {phones:,}",
-            note=result.outcome_text() if worked != phones or len(result.outcomes) > 1 else "",
-        ),
+        _got_it(result),
         KeyFigure(label="Pushes per second", value=show("push.per_s"), note="first sent to last answered"),
         KeyFigure(
             label=figures.label("push.answer_ms.p50"),

@@ -44,7 +44,7 @@ def print_result(folder: Path, console: Console) -> None:
         for check in result.open_checks:
             console.print(check_block(check))
     if result.missed:
-        _heading(console, f"Phones that did not get it in time ({len(result.missed):,})")
+        _heading(console, result.missed_title)
         for line in _missed(result):
             console.print(Text(f"  {line}"), no_wrap=True, overflow="ellipsis")
     if result.blind:

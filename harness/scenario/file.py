@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
 
+from harness.scenario import outside, sites
 from harness.scenario.audio import AudioError, audio_path, audio_seconds, scenarios_folder
 from harness.scenario.contradictions import check_together
 from harness.scenario.faults import FAULTS, IMPAIRMENT, NOT_RESET, PARAMETERS
@@ -25,6 +26,7 @@ from harness.scenario.model import (
     Fault,
     Fleet,
     Gateway,
+    LabPlace,
     Load,
     Page,
     Probe,
@@ -34,8 +36,10 @@ from harness.scenario.model import (
     User,
     share_of,
 )
+from harness.scenario.outside import LAB
 from harness.scenario.overrides import Overrides, overlay
 from harness.scenario.schedule_errors import contradictions, load_limit, too_often
+from harness.site import Phone
 
 MAX_FILE_BYTES: Final = 2**20
 """A scenario is a page of text; a megabyte is somebody's mistake."""
@@ -43,7 +47,7 @@ MAX_FILE_BYTES: Final = 2**20
 
 GROUPS: Final = {
     "ci": "small and quick: all of them end within minutes, and a build rests on them",
-    "load": "a thousand phones and more",
+    "load": "bursts: hundreds of phones, a thousand and more",
     "faults": "what goes wrong in phones, on the network, in CallManager",
     "lab": "needs more than pushlab: directory servers, phones or gateways of others",
 }
@@ -149,23 +153,31 @@ def parse(text: str, path: Path, overrides: Overrides = (), *, files: bool) -> S
 def build(raw: dict[str, Any], text: str, path: Path, overrides: Overrides, *, files: bool) -> Scenario:
     """A scenario from parsed TOML; `text` serves for line numbers only."""
     given, errors = overlay(raw, overrides)
+    sites.prefer(raw, given)
     findings = Findings(file=str(path), lines=key_lines(text), given=given, errors=errors, whole=not errors)
     values = checked(raw, findings)
+    site = sites.read(values, path, findings, files=files)
     if findings.whole:
-        limit = load_limit(Load(**values["load"]), values["integrity"], findings.origins)
-        values["integrity"] = (*values["integrity"], *limit)
+        _limit_load(values, findings)
         _contradictions(values, findings)
         check_together(values, findings)
     if findings.errors:
         raise ScenarioError(tuple(findings.errors))
-    scenario = _scenario(values, path, findings.origins)
+    scenario = _scenario(values, path, findings, site)
     if files:
         _audio(scenario, findings)
         if not findings.errors:
             too_often(scenario, findings)
+        outside.files(scenario, findings)
     if findings.errors:
         raise ScenarioError(tuple(findings.errors))
     return scenario
+
+
+def _limit_load(values: dict[str, Any], findings: Findings) -> None:
+    """A load has a limit of `[integrity]` more."""
+    limit = load_limit(Load(**values["load"]), values["integrity"], findings.origins)
+    values["integrity"] = (*values["integrity"], *limit)
 
 
 def _find(name: str) -> Path:
@@ -229,6 +241,7 @@ def _contradictions(values: Mapping[str, Any], findings: Findings) -> None:
     if gateway["kind"] != "own" and any(alert["acknowledge"] for alert in values["alert"]):
         findings.wrong(("alert", "0", "acknowledge"), "not available yet: keys pressed on alerts of another gateway")
     _faults(values, findings)
+    outside.contradictions(values, findings)
     expect = values["expect"]
     if expect["verdict"] == "pass" and expect["checks"]:
         findings.wrong(("expect", "checks"), 'with verdict = "pass" no check is named: all of them pass')
@@ -279,7 +292,8 @@ def _audio(scenario: Scenario, findings: Findings) -> None:
             findings.wrong(("page", str(index), "audio"), f"{page.audio_path}: {error}")
 
 
-def _scenario(values: Mapping[str, Any], path: Path, origins: dict[str, str]) -> Scenario:
+def _scenario(values: Mapping[str, Any], path: Path, findings: Findings, site: tuple[Phone, ...]) -> Scenario:
+    origins = findings.origins
     fleet, manager, gateway = values["fleet"], values["callmanager"], values["gateway"]
     users = manager["user"] or [{"name": gateway["user"], "cti": True, "devices": "all"}]
     bare = values["alert"] and values["load"]["shape"] == "once"
@@ -289,7 +303,7 @@ def _scenario(values: Mapping[str, Any], path: Path, origins: dict[str, str]) ->
         purpose=values["purpose"],
         seed=values["seed"],
         ground=values["ground"],
-        witnesses=values["witnesses"],
+        witnesses=outside.witnesses(values),
         fleet=Fleet(
             phones=fleet["phones"],
             models=fleet["models"],
@@ -297,6 +311,9 @@ def _scenario(values: Mapping[str, Any], path: Path, origins: dict[str, str]) ->
             authentication_timeout_s=fleet["authentication_timeout_s"],
             boot=fleet["boot"],
             authentication_url_at_boot=fleet["authentication_url_at_boot"],
+            csv=sites.place(fleet["csv"], path, findings) if fleet["csv"] else None,
+            site=site,
+            kind=fleet["kind"],
         ),
         callmanager=CallManager(
             kind=manager["kind"],
@@ -307,6 +324,7 @@ def _scenario(values: Mapping[str, Any], path: Path, origins: dict[str, str]) ->
             credential_policy=CredentialPolicy(**manager["credential_policy"]),
             directory=Directory(**manager["directory"]),
             users=tuple(User(**user) for user in users),
+            url=manager["url"],
         ),
         gateway=Gateway(
             kind=gateway["kind"],
@@ -316,8 +334,16 @@ def _scenario(values: Mapping[str, Any], path: Path, origins: dict[str, str]) ->
             own_user_mismatch=gateway["own_user_mismatch"],
             push_password=gateway["push_password"],
             multicast_addresses=gateway["multicast_addresses"],
+            catch_up_ms=gateway["catch_up_ms"],
             set_up=gateway["set_up"],
             restarted=gateway["restarted"],
+            url=gateway["url"],
+            address=gateway["address"],
+            trigger=gateway["trigger"],
+            wait_s=gateway["wait_s"],
+            quiet_s=gateway["quiet_s"],
+            limit_s=gateway["limit_s"],
+            password_file=_beside(gateway["password_file"], path),
         ),
         applications=tuple(Application(**application) for application in values["application"]),
         pages=tuple(Page(**page, audio_path=audio_path(page["audio"], path.parent)) for page in pages),
@@ -331,7 +357,13 @@ def _scenario(values: Mapping[str, Any], path: Path, origins: dict[str, str]) ->
         expect=Expect(**values["expect"]),
         origins=origins,
         source=path,
+        lab=LabPlace(**values["lab"]) if values["ground"] == LAB else None,
     )
+
+
+def _beside(name: str | None, path: Path) -> Path | None:
+    """A file that a scenario names is looked for beside it."""
+    return None if name is None else path.parent / name
 
 
 def _default_page(origins: dict[str, str]) -> dict[str, Any]:

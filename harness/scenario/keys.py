@@ -8,7 +8,9 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from ipaddress import IPv4Address, IPv4Network
 from typing import Final
+from urllib.parse import urlsplit
 
 MAX_PHONES: Final = 32_000
 """The lab's phone network 10.20.0.0/17 has 32,766 addresses; some are reserved for control and canaries."""
@@ -16,6 +18,10 @@ MAX_CONCURRENCY: Final = 10_000
 """More pushes in flight than that only queue (docs/design/performance.md), and would run out of descriptors."""
 MAX_USERS: Final = 1_000
 MAX_SECONDS: Final = 3_600.0
+WIDEST_BITS: Final = 16
+"""Of a lab's phones' network: twice the largest fleet. A wider one is somebody's whole site by mistake."""
+NARROWEST_BITS: Final = 29
+"""Four addresses are kept for controls, two are no host's."""
 REQUIRED: Final = object()
 
 MODELS: Final = (
@@ -186,13 +192,42 @@ def any_of(*values: str) -> Accept:
     return accept
 
 
-def not_yet(reason: str) -> Accept:
-    """A key that the contract names and that cannot be used yet."""
+def address(value: object) -> object:
+    """An IPv4 address of one machine."""
+    try:
+        found = IPv4Address(value) if isinstance(value, str) else None
+    except ValueError:
+        found = None
+    if found is None or found.is_multicast or found.is_unspecified:
+        raise WrongValueError("an IPv4 address such as 10.9.0.20")
+    return str(found)
 
-    def accept(_: object) -> object:
-        raise NotYetError(f"not available yet: {reason}")
 
-    return accept
+def network(value: object) -> object:
+    """An IPv4 network with room for phones and reserved addresses."""
+    expected = f"a network such as 10.9.128.0/17, of 8 to {2 ** (32 - WIDEST_BITS)} addresses"
+    try:
+        found = IPv4Network(value) if isinstance(value, str) else None
+    except ValueError as error:
+        raise WrongValueError(f"{expected} ({error})") from None
+    if found is None or not WIDEST_BITS <= found.prefixlen <= NARROWEST_BITS:
+        raise WrongValueError(expected)
+    return str(found)
+
+
+def url_of_address(value: object) -> object:
+    """An http URL whose host is an IPv4 address: evidence names servers by their addresses."""
+    expected = "a URL with an IPv4 address, such as http://10.9.0.30/cisco_auth/authenticate.html"
+    try:
+        parts = urlsplit(value) if isinstance(value, str) else None
+        if parts is None or parts.scheme != "http" or parts.username is not None or parts.fragment:
+            raise ValueError(expected)
+        IPv4Address(parts.hostname or "")
+        if parts.port == 0:
+            raise ValueError(expected)
+    except ValueError:
+        raise WrongValueError(expected) from None
+    return value
 
 
 def models(value: object) -> object:

@@ -83,6 +83,13 @@ def _catalogue() -> tuple[Metric, ...]:
             "answered start pushes of a page over the time from its first sent to its last answered; of several "
             "pages, the slowest one's",
         ),
+        _metric(
+            "push.executed",
+            "phones",
+            "gateway",
+            "phones that answered that they executed the page's start; of real phones the most that is known",
+        ),
+        _metric("push.executed_fraction", "share", "gateway", "push.executed of the whole fleet"),
         _metric("push.concurrent_max", "pushes", "phones", "most pushes of the page that waited for phones' answers"),
         _metric("load.pages_planned", "pages", "harness", "pages of a [load], by its schedule"),
         _metric("load.pages_started", "pages", "harness", "of them asked for and taken by the gateway"),

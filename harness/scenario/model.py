@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from harness.scenario.thresholds import Threshold
+from harness.site.phone import Phone as SitePhone
 
 EXIT_INVALID: Final = 4
 SAME: Final = "same"
@@ -44,7 +45,7 @@ def share_of(phones: int, share: float) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fleet:
-    """The emulated phones."""
+    """The phones."""
 
     phones: int
     models: Mapping[str, float]
@@ -56,6 +57,17 @@ class Fleet:
     """`instant`, or `fetch`: from CallManager."""
     authentication_url_at_boot: str
     """`SAME`, or as `authentication_url`: what phones booted with, before it was changed and they were reset."""
+    kind: str = "emulated"
+    """`emulated`, or `real`: they are not started and keep no diaries."""
+    csv: Path | None = None
+    """The list of a site's phones; None: they are made up."""
+    site: tuple[SitePhone, ...] = ()
+    """Its phones."""
+
+    @property
+    def real(self) -> bool:
+        """Whether they are real phones."""
+        return self.kind == "real"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +128,13 @@ class CallManager:
     credential_policy: CredentialPolicy
     directory: Directory
     users: tuple[User, ...]
+    url: str | None = None
+    """The authentication URL of one that is `external`."""
+
+    @property
+    def external(self) -> bool:
+        """Whether it is not started, and writes no records."""
+        return self.kind == "external"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +142,7 @@ class Gateway:
     """The system under test."""
 
     kind: str
-    """`own`, or `command`: a program run inside the lab where a gateway would stand."""
+    """`own`, `command`: a program run where a gateway would stand, or `external`: it is not started at all."""
     command: tuple[str, ...]
     user: str
     concurrency: int
@@ -135,13 +154,51 @@ class Gateway:
     """`file`, or `administration`: by an administrator, while it runs, through its own interface."""
     multicast_addresses: int = 16
     """Size of its pool: as many pages by multicast at once."""
+    catch_up_ms: int = 60
+    """Audio that it sends at once after a stall of the machine."""
     restarted: bool = False
     """Whether it is started again between being set up and the page."""
+    url: str | None = None
+    """The authentication URL of one that is `external`; None where it has none."""
+    address: str | None = None
+    """Where the pushes and the audio of an external one come from; None: from the URL's address."""
+    trigger: tuple[str, ...] = ()
+    """What starts the page of an external one; empty: a person."""
+    wait_s: float = 120.0
+    quiet_s: float = 5.0
+    limit_s: float = 600.0
+    password_file: Path | None = None
+    """The push user's password, where others than the run know it; None: it is drawn."""
+
+    @property
+    def external(self) -> bool:
+        """Whether it is neither started nor stopped by the run."""
+        return self.kind == "external"
 
     @property
     def administered(self) -> bool:
         """Whether an administrator sets it up."""
         return self.set_up == "administration"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabPlace:
+    """Where a run on ground `lab` stands in its user's network; None: nothing of that kind stands there."""
+
+    interface: str
+    harness: str
+    gateway: str | None
+    callmanager: str | None
+    phones_network: str | None
+    first_phone: str | None
+    phone_port: int
+    gateway_port: int
+    callmanager_port: int
+    gateway_administration_port: int
+    callmanager_administration_port: int
+    configuration_port: int
+    tftp_port: int
+    phones_control_port: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -311,6 +368,8 @@ class Scenario:
     """Key path → `scenario`, `--set` and the like, `default`, or `assumed (a)`."""
     source: Path
     """The file it was read from."""
+    lab: LabPlace | None = None
+    """Of ground `lab` alone."""
 
     @property
     def recordings(self) -> tuple[Path, ...]:

@@ -10,9 +10,11 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from harness.run_folder import SITE
 from harness.scenario.file import build
 from harness.scenario.findings import ASSUMED, dotted
-from harness.scenario.model import Scenario, ScenarioError
+from harness.scenario.model import Fleet, Scenario, ScenarioError
+from harness.scenario.outside import EMULATED_KEYS, EXTERNAL_KEYS
 
 _SCALARS: Final = ("name", "purpose", "seed", "ground", "witnesses")
 
@@ -36,14 +38,21 @@ def write_resolved(
     origins = scenario.origins
     lines += [_line((name,), getattr(scenario, name), origins) for name in _SCALARS]
     manager = scenario.callmanager
-    lines += _table(("fleet",), _plain(scenario.fleet), origins)
+    lines += _table(("fleet",), _fleet(scenario.fleet), origins)
     service = {"p50": manager.service_ms.p50, "p99": manager.service_ms.p99}
-    capacity = _plain(manager, without=("service_ms", "credential_policy", "directory", "users"))
-    lines += _table(("callmanager",), {**capacity, "service_ms": service}, origins)
-    lines += _table(("callmanager", "credential_policy"), _plain(manager.credential_policy), origins)
-    lines += _table(("callmanager", "directory"), _plain(manager.directory), origins)
-    lines += _repeated(("callmanager", "user"), [_plain(user) for user in manager.users], origins)
-    lines += _table(("gateway",), _plain(scenario.gateway), origins)
+    if manager.external:
+        # Its capacity and its users are its own.
+        lines += _table(("callmanager",), {"kind": manager.kind, "url": manager.url}, origins)
+    else:
+        capacity = _plain(manager, without=("service_ms", "credential_policy", "directory", "users"))
+        lines += _table(("callmanager",), {**capacity, "service_ms": service}, origins)
+        lines += _table(("callmanager", "credential_policy"), _plain(manager.credential_policy), origins)
+        lines += _table(("callmanager", "directory"), _plain(manager.directory), origins)
+        lines += _repeated(("callmanager", "user"), [_plain(user) for user in manager.users], origins)
+    not_its = () if scenario.gateway.external else EXTERNAL_KEYS
+    lines += _table(("gateway",), _plain(scenario.gateway, without=not_its), origins)
+    if scenario.lab is not None:
+        lines += _table(("lab",), _plain(scenario.lab), origins)
     lines += _repeated(("application",), [_plain(a) for a in scenario.applications], origins)
     pages = [_plain(page, without=("audio_path",)) for page in scenario.pages]
     for page, original in zip(pages, scenario.pages, strict=True):
@@ -99,6 +108,14 @@ def resolved_facts(path: Path) -> Mapping[str, Mapping[str, str | int | float]]:
     return {name: dict(resolved.get(name, {})) for name in ("versions", "machine")}
 
 
+def _fleet(fleet: Fleet) -> dict[str, Any]:
+    """A list of phones says how many there are, and lies beside the file."""
+    if fleet.csv is None:
+        return _plain(fleet, without=("csv", "site"))
+    not_its = EMULATED_KEYS if fleet.real else ()
+    return {"csv": SITE, **_plain(fleet, without=("csv", "site", "phones", "models", *not_its))}
+
+
 def _with_origins(scenario: Scenario, origins: Mapping[str, str]) -> Scenario:
     values = {f.name: getattr(scenario, f.name) for f in fields(scenario)}
     return Scenario(**(values | {"origins": origins}))
@@ -110,7 +127,9 @@ def _is_bundled(audio: str) -> bool:
 
 def _plain(item: object, without: tuple[str, ...] = ()) -> dict[str, Any]:
     assert is_dataclass(item)
-    return {f.name: getattr(item, f.name) for f in fields(item) if f.name not in without}
+    found = {f.name: getattr(item, f.name) for f in fields(item) if f.name not in without}
+    # What is None was not given, and TOML has no word for it. Files are found from the run folder, too.
+    return {k: str(v.absolute()) if isinstance(v, Path) else v for k, v in found.items() if v is not None}
 
 
 def _table(path: tuple[str, ...], values: Mapping[str, object], origins: Mapping[str, str]) -> list[str]:

@@ -43,6 +43,8 @@ def contradictions(values: Mapping[str, Any], findings: Findings) -> None:
     if values["gateway"]["kind"] != "own":
         if load.open:
             findings.wrong(("load",), "not available yet: a load on another gateway")
+        if values["gateway"]["kind"] == "external" and len(pages) > 1:
+            findings.wrong(("page", "1"), "not available yet: several pages of an external gateway")
         if alerts and len(pages) + len(alerts) > 1:
             findings.wrong(("alert", "0"), "not available yet: an alert of another gateway beside anything else")
     if values["gateway"]["set_up"] != "file" and load.open:

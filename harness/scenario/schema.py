@@ -9,13 +9,14 @@ from harness.scenario.keys import (
     MAX_SECONDS,
     Key,
     Table,
+    address,
     any_of,
     any_text,
     choice,
     devices,
     flag,
     models,
-    not_yet,
+    network,
     number,
     service_ms,
     slug,
@@ -23,6 +24,7 @@ from harness.scenario.keys import (
     text,
     text_of,
     texts,
+    url_of_address,
     url_or,
     whole,
 )
@@ -44,9 +46,9 @@ _ROOT: Final = {
     "purpose": Key(accept=text, meaning="one sentence: what it shows"),
     "seed": Key(accept=whole(0, 2**63 - 1), default=1, meaning="what is drawn at random is drawn from this"),
     "ground": Key(
-        accept=choice("auto", "netns", "loopback", later={"lab": "real phones and servers"}),
+        accept=choice(*GROUNDS),
         default="auto",
-        meaning="where it runs; auto takes netns, or loopback with a line saying why",
+        meaning="where it runs; auto takes netns, or loopback with a line saying why; lab: your own network ([lab])",
     ),
     "witnesses": Key(
         accept=some_of(*WITNESSES),
@@ -55,8 +57,17 @@ _ROOT: Final = {
     ),
 }
 _FLEET: Final = {
+    "kind": Key(
+        accept=choice("emulated", "real"),
+        default="emulated",
+        meaning="whose phones; real ones (ground lab) are listed in csv, and only page and capture tell of them",
+    ),
     "phones": Key(accept=whole(1, MAX_PHONES), default=1000, meaning="size of the fleet"),
-    "csv": Key(accept=not_yet("a fleet is made by phones = N"), default=None, meaning="a phone list instead"),
+    "csv": Key(
+        accept=text,
+        default=None,
+        meaning="instead of phones and models: a site's phones, as `pushlab site` lists them; beside the scenario",
+    ),
     "models": Key(
         accept=models,
         default={"CP-7960G": 0.5, "CP-7961G": 0.3, "CP-7970G": 0.2},
@@ -85,9 +96,11 @@ _FLEET: Final = {
 }
 _CALLMANAGER: Final = {
     "kind": Key(
-        accept=choice("own", later={"external": "a real CallManager"}), default="own", meaning="which CallManager"
+        accept=choice("own", "external"),
+        default="own",
+        meaning="which CallManager: the emulated one, or (ground lab) one that is not started",
     ),
-    "url": Key(accept=not_yet("it belongs to kind = external"), default=None, meaning="where a real one is"),
+    "url": Key(accept=url_of_address, default=None, meaning="of kind = external: its authentication URL"),
     "workers": Key(accept=whole(1, 1024), default=8, assumed=True, meaning="requests worked on at once"),
     "service_ms": Key(
         accept=service_ms,
@@ -134,12 +147,35 @@ _USER: Final = {
 }
 _GATEWAY: Final = {
     "kind": Key(
-        accept=choice("own", "command", later={"external": "a gateway at a URL"}),
+        accept=choice("own", "command", "external"),
         default="own",
-        meaning="which gateway: this one, or a command run inside the lab",
+        meaning="which gateway: this one, a command run in its place, or (ground lab) one that is not started",
     ),
     "command": Key(accept=texts, default=(), meaning="program and arguments of kind = command"),
-    "url": Key(accept=not_yet("it belongs to kind = external"), default=None, meaning="where a foreign gateway is"),
+    "url": Key(accept=url_of_address, default=None, meaning="of kind = external: its authentication URL, if any"),
+    "address": Key(
+        accept=address, default=None, meaning="of kind = external: where pushes and audio leave from, if not the URL's"
+    ),
+    "trigger": Key(
+        accept=texts, default=(), meaning="of kind = external: program that starts its page; none: somebody does"
+    ),
+    "wait_s": Key(
+        accept=number(1, MAX_SECONDS), default=120.0, meaning="of kind = external: how long to wait for its first push"
+    ),
+    "quiet_s": Key(
+        accept=number(0.5, MAX_SECONDS),
+        default=5.0,
+        assumed=True,
+        meaning="of kind = external: its page is over when all were pushed to and nothing came for so long",
+    ),
+    "limit_s": Key(
+        accept=number(1, MAX_SECONDS),
+        default=600.0,
+        meaning="of kind = external: its page is over this long after its first push in any case",
+    ),
+    "password_file": Key(
+        accept=text, default=None, meaning="on ground lab: holds the push user's password, where others know it already"
+    ),
     "user": Key(accept=text, default="agpush", meaning="the push user; the name is the one that CTX111243 recommends"),
     "concurrency": Key(accept=whole(1, MAX_CONCURRENCY), default=200, meaning="pushes in flight at once"),
     "own_user_mismatch": Key(
@@ -156,6 +192,11 @@ _GATEWAY: Final = {
         accept=whole(1, 128),
         default=16,
         meaning="group addresses in its pool: as many pages by multicast at once, further ones go by unicast",
+    ),
+    "catch_up_ms": Key(
+        accept=whole(20, 1000),
+        default=60,
+        meaning="audio that it sends at once after a stall of the machine; what is overdue beyond it is left out",
     ),
     "set_up": Key(
         accept=choice("file", "administration"),
@@ -274,6 +315,27 @@ _FAULT: Final = {
     ),
     "where": Key(accept=choice(*PLACES), default="both", meaning="of credential-drift: whose password is changed"),
 }
+_PORT: Final = whole(1, 65535)
+_LAB: Final = {
+    "interface": Key(accept=text, default=None, meaning="network interface by which the others are reached: the wire"),
+    "harness": Key(accept=address, default=None, meaning="this machine's address: the harness's and the fleet's"),
+    "gateway": Key(accept=address, default=None, meaning="this machine's address for a gateway that is started here"),
+    "callmanager": Key(accept=address, default=None, meaning="this machine's address for the emulated CallManager"),
+    "phones_network": Key(
+        accept=network,
+        default=None,
+        meaning="of emulated phones, routed to this machine; its last four are kept",
+    ),
+    "first_phone": Key(accept=address, default=None, meaning="the first phone's; default: the network's first"),
+    "phone_port": Key(accept=_PORT, default=80, meaning="of the phones' web servers"),
+    "gateway_port": Key(accept=_PORT, default=8081, meaning="phones' questions to a gateway that is started here"),
+    "callmanager_port": Key(accept=_PORT, default=8082, meaning="phones' questions to the emulated CallManager"),
+    "gateway_administration_port": Key(accept=_PORT, default=8443, meaning="of our gateway's JSON interface"),
+    "callmanager_administration_port": Key(accept=_PORT, default=8080, meaning="of the emulated CallManager's"),
+    "configuration_port": Key(accept=_PORT, default=6970, meaning="where phones fetch their configuration (HTTP)"),
+    "tftp_port": Key(accept=_PORT, default=69, meaning="and by TFTP"),
+    "phones_control_port": Key(accept=_PORT, default=18090, meaning="of the fleet's control API"),
+}
 _PROBE: Final = {
     "when": Key(
         accept=choice("never", "before", "after"),
@@ -311,6 +373,7 @@ SCHEMA: Final = Table(
             },
         ),
         "gateway": Table(keys=_GATEWAY),
+        "lab": Table(keys=_LAB),
         "application": Table(keys=_APPLICATION, repeated=True),
         "page": Table(keys=_PAGE, repeated=True),
         "alert": Table(keys=_ALERT, repeated=True),

@@ -27,6 +27,7 @@ NO_EXAMPLES: Final = {"docs/reference/shown.md"}
 """Its lines are the project's own checks, run by the tests that they name."""
 LEFT_OUT: Final = re.compile(
     r"your-pager"  # the reader's own program
+    r"|docs/examples/"  # has a test of its own: tests/runs/test_third_party.py
     r"|--csv roster\.csv --port 80"  # addresses and an interface of the reader's own
     r"|\b(ASK|COMMAND|FILE|SCENARIO|RUN|DIR|KEY=VALUE|AUDIO)\b|\.\.\.$|\[--"  # a synopsis
 )

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.capture.rtp import Stream
-from harness.judge.end_states import PhoneTruth, Rival
+from harness.judge.end_states import Rival
 from harness.judge.evidence import Evidence, host
 from harness.judge.integrity import AUDIO
 from harness.judge.laws.law import EXAMPLES, Case, Finding, Law
@@ -39,7 +39,7 @@ def find(case: Case) -> Finding:
     for row in case.rows:
         sent.setdefault(row.sending.name, []).append(row.streams)
     for row in case.rows:
-        if row.truth is not PhoneTruth.EXECUTED or row.sending.page is None:
+        if not row.executed or row.sending.page is None:
             continue
         reference = references.get(row.sending.name)
         if reference is None:

@@ -14,18 +14,23 @@ def find(case: Case) -> Finding:
     if evidence.lab is None:
         finding.undecided = "nobody described the lab"
         return finding
+    described = evidence.lab.text("phones_network")
     try:
-        network = ipaddress.IPv4Network(evidence.lab.text("phones_network"))
+        # Real phones may be in any network, as a site's twins: each is listed.
+        listed = evidence.scenario.fleet.real and not described
+        network = None if listed else ipaddress.IPv4Network(described)
     except ValueError:
         finding.undecided = "nobody described the phones' network"
         return finding
+    where = network if evidence.scenario.fleet.csv is None else "the list of phones"
     inside: dict[str, bool] = {}
 
     def is_phone(address: str) -> bool:
         if address not in inside:
             try:
                 # A group of the lab is one that a phone of the lab listened to.
-                inside[address] = ipaddress.IPv4Address(address) in network or address in evidence.listeners
+                known = address in evidence.by_address or address in evidence.listeners
+                inside[address] = known or (network is not None and ipaddress.IPv4Address(address) in network)
             except ValueError:
                 inside[address] = False
         return inside[address]
@@ -35,7 +40,7 @@ def find(case: Case) -> Finding:
             place = record.text(name)
             finding.looked_at += 1
             if place and not is_phone(host(place)):
-                finding.add(f"{kind.split('.')[0]} to {place}, outside {network}", record.phone)
+                finding.add(f"{kind.split('.')[0]} to {place}, outside {where}", record.phone)
     servers = {host(place) for place in evidence.servers}
     url = evidence.scenario.fleet.authentication_url
     if url not in ("gateway", "callmanager"):
@@ -47,7 +52,7 @@ def find(case: Case) -> Finding:
     for stream in evidence.audio_streams:
         finding.looked_at += 1
         if not is_phone(stream.destination_address):
-            finding.add(f"{stream.packets} audio packets to {stream.destination_address}, outside {network}")
+            finding.add(f"{stream.packets} audio packets to {stream.destination_address}, outside {where}")
     return finding
 
 

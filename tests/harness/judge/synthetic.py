@@ -67,6 +67,8 @@ class Run:
     """TOML put behind the fleet's and the page's."""
     fleet: str = ""
     """TOML put into the fleet's."""
+    head: str = ""
+    """TOML put above all tables."""
     alert: str = ""
     """TOML of an alert in place of the page's; the records are the test's business."""
     pages: str = ""
@@ -425,6 +427,7 @@ class Run:
         text = f"""
 name = "synthetic"
 purpose = "A run made by hand."
+{self.head}
 [fleet]
 phones = {self.phones}
 authentication_url = "{self.url}"

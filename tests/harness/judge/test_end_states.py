@@ -42,7 +42,7 @@ def rows_of_the_table(case: Case) -> list[EndState]:
         EndState.PREEMPTED: taken,
         EndState.GARBLED: case.says in (GatewaySays.GARBLED, GatewaySays.REFUSED),
         EndState.TIMED_OUT: case.says is GatewaySays.TIMED_OUT,
-        EndState.INDETERMINATE: case.says is GatewaySays.INDETERMINATE,
+        EndState.INDETERMINATE: case.says is GatewaySays.INDETERMINATE or (executed and case.heard is Heard.UNKNOWN),
         EndState.NO_AUDIO: executed and case.heard is Heard.NOTHING,
         EndState.WRONG_AUDIO: executed and case.heard is Heard.FOREIGN,
         EndState.PARTIAL_AUDIO: executed and (case.heard is Heard.PART or cut),
@@ -71,8 +71,10 @@ def rows_of_an_alert(case: AlertCase) -> list[EndState]:
     silent = Case(says=case.says, truth=case.truth, heard=Heard.NOTHING, late=case.late)
     rows = {state for state in rows_of_the_table(silent) if state not in AUDIO}
     executed, on_screen = case.says is GatewaySays.EXECUTED, case.shown is Shown.ALERT
+    unknown = case.shown is Shown.UNKNOWN
     alert = {
-        EndState.NOT_DISPLAYED: executed and not on_screen,
+        EndState.INDETERMINATE: executed and unknown,
+        EndState.NOT_DISPLAYED: executed and not on_screen and not unknown,
         EndState.DISPLAYED_LATE: executed and on_screen and not case.pressed and case.late,
         EndState.DISPLAYED: executed and on_screen and not case.pressed and not case.late,
         EndState.ACKNOWLEDGED: executed and on_screen and case.pressed,

@@ -14,6 +14,7 @@ from harness.preflight.page import page_of
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
 
+pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def page(browser: "Chrome", tmp_path: Path) -> "Chrome":

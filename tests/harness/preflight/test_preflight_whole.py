@@ -104,7 +104,8 @@ def test_servers_the_push_user_and_what_named_phones_hear(lab: Lab) -> None:
             [*hear, "--user", "renamed", "--dry-devices", ",".join(name(i) for i in range(1, 8)), "--active", name(1)],
             [*hear, "--dry-devices", ",".join(name(i) for i in (12, 1, 11, 2))],
             [*hear, "--active", f"{name(4)},{name(5)},{name(11)}"],
-            [*hear, "--active", name(6), "--multicast", "239.10.10.2"],
+            [*hear, "--active", name(6), "--multicast", "239.10.10.2",
+             "--callmanager-url", "http://10.20.128.40/CCMCIP/authenticate.asp"],
         ],
         phones=phones,
         callmanager=users,
@@ -139,7 +140,10 @@ def test_servers_the_push_user_and_what_named_phones_hear(lab: Lab) -> None:
     assert {("audio", "its line is in use (connected)"), ("audio", "the push user is not authorised for it")} <= (
         silence.needed()
     )
-    assert multicast.faults() == {("multicast", "blocked", "10.20.0.0/17")}
+    assert multicast.faults() == {
+        ("multicast", "blocked", "10.20.0.0/17"),
+        ("callmanager-url", "no-answer", "http://10.20.128.40/CCMCIP/authenticate.asp"),
+    }
     for file in lab.work.rglob("*"):
         if file.is_file() and file.name not in {"agpush.password", "callmanager.toml", "lab.json"}:
             assert PASSWORD not in file.read_text(encoding="utf-8", errors="replace"), file
