@@ -34,6 +34,7 @@ from harness.observe import EventWriter, merge_records
 from harness.scenario.audio import audio_seconds
 from harness.scenario.model import Scenario
 from harness.scenario.resolved import write_resolved
+from harness.scenario.schedule import schedule
 from harness.site.phone_list import write_phone_list
 
 WRITERS: Final = {
@@ -54,8 +55,9 @@ PACKETS_PER_S: Final = 50
 
 def expected_packets(scenario: Scenario) -> int:
     """RTP packets that the scenario's pages send at most."""
-    seconds = sum(audio_seconds(page.audio_path) for page in scenario.pages)
-    return math.ceil(seconds * PACKETS_PER_S) * scenario.fleet.phones
+    planned = schedule(scenario, [str(number) for number in range(scenario.fleet.phones)])
+    seconds = sum(audio_seconds(one.page.audio_path) * len(one.phones) for one in planned if one.page)
+    return math.ceil(seconds * PACKETS_PER_S)
 
 
 async def run(setup: Setup) -> list[str]:
@@ -72,8 +74,8 @@ async def run(setup: Setup) -> list[str]:
     scenario, folder = setup.scenario, setup.folder
     write_resolved(scenario, folder.file(run_folder.SCENARIO), _versions(), _machine())
     # Judged again elsewhere, the folder is all there is: nobody's word for the sound is needed there either.
-    if scenario.pages:
-        shutil.copyfile(scenario.pages[0].audio_path, folder.file(run_folder.AUDIO))
+    for recording, name in zip(scenario.recordings, run_folder.AUDIOS, strict=False):
+        shutil.copyfile(recording, folder.file(name))
     roster = _roster(setup)
     if roster.control is not None:
         # The control asks CallManager itself: it must not depend on the gateway that is under test.

@@ -1,5 +1,6 @@
 """Each phone gets one stream, and the stream is what a Cisco phone plays: G.711 mu-law, 20 ms, port 32674."""
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
@@ -8,6 +9,7 @@ import numpy.typing as npt
 
 from harness.capture.reader import Packets
 from harness.capture.rtp import BUNCHED_MS, Stream
+from harness.judge.end_states import PhoneTruth
 from harness.judge.evidence import RTP_PORT, Evidence
 from harness.judge.integrity import AUDIO
 from harness.judge.laws.law import Case, Finding, Law
@@ -46,9 +48,11 @@ def find(case: Case) -> Finding:
         finding.undecided = "nothing was captured"
         return finding
     timed = _times_are_its_own(evidence)
+    listened = Counter(row.phone.name for row in case.rows if row.sending.page and row.truth is PhoneTruth.EXECUTED)
     for name, streams in evidence.streams_of.items():
         started = len(case.stories[name].stream_started)
-        if len(streams) > max(started, 1):
+        # Of a gateway that tells no streams: one for each page that it listened to.
+        if len(streams) > max(started, listened[name], 1):
             finding.add(f"{len(streams)} streams (SSRC) instead of one", name)
         for stream in streams:
             finding.looked_at += 1

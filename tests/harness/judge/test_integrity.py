@@ -130,8 +130,9 @@ def test_a_capture_that_ends_early_is_blind(tmp_path: Path, cut: int) -> None:
 
 
 def test_a_metric_that_nobody_measured_is_inconclusive(judged: Judged) -> None:
-    found = judged(Run(scenario='[thresholds]\n"lateness.load_ms.p99" = "< 5"'))
-    check = next(check for check in found.checks if check.name == "lateness.load_ms.p99 < 5")
+    run = Run(scenario='[thresholds]\n"loop.lag_ms.gateway.p99" = "< 5"')
+    run.one("gateway", "part.ended", part="gateway")["loop_lag_ms"] = None
+    check = next(check for check in judged(run).checks if check.name == "loop.lag_ms.gateway.p99 < 5")
     assert check.verdict is Verdict.INCONCLUSIVE
     assert check.why == "it was not measured"
 
