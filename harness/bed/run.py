@@ -64,8 +64,9 @@ async def run(setup: Setup) -> list[str]:
     """Run one scenario and leave its evidence in the folder, with a manifest.
 
     Returns:
-        What to say of parts that ended by themselves once all stood. The run can be judged: a part that is gone is
-        a blind witness, and a gateway that is gone has left its phones listening.
+        What to say of parts that ended by themselves once all stood, and of a command in the gateway's place that
+        did not end well. The run can be judged: a part that is gone is a blind witness, and a gateway that is gone has
+        left its phones listening.
 
     Raises:
         BedError: a part could not start, or the page did not come to an end.
@@ -159,7 +160,11 @@ async def _stages(
             with standing:
                 try:
                     await booting.boot(setup, roster, struck, secrets, writer)
-                    await _play(setup, roster, struck, private, secrets, writer, events, parts, restart_gateway)
+                    status = await _play(
+                        setup, roster, struck, private, secrets, writer, events, parts, restart_gateway
+                    )
+                    if status:
+                        deaths.append(_ended_badly(status))
                 except Exception:
                     # A part that died shows as a lost connection first: then what is to be told is its death.
                     await trio.sleep(DEATH_S)
@@ -188,8 +193,12 @@ async def _play(
     events: Mapping[str, Path],
     parts: Mapping[str, Part],
     restart_gateway: Callable[[], Awaitable[None]],
-) -> None:
-    """What happens while all parts stand."""
+) -> int:
+    """What happens while all parts stand.
+
+    Returns:
+        Exit status of the command in the gateway's place, negative for a signal; 0 where there is none.
+    """
     ground, stage = setup.ground, setup.display.stage
     if setup.foreign:
         stage("canaries and positive control")
@@ -201,7 +210,7 @@ async def _play(
             async with trio.open_nursery() as beside:
                 beside.start_soon(paging.applications, setup, roster, secrets, writer)
                 await external.page(setup, parts["phones"], told, writer, events["phones"], control)
-            return
+            return 0
         stage("running the command")
         async with trio.open_nursery() as beside, trio.open_nursery() as while_it_runs:
             beside.start_soon(paging.applications, setup, roster, secrets, writer)
@@ -210,7 +219,7 @@ async def _play(
             status = await foreign.run_command(setup, told)
             while_it_runs.cancel_scope.cancel()
         writer.write("command.ended", exit_status=status)
-        return
+        return status
     private.forget_secrets()
     if setup.scenario.gateway.administered:
         client = await administering.administer(setup, roster, private, secrets, writer, restart_gateway)
@@ -229,6 +238,13 @@ async def _play(
         beside.cancel_scope.cancel()
     if probing.wanted(setup, "after"):
         await probing.run(setup, roster, secrets, writer)
+    return 0
+
+
+def _ended_badly(status: int) -> str:
+    """A word on the command in the gateway's place: a run of nothing has many checks, and one reason."""
+    end = f"was ended by signal {-status}" if status < 0 else f"ended with exit status {status}"
+    return f"the command in the gateway's place {end}"
 
 
 async def _start(nursery: trio.Nursery, host: Host, plan: PartPlan, parts: dict[str, Part]) -> None:

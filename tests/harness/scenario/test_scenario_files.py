@@ -217,6 +217,18 @@ def test_unreadable_files(tmp_path: Path) -> None:
         load(str(tmp_path / "a.toml"))
     with pytest.raises(ScenarioError, match=r"did you mean 'burst-offload'\? Bundled: .*, burst-direct, burst-offload"):
         load("burst-ofload")
+    with pytest.raises(ScenarioError, match=r"no scenario named '\?'\. Bundled: "):
+        load("?")
+
+
+def test_a_mistyped_name_of_a_group_is_told_the_nearest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ScenarioError, match=r"neither a file nor a bundled .* mean 'ci/inventory'\?"):
+        load("ci/inventry")
+    # A folder of one's own goes before the group.
+    (tmp_path / "ci").mkdir()
+    with pytest.raises(ScenarioError, match="ci/inventry: cannot be read: No such file"):
+        load("ci/inventry")
 
 
 def write_wave(path: Path, *, width: int = 2, frames: int = 100, channels: int = 1) -> None:
