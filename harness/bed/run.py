@@ -35,6 +35,7 @@ from harness.scenario.audio import audio_seconds
 from harness.scenario.model import Scenario
 from harness.scenario.resolved import write_resolved
 from harness.scenario.schedule import schedule
+from harness.scenario.sites import SITE
 from harness.site.phone_list import write_phone_list
 
 WRITERS: Final = {
@@ -100,7 +101,7 @@ def _roster(setup: Setup) -> Roster:
     fleet, addresses = setup.scenario.fleet, setup.ground.addresses
     if fleet.csv is None:
         return build_roster(phones=fleet.phones, models=fleet.models, seed=setup.scenario.seed, addresses=addresses)
-    setup.folder.file(run_folder.SITE).write_text(write_phone_list(fleet.site), encoding="utf-8")
+    setup.folder.file(SITE).write_text(write_phone_list(fleet.site), encoding="utf-8")
     if fleet.real:
         # Nobody but the run may be pushed to beside them: a control phone would have to be one of the user's own.
         return Roster(phones=fleet.site, control=None)
