@@ -1,4 +1,4 @@
-# make demo | test | test-all | lint | mutants | bench
+# make demo | test | test-all | lint | mutants | bench | docs
 # PYTHON names the interpreter (3.11 or newer) that .venv is made with.
 PYTHON ?= python3
 VENV   := .venv
@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed-dev
 RUNTIME_STAMP := $(VENV)/.installed
 
-.PHONY: demo test test-all lint mutants bench system clean
+.PHONY: demo test test-all lint mutants bench docs system clean
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "pushlab needs Python 3.11 or newer, this is " + sys.version.split()[0] + ": make PYTHON=/path/to/python3.11")'
@@ -47,6 +47,11 @@ test-all: $(STAMP) system
 # Every wrong gateway against the bed, and right ones: docs/design/why-believe-the-verdict.md.
 mutants: $(STAMP)
 	$(BIN)/python -m tests.mutants --clean 20
+
+# The documents as a site with search, which needs no server: open build/docs/index.html.
+docs: $(STAMP)
+	$(BIN)/python -m sphinx -W -E -q --keep-going -b html docs build/docs
+	@echo "build/docs/index.html"
 
 bench: $(STAMP)
 	$(BIN)/python bench/run.py

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from harness.cli import own_version
+from harness.event_stream import EventStream
 from harness.run_folder import RunFolder, RunFolderError, verify_beside_results
 from harness.scenario.file import GROUPS, bundled, files_of, load
 from harness.scenario.model import Scenario, ScenarioError
@@ -28,8 +29,11 @@ def run(argv: Sequence[str]) -> int:
     arguments = parser.parse_args(argv)
     from harness.bed.session import run_all  # noqa: PLC0415 - listing scenarios needs no lab
 
+    stream = _stream(arguments)
     scenarios = _load_all(arguments.scenario, _overrides(arguments))
     if scenarios is None:
+        if stream is not None:
+            stream.session_ended(EXIT_INVALID)
         return EXIT_INVALID
     return run_all(
         scenarios,
@@ -37,6 +41,10 @@ def run(argv: Sequence[str]) -> int:
         out=arguments.out,
         quiet=arguments.quiet,
         summary=arguments.summary,
+        junit=arguments.junit,
+        prometheus=arguments.prometheus,
+        stream=stream,
+        lifeline=arguments.stop_with_stdin,
     )
 
 
@@ -56,8 +64,11 @@ def exec_(argv: Sequence[str]) -> int:
         parser.error("no command: write it behind --, such as: pushlab exec burst-direct --phones 5 -- curl ...")
     from harness.bed.session import run_all  # noqa: PLC0415 - listing scenarios needs no lab
 
+    stream = _stream(arguments)
     scenarios = _load_all([arguments.scenario], _overrides(arguments))
     if scenarios is None:
+        if stream is not None:
+            stream.session_ended(EXIT_INVALID)
         return EXIT_INVALID
     return run_all(
         scenarios,
@@ -65,6 +76,10 @@ def exec_(argv: Sequence[str]) -> int:
         out=arguments.out,
         quiet=arguments.quiet,
         summary=arguments.summary,
+        junit=arguments.junit,
+        prometheus=arguments.prometheus,
+        stream=stream,
+        lifeline=arguments.stop_with_stdin,
         command=tuple(command),
     )
 
@@ -212,7 +227,20 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
         "--set", action="append", default=[], metavar="KEY=VALUE", help="change a value, e.g. gateway.concurrency=50"
     )
     parser.add_argument("--summary", type=Path, metavar="FILE", help="append the results to FILE, as Markdown")
-    parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
+    parser.add_argument("--junit", type=Path, metavar="FILE", help="write all results to FILE, as JUnit for a build")
+    parser.add_argument(
+        "--prometheus", type=Path, metavar="FILE", help="put the metrics of all runs into FILE, for a collector"
+    )
+    shown = parser.add_mutually_exclusive_group()
+    shown.add_argument("--quiet", action="store_true", help="print nothing but errors")
+    shown.add_argument(
+        "--json", action="store_true", help="print JSON lines for programs (docs/reference/event-stream.md)"
+    )
+    parser.add_argument("--stop-with-stdin", action="store_true", help="end the run when standard input ends")
+
+
+def _stream(arguments: argparse.Namespace) -> EventStream | None:
+    return EventStream() if arguments.json else None
 
 
 def _overrides(arguments: argparse.Namespace) -> list[tuple[str, str]]:
@@ -233,6 +261,19 @@ def _split(argv: Sequence[str]) -> tuple[list[str], list[str]]:
     return words[:at], words[at + 1 :]
 
 
+def _twice(scenarios: Sequence[Scenario]) -> list[str]:
+    """What is wrong where two scenarios of one command have one name: nobody could tell their results apart."""
+    errors: list[str] = []
+    first: dict[str, Path] = {}
+    for scenario in scenarios:
+        source = first.setdefault(scenario.name, scenario.source)
+        if source == scenario.source and scenario is not next(s for s in scenarios if s.name == scenario.name):
+            errors.append(f"{scenario.source}: it is named twice in one command; run it a second time by itself")
+        elif source != scenario.source:
+            errors.append(f"{scenario.source}: name {scenario.name!r} is that of {source} already; give it another")
+    return errors
+
+
 def _load_all(names: Sequence[str], overrides: Sequence[tuple[str, str]]) -> list[Scenario] | None:
     """Every scenario named; None, with all errors of all of them printed, where one is invalid."""
     found: list[Scenario] = []
@@ -248,6 +289,7 @@ def _load_all(names: Sequence[str], overrides: Sequence[tuple[str, str]]) -> lis
                 found.append(load(file, overrides))
             except ScenarioError as error:
                 errors.extend(error.errors)
+    errors.extend(_twice(found))
     for line in errors:
         complain(line)
     if errors:

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -15,10 +15,11 @@ from harness.report.excerpts import stories_of, write_excerpts
 from harness.report.html import page_of
 from harness.report.junit import write_junit
 from harness.report.markdown import summary_markdown
-from harness.report.result import ReportError, read_result
+from harness.report.prometheus import exposition, write_atomically
+from harness.report.result import ReportError, Result, read_result
 from harness.report.terminal import print_result
 from harness.report.tolerances import Tolerances
-from harness.run_folder import LEDGER, REPORT, VERDICT, RunFolder
+from harness.run_folder import LEDGER, METRICS, REPORT, VERDICT, RunFolder
 from harness.screen import complain, reader_may_leave, told_when_slow
 
 EXIT_NOTHING_JUDGED: Final = 6
@@ -44,12 +45,13 @@ def conclude(folder: RunFolder, show_stage: Callable[[str], None] = complain) ->
 
 
 def write_reports(folder: RunFolder) -> None:
-    """Write report.html, junit.xml and the failing phones' excerpts from the verdict, ledger and evidence there are."""
+    """Write report.html, junit.xml, metrics.prom and failing phones' excerpts from the verdict and evidence."""
     result = read_result(folder.path)
     stories = stories_of(result)
     write_excerpts(result, stories)
     folder.file(REPORT).write_text(page_of(result, stories), encoding="utf-8")
     write_junit(result, stories)
+    write_atomically(folder.file(METRICS), exposition({result.scenario: result}))
 
 
 def show(folder: RunFolder) -> None:
@@ -62,6 +64,24 @@ def write_summary(folder: RunFolder, file: Path) -> None:
     """Append the Markdown summary of a judged run to a file."""
     with file.open("a", encoding="utf-8") as stream:
         stream.write(summary_markdown(read_result(folder.path)) + "\n")
+
+
+def write_prometheus(scenarios: Sequence[str], folders: Sequence[Path | None], file: Path) -> None:
+    """Write the metrics of a session's runs into one file, in place of what it held.
+
+    Args:
+        scenarios: the names of all scenarios.
+        folders: of the runs of as many of them as were begun; what has no verdict there counts as not judged.
+        file: where to.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    judged: dict[str, Result | None] = dict.fromkeys(scenarios)
+    for name, folder in zip(scenarios, folders, strict=False):
+        if folder is not None and (folder / VERDICT).is_file():
+            judged[name] = read_result(folder)
+    write_atomically(file, exposition(judged))
 
 
 def compare_runs(a: Path, b: Path, tolerances: Tolerances, *, markdown: bool) -> int:

@@ -1,6 +1,9 @@
 """Ending early: SIGTERM as Ctrl-C, and Ctrl-C found in a group of errors."""
 
+import os
 import signal
+import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -21,6 +24,20 @@ def terminated_as_interrupted() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
         if ignored:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def interrupted_when_stdin_ends() -> None:
+    """From now on, end this process as SIGTERM does once its standard input ends.
+
+    The lifeline of a run that another program started: however that program ends, the run does not outlive it.
+    """
+
+    def listen() -> None:
+        while os.read(sys.stdin.fileno(), 4096):
+            pass
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=listen, name="lifeline", daemon=True).start()
 
 
 @contextmanager

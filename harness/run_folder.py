@@ -1,7 +1,7 @@
 """A run's folder: where evidence and results lie, and the manifest that shows whether evidence was changed.
 
 Layout: contract of docs/reference/run-folder.md. Evidence is written once, while the run goes; results (`verdict.json`,
-`ledger.csv`, `junit.xml`, `report.html`) can be made again from it at any time.
+`ledger.csv`, `junit.xml`, `report.html`, `metrics.prom`) can be made again from it at any time.
 """
 
 import hashlib
@@ -26,6 +26,12 @@ VERDICT: Final = "verdict.json"
 LEDGER: Final = "ledger.csv"
 JUNIT: Final = "junit.xml"
 REPORT: Final = "report.html"
+INDEX: Final = "index.html"
+SUMMARY: Final = "summary.md"
+LATEST: Final = "latest"
+SUITE: Final = "suite"
+"""Folder of the merged results of commands with several scenarios, beside the scenarios' own."""
+METRICS: Final = "metrics.prom"
 EXCERPTS: Final = "evidence"
 """Folder of what is cut out of the evidence for single phones; a result, made again with the others."""
 
@@ -56,18 +62,9 @@ class RunFolder:
 
         A second run within the same second gets `.2`, `.3` and so on behind its name.
         """
-        base = root / scenario / f"{now:%Y%m%dT%H%M%SZ}-{seed}"
-        path = base
-        ordinal = 1
-        while True:
-            try:
-                path.mkdir(parents=True)
-                break
-            except FileExistsError:
-                ordinal += 1
-                path = base.with_name(f"{base.name}.{ordinal}")
-        _link(root / "latest", path)
-        _link(root / scenario / "latest", path)
+        path = _fresh(root / scenario / f"{now:%Y%m%dT%H%M%SZ}-{seed}")
+        _link(root / LATEST, path)
+        _link(root / scenario / LATEST, path)
         return cls(path=path)
 
     def file(self, name: str) -> Path:
@@ -146,6 +143,18 @@ class RunFolder:
             )
 
 
+def create_suite_folder(root: Path, now: datetime) -> Path:
+    """Make `root/suite/<UTC time>`, and point `root/suite/latest` at it."""
+    path = _fresh(root / SUITE / f"{now:%Y%m%dT%H%M%SZ}")
+    _link(root / SUITE / LATEST, path)
+    return path
+
+
+def is_suite(folder: Path) -> bool:
+    """Whether a folder with a verdict.json holds the merged one of several scenarios, not that of a run."""
+    return folder.parent.name == SUITE and (folder / INDEX).is_file()
+
+
 def verify_beside_results(folder: Path) -> None:
     """Check the evidence of a run's folder, or of every run below a folder of runs.
 
@@ -176,6 +185,20 @@ def check_room(root: Path, packets: int, audio_bytes: int = 0) -> None:
             f"{root}: the run's evidence needs about {needed // 2**20} MiB, {free // 2**20} MiB are free; "
             "choose another folder with --out, or fewer phones with --phones"
         )
+
+
+def _fresh(base: Path) -> Path:
+    """Make this folder, or the same with `.2`, `.3` and so on behind its name where it is there already."""
+    path = base
+    ordinal = 1
+    while True:
+        try:
+            path.mkdir(parents=True)
+        except FileExistsError:
+            ordinal += 1
+            path = base.with_name(f"{base.name}.{ordinal}")
+        else:
+            return path
 
 
 def _link(link: Path, target: Path) -> None:

@@ -9,7 +9,10 @@ from typing import Final
 from emulator.callmanager.registry import DEVICES_MAX, Device, DeviceError, Registration, Registry
 from emulator.server import ConfigurationError
 
-COLUMNS: Final = ("device_name", "directory_number", "mac", "model", "address", "authentication_url", "web_access")
+COLUMNS: Final = (
+    "device_name", "directory_number", "mac", "model", "address", "authentication_url", "web_access", "zone", "subnet",
+)  # fmt: skip
+"""Zone and subnet are for others: phones do not know theirs."""
 FILE_BYTES_MAX: Final = 1 << 25
 """100,000 lines have 8 MB."""
 PROBLEMS_MAX: Final = 100

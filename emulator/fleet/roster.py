@@ -11,11 +11,14 @@ from pathlib import Path
 from typing import Final
 
 from emulator.fleet.catalogue import Catalogue, UnknownModelError
-from emulator.phone.authentication import Server, read_url
+from emulator.phone.authentication import Server, read_url, unusable
 from emulator.phone.phone import Phone
 from emulator.server import ConfigurationError
 
-COLUMNS: Final = ("device_name", "directory_number", "mac", "model", "address", "authentication_url", "web_access")
+COLUMNS: Final = (
+    "device_name", "directory_number", "mac", "model", "address", "authentication_url", "web_access", "zone", "subnet",
+)  # fmt: skip
+"""Zone and subnet are for others: phones do not know theirs."""
 PHONES: Final = 1_000_000
 """More would not fit into the numbers that made-up names have."""
 _FILE_BYTES: Final = 1 << 28
@@ -25,6 +28,8 @@ _FIRST_NUMBER: Final = 2001
 _NAME: Final = re.compile(r"SEP[0-9A-F]{12}")
 _MAC: Final = re.compile(r"[0-9A-F]{12}")
 _NUMBER: Final = re.compile(r"[0-9*#+]{0,24}")
+_NAMED: Final = re.compile(r"https?://[A-Za-z][A-Za-z0-9.-]{0,252}(?::[0-9]{1,5})?(?:/[!-~]*)?")
+"""A URL with a name in it: names are not resolved here, so such a phone asks nobody and refuses every push."""
 _PROBLEMS: Final = 100
 """More of them help nobody."""
 
@@ -197,6 +202,8 @@ class _Reader:
             return self._server
         if url not in self._servers:
             self._servers[url] = read_url(url)
-            if self._servers[url] is None:
-                self._problem("authentication_url: expected http:// or https:// and an IPv4 address")
+            if self._servers[url] is None and _NAMED.fullmatch(url):
+                self._servers[url] = unusable(url)  # as on a phone without a name server
+            elif self._servers[url] is None:
+                self._problem("authentication_url: expected http:// or https:// and an IPv4 address, or a host's name")
         return self._servers[url]

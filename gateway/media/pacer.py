@@ -26,7 +26,7 @@ CLOSE_S = 2.0
 """Given to the process for its last figures."""
 MULTICAST_TTL = 16
 """Routers between gateway and phones at most: a campus, not the world (assumed; `media.multicast_ttl` sets it)."""
-PROCESS = (sys.executable, "-m", "gateway.media.pacer_process")
+PROCESS = (sys.executable, "-P", "-m", "gateway.media.pacer_process")
 """The command that is the process; the channel is its standard input."""
 _QUEUE = 64
 _READ_BYTES = 65_536

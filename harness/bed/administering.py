@@ -17,7 +17,7 @@ from urllib.parse import urlencode
 
 import trio
 
-from harness.bed.configuration import MULTICAST
+from harness.bed.configuration import multicast_groups
 from harness.bed.errors import BedError
 from harness.bed.gateway_client import GatewayClient
 from harness.bed.ground import Host
@@ -102,7 +102,7 @@ async def _set_up_token(private: PrivateFolder) -> str:
     words = ("gateway", "account", "set-up", "--config", str(private.path / GATEWAY_CONFIGURATION))
     with trio.move_on_after(CONSOLE_S):
         done = await trio.run_process(
-            [sys.executable, "-m", "harness.cli", *words],
+            [sys.executable, "-P", "-m", "harness.cli", *words],
             capture_stdout=True,
             capture_stderr=True,
             check=False,
@@ -128,14 +128,15 @@ async def _enter(
 
 def _settings(setup: Setup) -> dict[str, object]:
     gateway, addresses = setup.scenario.gateway, setup.ground.addresses
+    first, last = multicast_groups(setup.scenario)
     return {
         "push_user": gateway.user,
         "callmanager_url": addresses.callmanager_authentication_url,
         "own_user_mismatch": gateway.own_user_mismatch,
         "phone_networks": [addresses.phones_network],
         "multicast": True,
-        "multicast_first": MULTICAST[0],
-        "multicast_last": MULTICAST[1],
+        "multicast_first": first,
+        "multicast_last": last,
         "multicast_port": addresses.rtp_port,
     }
 

@@ -5,6 +5,7 @@ Formats: docs/design/parts.md. Files with secrets go to the private folder, the 
 
 import json
 from collections.abc import Mapping, Sequence
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Final
 
@@ -14,10 +15,15 @@ from harness.scenario.model import Scenario, User, share_of
 
 CONTROL_USER: Final = "pushlab-control"
 """The CallManager user of the positive control; associated with the control phone alone."""
-MULTICAST: Final = ("239.20.1.1", "239.20.1.16")
-"""The lab's groups: of the scope that organisations may use as they like (RFC 2365, 6)."""
+MULTICAST_FIRST: Final = IPv4Address("239.20.1.1")
+"""The first of the lab's groups: of the scope that organisations may use as they like (RFC 2365, 6)."""
 RING_BLOCK_BYTES: Final = 2**20
 """The tap hands packets over by whole blocks: 4,500 packets each."""
+
+
+def multicast_groups(scenario: Scenario) -> tuple[str, str]:
+    """First and last address of the gateway's pool."""
+    return str(MULTICAST_FIRST), str(MULTICAST_FIRST + scenario.gateway.multicast_addresses - 1)
 
 
 def gateway_toml(
@@ -32,6 +38,7 @@ def gateway_toml(
 ) -> str:
     """The gateway's configuration file; `networks`: where phones may ask it from."""
     gateway = scenario.gateway
+    first, last = multicast_groups(scenario)
     return f"""\
 [phone_port]
 listen = "{addresses.gateway}:{addresses.authentication_port}"
@@ -63,8 +70,8 @@ networks = {json.dumps(list(networks))}
 rtp_port = {addresses.rtp_port}
 
 [multicast]
-first = "{MULTICAST[0]}"
-last = "{MULTICAST[1]}"
+first = "{first}"
+last = "{last}"
 port = {addresses.rtp_port}
 """
 

@@ -14,10 +14,11 @@ from typing import Final
 
 from harness.bed.errors import BedError
 from harness.bed.ground import Ground
-from harness.bed.roster import Phone, Roster
+from harness.bed.roster import Roster
 from harness.observe import EventWriter
-from harness.scenario.faults import FAULTS, PARAMETERS, Carrier, FaultKind
+from harness.scenario.faults import CREDENTIAL_DRIFT, FAULTS, PARAMETERS, Carrier, FaultKind
 from harness.scenario.model import Fault, Scenario, share_of
+from harness.site import Phone
 
 COLUMNS: Final = ("device_name", "fault", "parameters")
 """Of the file that the fleet is given (docs/reference/phones.md)."""
@@ -53,6 +54,11 @@ def draw(scenario: Scenario, roster: Roster) -> tuple[Struck, ...]:
     return tuple(drawn)
 
 
+def drifts_at(scenario: Scenario, where: str) -> bool:
+    """Whether the push user's password is changed there (`gateway`, `callmanager`) while the page runs."""
+    return any(fault.kind == CREDENTIAL_DRIFT and fault.where in (where, "both") for fault in scenario.faults)
+
+
 def settle(roster: Roster, struck: Sequence[Struck]) -> Roster:
     """The roster with the faults that are settings of phones."""
     off = {name for one in struck if one.fault.kind == "web-access-disabled" for name in one.phones}
@@ -72,18 +78,25 @@ def fleet_file(struck: Sequence[Struck]) -> str:
 
 
 def apply(ground: Ground, roster: Roster, struck: Sequence[Struck], writer: EventWriter) -> None:
-    """Bring into force what is made from outside, and record all faults.
+    """Bring into force what is made from outside before anything is sent, and record it.
 
     Raises:
         BedError: this ground cannot.
     """
     by_name = {phone.device_name: phone for phone in roster.phones}
     for one in struck:
-        detail = _apply(ground, one, [by_name[name] for name in one.phones])
+        if one.fault.at_s:
+            continue  # its time comes (harness/bed/incidents.py)
+        detail = make(ground, one, [by_name[name] for name in one.phones])
         writer.write("fault.applied", fault=one.fault.kind, phones=list(one.phones), detail=detail)
 
 
-def _apply(ground: Ground, one: Struck, phones: Sequence[Phone]) -> str:
+def make(ground: Ground, one: Struck, phones: Sequence[Phone] = ()) -> str:
+    """Bring one fault into force; what was done, in words.
+
+    Raises:
+        BedError: this ground cannot.
+    """
     addresses = ground.addresses
     match one.fault.kind:
         case "port-blocked":

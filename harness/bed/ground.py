@@ -266,6 +266,10 @@ class Ground:
         """
         self._blocking(lambda lab: lab.barrier.block_host(address))
 
+    def unblock_host(self, address: str) -> None:
+        """Let everything from and to that address pass again."""
+        self._blocking(lambda lab: lab.barrier.unblock_host(address))
+
     def dropped(self) -> int:
         """Packets dropped by blocks so far; 0 where nothing was blocked."""
         return 0 if self._lab is None or not self._lab.blocks else self._lab.barrier.dropped()

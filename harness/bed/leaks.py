@@ -50,5 +50,5 @@ def search(files: Iterable[Path], passwords: Sequence[str]) -> tuple[int, list[s
 def passwords_of(secrets: RunSecrets) -> list[str]:
     """All of them."""
     held = [*secrets.users.values(), secrets.pushed, secrets.token, secrets.callmanager_token]
-    held += [each for each in (secrets.directory_manager, secrets.administrator) if each is not None]
+    held += [each for each in (secrets.directory_manager, secrets.administrator, secrets.drifted) if each is not None]
     return [secret.value for secret in held]

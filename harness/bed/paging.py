@@ -17,11 +17,12 @@ from harness.bed.fleet_client import FleetClient
 from harness.bed.gateway_client import GatewayClient
 from harness.bed.ground import Ground
 from harness.bed.json_interface import JsonInterface
-from harness.bed.roster import Phone, Roster
+from harness.bed.roster import Roster
 from harness.bed.setup import RunSecrets, Setup
 from harness.observe import EventWriter
 from harness.scenario.audio import audio_seconds
 from harness.scenario.model import Alert, Application, Page, share_of
+from harness.site import Phone
 
 POLL_S: Final = 0.1
 STOPPING_S: Final = 3.0

@@ -59,7 +59,7 @@ def plans(
     def plan(name: str, *argv: str, pass_fds: Sequence[int] = ()) -> PartPlan:
         return PartPlan(
             name=name,
-            argv=[sys.executable, "-m", "harness.cli", *argv, "--events", str(events[name]), *_MANNERS],
+            argv=[sys.executable, "-P", "-m", "harness.cli", *argv, "--events", str(events[name]), *_MANNERS],
             log_path=folder.file(f"{name}.log"),
             events_path=events[name],
             pass_fds=pass_fds,
@@ -129,7 +129,7 @@ def _callmanager(
         devices=[phone.device_name for phone in roster.phones],
         control=roster.control.device_name if roster.control else "",
         passwords=secrets.users,
-        provisioning=provisioning_toml(setup, secrets) if setup.fetching else "",
+        provisioning=_callmanagers_own(setup, secrets),
         directory=directory,
     )
     config = private.write("callmanager.toml", manager)
@@ -176,12 +176,27 @@ def _fetching(addresses: Addresses) -> tuple[str, ...]:
     )
 
 
-def provisioning_toml(setup: Setup, secrets: RunSecrets) -> str:
-    """The keys of CallManager's configuration by which phones boot from it and are reset by it."""
+def _callmanagers_own(setup: Setup, secrets: RunSecrets) -> str:
+    """What CallManager is told beside users and capacity: only where somebody comes to it for more than a question."""
+    if setup.fetching:
+        return provisioning_toml(setup, secrets)
+    return administration_toml(setup, secrets) if faults.drifts_at(setup.scenario, "callmanager") else ""
+
+
+def administration_toml(setup: Setup, secrets: RunSecrets) -> str:
+    """The keys of CallManager's configuration by which its users can be changed while it runs."""
     addresses = setup.ground.addresses
     return f"""\
 administration = "{addresses.callmanager}:{addresses.callmanager_administration_port}"
 administration_token_file = {text(secrets.callmanager_token.path)}
+"""
+
+
+def provisioning_toml(setup: Setup, secrets: RunSecrets) -> str:
+    """The keys of CallManager's configuration by which phones boot from it and are reset by it."""
+    addresses = setup.ground.addresses
+    return f"""\
+{administration_toml(setup, secrets)}\
 configuration_listen = "{addresses.callmanager}:{addresses.configuration_port}"
 tftp_listen = "{addresses.callmanager}:{addresses.tftp_port}"
 phones_control = "http://{addresses.phones}:{addresses.phones_control_port}"

@@ -15,8 +15,10 @@ from harness.bed.secrets import PrivateFolder
 from harness.bed.setup import RunSecrets, Setup
 from harness.observe import EventWriter
 from harness.probe import CHECKS, ProbePlan, Result, Target, probe
+from harness.probe.exchange import exchange
+from harness.probe.finding import plain
 from harness.probe.plan import OURS, Connector
-from harness.probe.question import Credentials
+from harness.probe.question import DEVICE, NOBODY, Credentials, get, parameters
 from harness.probe.running import not_asked
 from harness.probe.secrecy import masked
 
@@ -47,7 +49,8 @@ async def run_beside(
     done: list[str] = []
     why = "the command ended before; it has to stay until the file PUSHLAB_PROBE_DONE is there"
     try:
-        if await _listens(_connector(setup, setup.ground.host("phones"), setup.ground.addresses.probe_source)):
+        connect = _connector(setup, setup.ground.host("phones"), setup.ground.addresses.probe_source)
+        if await _listens(connect, Target.parse(setup.ground.addresses.gateway_authentication_url)):
             await _probe(setup, roster, secrets, writer, done)
         else:
             why = f"nobody listened at {setup.ground.addresses.gateway_authentication_url} within {LISTENING_S:g} s"
@@ -83,6 +86,8 @@ def _record(writer: EventWriter, result: Result, password: str) -> None:
         observed=result.finding.observed,
         why=masked(result.finding.why, password),
         took_s=round(result.seconds, 3),
+        sent=plain(result.check.sends),
+        expected=plain(result.check.must),
     )
 
 
@@ -121,13 +126,18 @@ def _connector(setup: Setup, host: Host, source: str) -> Connector:
     return connect
 
 
-async def _listens(connect: Connector) -> bool:
+async def _listens(connect: Connector, target: Target) -> bool:
+    """Wait until it answers: on a busy machine a program may listen for seconds before it comes to its first question.
+
+    What listens and answers nothing is probed all the same, and found.
+    """
+    question = get(target, parameters(NOBODY, "pushlab+probe", DEVICE))
+    listens = False
     with trio.move_on_after(LISTENING_S):
         while True:
-            try:
-                await trio.aclose_forcefully(await connect())
-            except OSError:
-                await trio.sleep(POLL_S)
-            else:
-                return True
-    return False
+            found = await exchange(connect, question)
+            listens |= found.connected
+            if found.answer is not None:
+                break
+            await trio.sleep(POLL_S)
+    return listens

@@ -10,6 +10,7 @@ import os
 import platform
 import shutil
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -18,20 +19,21 @@ from typing import Final
 import trio
 
 from harness import run_folder
-from harness.bed import administering, booting, external, faults, foreign, leaks, paging, probing
+from harness.bed import administering, booting, external, faults, foreign, incidents, leaks, paging, probing
 from harness.bed.directory import placing
 from harness.bed.gateway_client import GatewayClient
 from harness.bed.ground import Host
 from harness.bed.json_interface import JsonInterface
 from harness.bed.plans import plans
 from harness.bed.processes import Part, PartEndedError, PartPlan
-from harness.bed.roster import Roster, build_roster, read_site
+from harness.bed.roster import Roster, build_roster
 from harness.bed.secrets import PrivateFolder, private_folder
 from harness.bed.setup import RunSecrets, Setup
 from harness.observe import EventWriter, merge_records
 from harness.scenario.audio import audio_seconds
 from harness.scenario.model import Scenario
 from harness.scenario.resolved import write_resolved
+from harness.site import read_phone_list
 
 WRITERS: Final = {
     "gateway": "gateway",
@@ -94,7 +96,7 @@ def _roster(setup: Setup) -> Roster:
     fleet = setup.scenario.fleet
     if fleet.csv is not None:
         # Nobody but the run may be pushed to beside them: a control phone would have to be one of the user's own.
-        return Roster(phones=read_site(fleet.csv), control=None)
+        return Roster(phones=read_phone_list(fleet.csv), control=None)
     return build_roster(
         phones=fleet.phones, models=fleet.models, seed=setup.scenario.seed, addresses=setup.ground.addresses
     )
@@ -152,7 +154,7 @@ async def _stages(
             with standing:
                 try:
                     await booting.boot(setup, roster, struck, secrets, writer)
-                    await _play(setup, roster, private, secrets, writer, events, parts, restart_gateway)
+                    await _play(setup, roster, struck, private, secrets, writer, events, parts, restart_gateway)
                 except Exception:
                     # A part that died shows as a lost connection first: then what is to be told is its death.
                     await trio.sleep(DEATH_S)
@@ -174,6 +176,7 @@ async def _stages(
 async def _play(
     setup: Setup,
     roster: Roster,
+    struck: Sequence[faults.Struck],
     private: PrivateFolder,
     secrets: RunSecrets,
     writer: EventWriter,
@@ -188,19 +191,17 @@ async def _play(
         await paging.canaries(ground, writer, "before")
         await paging.control(setup, roster, secrets, writer)
         told = foreign.environment(setup, roster, private, secrets, events["gateway"])
-        if setup.scenario.gateway.external:
-            control = roster.control.device_name if roster.control else None
-            async with trio.open_nursery() as beside:
-                beside.start_soon(paging.applications, setup, roster, secrets, writer)
-                await external.page(setup, parts["phones"], told, writer, events["phones"], control)
-            return
-        stage("running the command")
         async with trio.open_nursery() as beside, trio.open_nursery() as while_it_runs:
             beside.start_soon(paging.applications, setup, roster, secrets, writer)
-            while_it_runs.start_soon(probing.run_beside, setup, roster, private, secrets, writer)
-            status = await foreign.run_command(setup, told)
+            while_it_runs.start_soon(incidents.strike, setup, struck, None, secrets, writer)
+            if setup.scenario.gateway.external:
+                control = roster.control.device_name if roster.control else None
+                await external.page(setup, parts["phones"], told, writer, events["phones"], control)
+            else:
+                stage("running the command")
+                while_it_runs.start_soon(probing.run_beside, setup, roster, private, secrets, writer)
+                writer.write("command.ended", exit_status=await foreign.run_command(setup, told))
             while_it_runs.cancel_scope.cancel()
-        writer.write("command.ended", exit_status=status)
         return
     private.forget_secrets()
     if setup.scenario.gateway.administered:
@@ -214,7 +215,10 @@ async def _play(
     await paging.control(setup, roster, secrets, writer)
     if probing.wanted(setup, "before"):
         await probing.run(setup, roster, secrets, writer)
-    await paging.page(setup, client, roster, secrets, writer)
+    async with trio.open_nursery() as beside:
+        beside.start_soon(incidents.strike, setup, struck, client, secrets, writer)
+        await paging.page(setup, client, roster, secrets, writer)
+        beside.cancel_scope.cancel()
     if probing.wanted(setup, "after"):
         await probing.run(setup, roster, secrets, writer)
 
@@ -246,4 +250,19 @@ def _versions() -> dict[str, str]:
 
 def _machine() -> dict[str, str | int | float]:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return {"cores": len(os.sched_getaffinity(0)), "memory_bytes": memory, "architecture": platform.machine()}
+    return {
+        "processor": _processor(),
+        "cores": len(os.sched_getaffinity(0)),
+        "memory_bytes": memory,
+        "architecture": platform.machine(),
+    }
+
+
+def _processor() -> str:
+    """What the kernel calls the processor; `unknown` where it does not name it."""
+    with suppress(OSError), Path("/proc/cpuinfo").open(encoding="utf-8", errors="replace") as lines:
+        for line in lines:
+            name, _, value = line.partition(":")
+            if name.strip() == "model name":
+                return value.strip()
+    return "unknown"

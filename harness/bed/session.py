@@ -1,8 +1,10 @@
 """A session: the scenarios of one command, one after the other, on the ground they need, judged as they end."""
 
 import sys
+import time
+import traceback
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,20 +14,23 @@ import trio
 
 from harness.bed.directory.software import require
 from harness.bed.errors import BedError, RosterError
-from harness.bed.ground import Ground, choose, stand
+from harness.bed.ground import Choice, Ground, choose, stand
 from harness.bed.lab_ground import stand_in_lab
-from harness.bed.roster import read_site
 from harness.bed.run import expected_packets, run
 from harness.bed.setup import Setup
-from harness.conclusion import conclude, show, write_summary
-from harness.interruption import terminated_as_interrupted
+from harness.conclusion import conclude, show, write_prometheus, write_summary
+from harness.event_stream import EventStream
+from harness.interruption import interrupted_when_stdin_ends, terminated_as_interrupted
 from harness.live import Live
 from harness.net import namespace
 from harness.run_folder import RunFolder, RunFolderError, check_room
 from harness.scenario.model import Scenario
 from harness.scenario.outside import LAB
 from harness.screen import complain
+from harness.site import SiteError, read_phone_list
+from harness.suite import Played, merged, show_suite, write_junit_at, write_suite
 
+EXIT_OWN_DEFECT: Final = 70
 EXIT_INTERRUPTED: Final = 130
 _WORST: Final = (70, 130, 4, 5, 6, 1, 3, 0)
 """Exit codes, worst first: of several runs the worst one counts."""
@@ -39,8 +44,14 @@ def run_all(
     quiet: bool,
     command: tuple[str, ...] = (),
     summary: Path | None = None,
+    junit: Path | None = None,
+    prometheus: Path | None = None,
+    stream: EventStream | None = None,
+    lifeline: bool = False,
 ) -> int:
-    """Run scenarios and judge them.
+    """Run scenarios and judge them; of several, write and show what they come to together.
+
+    A bed that cannot start, or a defect of ours, ends its own scenario and no other; an interruption ends all.
 
     Args:
         scenarios: what to run, in order.
@@ -49,27 +60,67 @@ def run_all(
         quiet: print nothing but errors.
         command: for `pushlab exec`.
         summary: a file to append each run's result to, as Markdown.
+        junit: a file to write all results to, for a build.
+        prometheus: a file to put all runs' metrics into, in place of what it held.
+        stream: tells other programs on standard output, which then has nothing else.
+        lifeline: interrupt the runs when standard input ends.
 
     Returns:
         The worst run's exit code.
     """
-    try:
-        chosen = [choose(scenario.ground) for scenario in scenarios]  # type: ignore[arg-type] # checked by its key
-    except BedError as error:
-        complain(str(error))
-        return error.exit_code
-    if any(choice.ground == "netns" for choice in chosen) and not namespace.inside():
-        namespace.enter_lab([sys.executable, "-m", "harness.cli", *command_line])
-    for notice in dict.fromkeys(choice.notice for choice in chosen if choice.notice):
+    chosen = [_chosen(scenario) for scenario in scenarios]
+    choices = [choice for choice in chosen if isinstance(choice, Choice)]
+    if any(choice.ground == "netns" for choice in choices) and not namespace.inside():
+        namespace.enter_lab([sys.executable, "-P", "-m", "harness.cli", *command_line])
+    for notice in dict.fromkeys(choice.notice for choice in choices if choice.notice):
         complain(notice)
-    codes = []
+    if lifeline:
+        interrupted_when_stdin_ends()
+    if stream is not None:
+        stream.session_started([scenario.name for scenario in scenarios])
+    started = datetime.now(UTC)
+    played: list[Played] = []
     for scenario, choice in zip(scenarios, chosen, strict=True):
-        played = _with_command(scenario, command) if command else scenario
-        code = _one(played, choice.ground, out=out, quiet=quiet, in_terminal=bool(command), summary=summary)
-        codes.append(code)
-        if code == EXIT_INTERRUPTED:
+        if isinstance(choice, BedError):
+            complain(f"{scenario.name}: {choice}")
+            came = Played(code=choice.exit_code, seconds=0.0, folder=None, why=str(choice))
+        else:
+            meant = _with_command(scenario, command) if command else scenario
+            in_terminal = bool(command) and stream is None
+            came = _one(
+                meant, choice.ground, out=out, quiet=quiet, in_terminal=in_terminal, summary=summary, stream=stream
+            )
+        played.append(came)
+        if stream is not None:
+            stream.run_ended(scenario.name, came.code, came.folder, came.why)
+        if came.code == EXIT_INTERRUPTED:
             break
-    return min(codes, key=_WORST.index)
+    codes = [came.code for came in played]
+    suite = merged(scenarios, played, started)
+    folder: Path | None = None
+    try:
+        if len(scenarios) > 1:
+            folder = write_suite(suite, out, summary)
+            if not quiet and stream is None:
+                show_suite(suite, folder)
+        if junit is not None:
+            write_junit_at(suite, junit)
+        if prometheus is not None:
+            write_prometheus([scenario.name for scenario in scenarios], [came.folder for came in played], prometheus)
+    except OSError as error:
+        complain(f"the merged result cannot be written: {error}")
+        codes.append(BedError.exit_code)
+    worst = min(codes, key=_WORST.index)
+    if stream is not None:
+        stream.session_ended(worst, folder)
+    return worst
+
+
+def _chosen(scenario: Scenario) -> Choice | BedError:
+    try:
+        return choose(scenario.ground)  # type: ignore[arg-type] # checked by its key
+    except BedError as error:
+        return error
 
 
 def _with_command(scenario: Scenario, command: tuple[str, ...]) -> Scenario:
@@ -80,9 +131,23 @@ def _with_command(scenario: Scenario, command: tuple[str, ...]) -> Scenario:
 
 
 def _one(
-    scenario: Scenario, ground_name: str, *, out: Path, quiet: bool, in_terminal: bool, summary: Path | None
-) -> int:
-    """Run one scenario on a ground of its own; its exit code."""
+    scenario: Scenario,
+    ground_name: str,
+    *,
+    out: Path,
+    quiet: bool,
+    in_terminal: bool,
+    summary: Path | None,
+    stream: EventStream | None,
+) -> Played:
+    """Run one scenario on a ground of its own."""
+    begun_s = time.monotonic()
+    folder: RunFolder | None = None
+
+    def came(code: int, why: str = "") -> Played:
+        where = None if folder is None else folder.path
+        return Played(code=code, seconds=time.monotonic() - begun_s, folder=where, why=why)
+
     try:
         scenario = _sited(scenario)
         audio_bytes = sum(page.audio_path.stat().st_size for page in scenario.pages)
@@ -90,19 +155,31 @@ def _one(
         require(scenario.callmanager.directory.kind)
         with _standing(scenario, ground_name) as ground:
             folder = RunFolder.create(out, scenario.name, scenario.seed, datetime.now(UTC))
-            code = _run_and_judge(scenario, ground, folder, quiet=quiet, in_terminal=in_terminal)
+            if stream is not None:
+                stream.run_started(
+                    scenario=scenario.name,
+                    seed=scenario.seed,
+                    phones=scenario.fleet.phones,
+                    ground=ground.name,
+                    folder=folder.path,
+                )
+            code = _run_and_judge(scenario, ground, folder, quiet=quiet, in_terminal=in_terminal, stream=stream)
             if summary is not None:
                 write_summary(folder, summary)
-            return code
-    except (BedError, RosterError) as error:
+            return came(code)
+    except (BedError, RosterError, SiteError) as error:
         complain(f"{scenario.name}: {error}")
-        return error.exit_code
+        return came(error.exit_code, str(error))
     except (RunFolderError, OSError) as error:
         complain(f"{scenario.name}: {error}")
-        return BedError.exit_code
+        return came(BedError.exit_code, str(error))
     except KeyboardInterrupt:
         complain(f"{scenario.name}: interrupted; the parts were stopped")
-        return EXIT_INTERRUPTED
+        return came(EXIT_INTERRUPTED, "interrupted; the parts were stopped")
+    except Exception as error:  # noqa: BLE001 - a defect of ours in one scenario is no reason to leave out the others
+        traceback.print_exc()
+        complain(f"{scenario.name}: this is a defect of pushlab itself, not of what was tested")
+        return came(EXIT_OWN_DEFECT, f"a defect of pushlab itself: {type(error).__name__}: {error}")
 
 
 def _standing(scenario: Scenario, name: str) -> AbstractContextManager[Ground]:
@@ -115,24 +192,35 @@ def _sited(scenario: Scenario) -> Scenario:
     """With real phones: as many as their list has."""
     if scenario.fleet.csv is None:
         return scenario
-    phones = len(read_site(scenario.fleet.csv))
+    phones = len(read_phone_list(scenario.fleet.csv))
     return replace(scenario, fleet=replace(scenario.fleet, phones=phones))
 
 
-def _run_and_judge(scenario: Scenario, ground: Ground, folder: RunFolder, *, quiet: bool, in_terminal: bool) -> int:
-    with terminated_as_interrupted(), Live(phones=scenario.fleet.phones, quiet=quiet) as display:
+def _run_and_judge(
+    scenario: Scenario,
+    ground: Ground,
+    folder: RunFolder,
+    *,
+    quiet: bool,
+    in_terminal: bool,
+    stream: EventStream | None,
+) -> int:
+    shown = Live(phones=scenario.fleet.phones, quiet=quiet) if stream is None else nullcontext(stream)
+    with terminated_as_interrupted(), shown as display:
         display.stage(f"{scenario.name}: {scenario.fleet.phones:,} phones on ground {ground.name}")
         try:
             setup = Setup(scenario=scenario, ground=ground, folder=folder, display=display, in_terminal=in_terminal)
             for death in trio.run(run, setup):
                 complain(f"{scenario.name}: {death}")
+                if stream is not None:
+                    stream.notice(death)
         except BaseExceptionGroup as group:
             raise _one_of(group) from group
         display.stage("judging")
         code = conclude(folder, display.stage)
         if scenario.capture.keep == "failing" and code == 0:
             folder.drop_capture()
-    if not quiet:
+    if not quiet and stream is None:
         show(folder)
     return code
 

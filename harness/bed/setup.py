@@ -9,6 +9,7 @@ from harness.bed.configuration import CONTROL_USER
 from harness.bed.ground import Ground
 from harness.bed.secrets import PrivateFolder, Secret
 from harness.run_folder import RunFolder
+from harness.scenario.faults import CREDENTIAL_DRIFT
 from harness.scenario.model import SAME, Scenario
 
 _ANY_PROTOCOL: Final = 0
@@ -92,6 +93,8 @@ class RunSecrets:
     """Of CallManager's."""
     directory_manager: Secret | None = field(repr=False, default=None)
     """Of the account that CallManager searches a directory server with; None where there is none."""
+    drifted: Secret | None = field(repr=False, default=None)
+    """What the push user's password is changed to while a page runs; None where it is not."""
     administrator: Secret | None = field(repr=False, default=None)
     """Of the gateway's administrator; None where nobody sets it up."""
 
@@ -107,11 +110,13 @@ class RunSecrets:
         token, callmanager_token = private.secret("token"), private.secret("callmanager-token")
         has_directory = scenario.callmanager.directory.is_server
         searching = private.secret("directory-manager.password") if has_directory else None
+        drifts = any(fault.kind == CREDENTIAL_DRIFT for fault in scenario.faults)
         return cls(
             users=users,
             pushed=pushed,
             token=token,
             callmanager_token=callmanager_token,
             directory_manager=searching,
+            drifted=private.secret("drifted.password") if drifts else None,
             administrator=private.secret("administrator.password") if scenario.gateway.administered else None,
         )

@@ -33,6 +33,7 @@ _FIELDS = (
     "destination",
     "source_port",
     "destination_port",
+    "time_to_live",
     "tcp_flags",
     "udp_length",
     *_RTP_FIELDS,
@@ -155,7 +156,7 @@ def _dissect(packets: Packets, rows: npt.NDArray[np.int64]) -> list[dict[str, in
         transport: Any = internet.payload
         if not isinstance(transport, inet.UDP | inet.TCP):
             return seen
-        seen["protocol"] = int(internet.proto)
+        seen["protocol"], seen["time_to_live"] = int(internet.proto), int(internet.ttl)
         seen["source"], seen["destination"] = _number(internet.src), _number(internet.dst)
         seen["source_port"], seen["destination_port"] = int(transport.sport), int(transport.dport)
         if isinstance(transport, inet.TCP):

@@ -27,6 +27,9 @@ UDP = 17
 PAYLOAD_BYTES = 160
 """20 ms of G.711 at 8,000 Hz (docs: limits of the modelled system)."""
 RTP_HEADER_BYTES = 12
+_RTP_MORE = 0x3F
+"""Padding, extension and the number of contributing sources, in the first byte: with any of them the payload neither
+begins behind 12 bytes nor fills the rest."""
 
 TAGS = (0x8100, 0x88A8)
 """Customer and service VLAN tag."""
@@ -40,9 +43,9 @@ _UDP_BYTES = 8
 _TCP_BYTES = 20
 _HEAD = np.dtype(
     {
-        "names": ["version_ihl", "total", "fragment", "protocol", "source", "destination"],
-        "formats": ["u1", ">u2", ">u2", "u1", ">u4", ">u4"],
-        "offsets": [0, 2, 6, 9, 12, 16],
+        "names": ["version_ihl", "total", "fragment", "time_to_live", "protocol", "source", "destination"],
+        "formats": ["u1", ">u2", ">u2", "u1", "u1", ">u4", ">u4"],
+        "offsets": [0, 2, 6, 8, 9, 12, 16],
         "itemsize": 20,
     }
 )
@@ -91,6 +94,7 @@ class Packets:
         destination: likewise.
         source_port: UDP or TCP port.
         destination_port: likewise.
+        time_to_live: of the IPv4 header; 0 for what was not read further.
         tcp_flags: FIN 1, SYN 2, RST 4, PSH 8, ACK 16; 0 for UDP.
         udp_length: payload bytes by the UDP header; 0 for TCP.
         version: RTP version, 2 in every good packet. This and all other RTP fields are 0 where fewer than 12 bytes of
@@ -102,7 +106,8 @@ class Packets:
         ssrc: RTP synchronisation source.
         offset: of the frame in `raw`.
         captured: bytes of the frame that the file holds.
-        payload_offset: of the RTP payload in `raw`; -1 where it is not exactly 160 bytes, all captured.
+        payload_offset: of the RTP payload in `raw`; -1 where it is not exactly 160 bytes behind a header of 12, all
+            captured.
         raw: the unpacked file, uint8, shape (bytes,).
         link_type: of the frames, one of `pcap.LINK_TYPES`.
         uncertainty_ns: how wrong `t_ns` may be against CLOCK_MONOTONIC of other records.
@@ -114,6 +119,7 @@ class Packets:
     destination: npt.NDArray[np.uint32]
     source_port: npt.NDArray[np.uint16]
     destination_port: npt.NDArray[np.uint16]
+    time_to_live: npt.NDArray[np.uint8]
     tcp_flags: npt.NDArray[np.uint8]
     udp_length: npt.NDArray[np.uint16]
     version: npt.NDArray[np.uint8]
@@ -220,6 +226,7 @@ def _columns(raw: npt.NDArray[np.uint8], found: pcap.Records, capture: Mapping[s
     rtp = udp & (udp_length >= RTP_HEADER_BYTES) & (held >= _UDP_BYTES + RTP_HEADER_BYTES)
     payload_at = _UDP_BYTES + RTP_HEADER_BYTES
     exact = rtp & (udp_length == RTP_HEADER_BYTES + PAYLOAD_BYTES) & (held >= payload_at + PAYLOAD_BYTES)
+    exact &= field["rtp_first"] & _RTP_MORE == 0
     second = np.where(rtp, field["rtp_second"], 0)
     return Packets(
         t_ns=t_ns,
@@ -228,6 +235,7 @@ def _columns(raw: npt.NDArray[np.uint8], found: pcap.Records, capture: Mapping[s
         destination=np.where(known, head["destination"], 0).astype(np.uint32),
         source_port=np.where(known, field["source_port"], 0).astype(np.uint16),
         destination_port=np.where(known, field["destination_port"], 0).astype(np.uint16),
+        time_to_live=np.where(known, head["time_to_live"], 0).astype(np.uint8),
         tcp_flags=np.where(tcp, field["tcp_flags"], 0).astype(np.uint8),
         udp_length=udp_length.astype(np.uint16),
         version=np.where(rtp, field["rtp_first"] >> 6, 0).astype(np.uint8),

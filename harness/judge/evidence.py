@@ -284,17 +284,13 @@ def read_evidence(folder: Path) -> Evidence:
         wire=_wire(folder),
         audio=_audio(folder, scenario),
         lab=lab,
-        sent_t_ns=_zero(records, control),
+        sent_t_ns=_zero(records, control, alert=bool(scenario.alerts)),
         excused=excused,
     )
 
 
-_SENDS: Final = (
-    ("harness", "page.requested"),
-    ("harness", "alert.requested"),
-    ("gateway", "page.started"),
-    ("gateway", "push.sent"),
-)
+_SENDS: Final = (("harness", "page.requested"), ("harness", "alert.requested"))
+_TOLD_SENDS: Final = (("gateway", "page.started"), ("gateway", "push.sent"))
 
 
 def _audio(folder: Path, scenario: Scenario) -> Path:
@@ -302,14 +298,30 @@ def _audio(folder: Path, scenario: Scenario) -> Path:
     return scenario.pages[0].audio_path if scenario.pages and not copy.is_file() else copy
 
 
-def _zero(records: Records, control: Phone | None) -> int | None:
-    """Send: when the harness asked for the page, else as a foreign gateway tells, else the first push at a phone."""
+def _zero(records: Records, control: Phone | None, *, alert: bool) -> int | None:
+    """Send: when the harness asked for the page.
+
+    A foreign gateway is asked by nobody. Send is the earliest of what it tells and of what phones saw of it: one that
+    tells of its page when half of the pushes are out has not paged quicker by that.
+    """
     for witness, kind in _SENDS:
         first = next(iter(records.of(witness, kind)), None)
         if first is not None:
             return first.t_ns
     outside = control.name if control else None
-    return next((r.t_ns for r in records.of("phones", "push.received") if r.phone != outside), None)
+    others = {r.push for kind in ("application.pushed", "control.pushed") for r in records.of("harness", kind)}
+    seen = (
+        r.t_ns
+        for r in records.of("phones", "push.received")
+        if r.phone != outside and r.push not in others and (alert or _begins_audio(r))
+    )
+    told = (found[0].t_ns for witness, kind in _TOLD_SENDS if (found := records.of(witness, kind)))
+    return min((*told, *seen), default=None)
+
+
+def _begins_audio(push: Record) -> bool:
+    items = push.texts("items")
+    return not items or any(i.startswith(("RTPRx", "RTPMRx")) and not i.endswith(":Stop") for i in items)
 
 
 def _roster(path: Path) -> dict[str, Phone]:

@@ -5,6 +5,7 @@ left to the others. A witness that should have seen and did not provably see is 
 inconclusive. Blindness may have a scope: a tap that dropped authentication requests still saw all of the audio.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -22,6 +23,10 @@ TIMES: Final = "times"
 """Scope: its durations and moments are not its own doing; what it counted stands."""
 AUDIO: Final = "audio"
 """Scope: the audio was sent late or with holes by a machine that could not keep pace, whoever looks at it."""
+OUTSIDE_NS: Final = 10_000_000_000
+"""Parts start and end within the harness's own records, give or take seconds; another clock is years away."""
+_TIMES: Final = ("started_t_ns", "ended_t_ns")
+_ACCOUNTS: Final = ("received", "kept", "dropped", "left_out")
 _RESTS_ON: Final = {
     "capture": ("wire", ""),
     "lateness.pacer_ms": ("gateway", AUDIO),
@@ -118,6 +123,7 @@ def _records_whole(evidence: Evidence) -> list[Blindness]:
         f"{record.text('file')}: {record.whole('lines')} damaged lines"
         for record in evidence.records.of("harness", "records.damaged")
     ]
+    found += _clocks(evidence)
     if lost:
         # Whose record it was cannot be told: it may have been anybody's.
         found += [
@@ -125,6 +131,17 @@ def _records_whole(evidence: Evidence) -> list[Blindness]:
             for witness in ("gateway", "phones", "callmanager")
         ]
     return found
+
+
+def _clocks(evidence: Evidence) -> list[Blindness]:
+    """A part whose times lie far outside of the run goes by another clock, such as the time of day."""
+    own = [record.t_ns for record in evidence.records.all if record.witness == "harness"]
+    if not own:
+        return []
+    low, high = min(own) - OUTSIDE_NS, max(own) + OUTSIDE_NS
+    outside = Counter(r.witness for r in evidence.records.all if r.witness in _PART_OF and not low <= r.t_ns <= high)
+    why = "{} records have times outside of the run: t_ns is CLOCK_MONOTONIC (events.md)"
+    return [Blindness(witness=witness, why=why.format(count)) for witness, count in outside.items()]
 
 
 def _parts_ended(evidence: Evidence) -> list[Blindness]:
@@ -165,18 +182,26 @@ def _wire_whole(evidence: Evidence) -> list[Blindness]:
     if isinstance(problem, str) and problem:
         found.append(Blindness(witness="wire", why=problem))
     for name, clause in clauses(wire.facts).items():
+        if unsaid := [word for word in _ACCOUNTS if not _is_count(clause.get(word))]:
+            # Nothing said is not nothing dropped.
+            why = f"the tap {name} does not say how many packets it {' and '.join(unsaid)}"
+            found.append(Blindness(witness="wire", why=why, scope=name))
         dropped = _whole(clause, "dropped")
         left_out = _whole(clause, "left_out")
         if dropped:
             found.append(Blindness(witness="wire", why=f"the tap {name} dropped {dropped} packets", scope=name))
-        if clause.get("accounted") is False:
+        if clause.get("accounted") is not True:
             found.append(Blindness(witness="wire", why=f"the tap {name} did not account for all packets", scope=name))
         if left_out:
             found.append(Blindness(witness="wire", why=f"the tap {name} left out {left_out} packets", scope=name))
     written = wire.facts.get("packets")
-    if wire.packets is not None and isinstance(written, int) and written != len(wire.packets):
+    if wire.packets is not None and not _is_count(written):
+        found.append(Blindness(witness="wire", why="nobody says how many packets the capture was written with"))
+    elif wire.packets is not None and written != len(wire.packets):
         why = f"the capture was written with {written} packets, {len(wire.packets)} are in it"
         found.append(Blindness(witness="wire", why=why))
+    if wire.packets is not None and not all(_is_count(wire.facts.get(word)) for word in _TIMES):
+        found.append(Blindness(witness="wire", why="nobody says from when to when the taps saw"))
     if wire.packets is not None:
         found += [
             Blindness(witness="wire", why=_no_tap(evidence, name), scope=name)
@@ -198,6 +223,10 @@ def clauses(facts: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
     if isinstance(given, dict):
         return {str(name): c for name, c in given.items() if isinstance(c, dict)}
     return {}
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def _whole(table: Mapping[str, Any], name: str) -> int:

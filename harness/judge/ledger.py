@@ -171,7 +171,7 @@ def cells(evidence: Evidence, row: Row) -> Mapping[str, Cell]:
         "model": phone.model,
         "address": phone.address,
         "state": row.state.value,
-        "whose": WHOSE[row.state],
+        "whose": "gateway" if _never_tried(row) else WHOSE[row.state],
         "gateway_says": row.says.value if row.told else NO_RECORDS,
         "phone_truth": row.truth.value,
         "authorised_by": evidence.servers.get(by, by),
@@ -193,6 +193,12 @@ def cells(evidence: Evidence, row: Row) -> Mapping[str, Cell]:
         "attempts": len(story.start_attempts) or len(story.starts),
         "why": _why(evidence, row),
     }
+
+
+def _never_tried(row: Row) -> bool:
+    """Whether it is the gateway that did nothing, by its own word."""
+    untried = row.told and not row.story.start_attempts and not row.story.starts
+    return untried and row.state is EndState.UNREACHABLE
 
 
 def _why(evidence: Evidence, row: Row) -> str:

@@ -29,6 +29,8 @@ def probed(evidence: Evidence) -> list[Check]:
                 observed=observed if isinstance(observed, int | float | str) else None,
                 witnesses=(WITNESS,),
                 why=record.text("why"),
+                sent=_optional(record.fields.get("sent")),
+                expected=_optional(record.fields.get("expected")),
             )
         )
     names = {check.name for check in checks}
@@ -38,3 +40,7 @@ def probed(evidence: Evidence) -> list[Check]:
             Check(name=COMPLETE, kind=Kind.PROBE, verdict=Verdict.INCONCLUSIVE, witnesses=(WITNESS,), why=why)
         )
     return checks
+
+
+def _optional(value: object) -> str:
+    return value if isinstance(value, str) else ""

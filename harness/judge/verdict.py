@@ -63,6 +63,10 @@ class Check:
     witnesses: tuple[str, ...] = ()
     """Who had to see for it to be decided."""
     why: str = ""
+    sent: str = ""
+    """What was asked, for a check of the probe."""
+    expected: str = ""
+    """What had to come; empty where the name says it all, as for laws and thresholds."""
     excused: tuple[str, ...] = ()
     """Phones left out because a fault breaks this law by nature."""
 
@@ -76,6 +80,7 @@ class Check:
             "witnesses": list(self.witnesses),
             "why": self.why,
         }
+        entry |= {key: text for key, text in (("sent", self.sent), ("expected", self.expected)) if text}
         return entry | ({"excused": list(self.excused)} if self.excused else {})
 
 

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from pyroute2.netlink.nfnetlink.nftsocket import (
     DATA_TYPE_NAME_TO_INFO,
+    NFT_MSG_DELSETELEM,
     NFT_MSG_NEWSET,
     NFT_MSG_NEWSETELEM,
     nft_set_elem_list_msg,
@@ -58,6 +59,8 @@ class Barrier:
         """
         self._switch = switch
         self._numbers = itertools.count(1)
+        self._hosts: dict[str, list[str]] = {}
+        """Blocked host → the sets that it is in."""
         self._switch.call(self._make_table)
 
     def block_udp(self, destinations: Sequence[str], port: int) -> None:
@@ -67,6 +70,10 @@ class Barrier:
     def block_host(self, address: str) -> None:
         """Drop everything from and to that address, from now on."""
         self._switch.call(lambda: self._block_host(address))
+
+    def unblock_host(self, address: str) -> None:
+        """Let everything from and to that address pass again, from now on; nothing where it was not blocked."""
+        self._switch.call(lambda: self._unblock_host(address))
 
     def dropped(self) -> int:
         """How many packets were dropped since the barrier was made."""
@@ -94,6 +101,7 @@ class Barrier:
     def _block_host(self, address: str) -> None:
         with _nftables() as nft:
             name = self._make_set(nft, [address])
+            self._hosts.setdefault(address, []).append(name)
             for offset in (_IPV4_SOURCE, _IPV4_DESTINATION):
                 expressions = [
                     *_equal_meta(_META_PROTOCOL, _ETHERTYPE_IPV4),
@@ -101,6 +109,13 @@ class Barrier:
                     _look_up(name),
                 ]
                 _add_rule(nft, expressions)
+
+    def _unblock_host(self, address: str) -> None:
+        # The rules stay, with a set that nobody is in, and their counters with them.
+        with _nftables() as nft:
+            for name in self._hosts.pop(address, ()):
+                element = {"table": _TABLE, "set": name, "elements": [_element(socket.inet_aton(address))]}
+                _change(nft, nft_set_elem_list_msg, NFT_MSG_DELSETELEM, "del", element)
 
     def _make_set(self, nft: NFTables, addresses: Sequence[str]) -> str:
         name = f"blocked{next(self._numbers)}"
@@ -133,8 +148,12 @@ def _nftables() -> Iterator[NFTables]:
 
 
 def _add(nft: NFTables, message: type, number: int, attributes: dict[str, Any]) -> None:
+    _change(nft, message, number, "add", attributes)
+
+
+def _change(nft: NFTables, message: type, number: int, verb: str, attributes: dict[str, Any]) -> None:
     # `NFTables.sets` of pyroute2 0.9.7 fails after the kernel has agreed (it awaits a list): what it calls works.
-    nft._command(message, {"add": number}, "add", attributes)  # noqa: SLF001 - as said
+    nft._command(message, {verb: number}, verb, attributes)  # noqa: SLF001 - as said
 
 
 def _element(key: bytes) -> Expression:

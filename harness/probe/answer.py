@@ -8,8 +8,12 @@ from urllib.parse import urlsplit
 MAX_ANSWER: Final = 64 * 1024
 """Bytes read of an answer to a question of ten letters."""
 AUTHORIZED: Final = b"AUTHORIZED"
+BOM: Final = b"\xef\xbb\xbf"
+ENDLESS: Final = "no length and no end"
+_AROUND: Final = b" \t\r\n\0"
 _STATUS_LINE: Final = re.compile(rb"HTTP/([0-9]\.[0-9]) ([0-9]{3})(?: [^\r\n]*)?")
-_FIELD: Final = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\r\n]*?)[ \t]*")
+_NAME: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_INTERIM: Final = re.compile(rb"HTTP/1\.[01] 1(?!01)[0-9]{2}[^\r\n]*\r\n(?:[^\r\n]+\r\n)*\r\n")
 _CHUNK: Final = re.compile(rb"([0-9A-Fa-f]{1,8})(?:[ \t]*;[^\r\n]*)?\r\n")
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 
@@ -49,8 +53,17 @@ class Answer:
 
     @property
     def authorises(self) -> bool:
-        """Whether some phone may take it for a yes: the word with blanks or in another case is enough for that."""
-        return 200 <= self.status < 300 and self.body.strip(b" \t\r\n\0").upper() == AUTHORIZED
+        """Whether some phone may take it for a yes.
+
+        A body that begins with the word is enough: in any case of its letters, behind blanks or a byte-order mark,
+        with anything behind it.
+        """
+        return 200 <= self.status < 300 and self.says_yes
+
+    @property
+    def says_yes(self) -> bool:
+        """Whether the body begins with the word, whatever the status: that a phone looks at it is not known."""
+        return _bare(self.body).upper().startswith(AUTHORIZED)
 
     @property
     def told(self) -> str:
@@ -59,7 +72,38 @@ class Answer:
             return f"{self.status} to {place(self.location)}"
         if self.body.strip().upper() in (b"AUTHORIZED", b"UN-AUTHORIZED", b"UNAUTHORIZED", b"ERROR"):
             return f"{self.status} {self.body.strip().decode('ascii')}"
-        return f"{self.status}" + (f" with {len(self.body)} bytes" if self.body else "")
+        coding = next(iter(self.values("content-encoding")), "")
+        return (
+            f"{self.status}"
+            + (f" with {self.body_told}" if self.body else "")
+            + (f", Content-Encoding {place(coding)}" if coding else "")
+        )
+
+    @property
+    def body_told(self) -> str:
+        """The body in a few words: what stands around the word of ten letters, else its length.
+
+        No more of it: a server may write there what it was asked.
+        """
+        bare = _bare(self.body)
+        if not bare.upper().startswith(AUTHORIZED):
+            return f"{len(self.body)} bytes"
+        before, behind = len(self.body) - len(bare), len(bare) - len(AUTHORIZED)
+        parts = [bare[: len(AUTHORIZED)].decode("ascii")]
+        if before:
+            parts.append(f"{before} bytes before it ({_named(self.body[:before])})")
+        if behind:
+            tail = bare[len(AUTHORIZED) :]
+            parts.append(f"{behind} behind it" + ("" if tail.strip(_AROUND) else f" ({_named(tail)})"))
+        return f"{len(self.body)} bytes: " + ", ".join(parts)
+
+
+def _bare(body: bytes) -> bytes:
+    return body.lstrip(_AROUND).removeprefix(BOM).lstrip(_AROUND)
+
+
+def _named(data: bytes) -> str:
+    return "a byte-order mark" if data == BOM else data[:8].hex(" ").upper()
 
 
 def place(location: str) -> str:
@@ -88,14 +132,14 @@ def _port(scheme: str, port: int | None) -> int | None:
 
 
 def is_whole(raw: bytes) -> bool:
-    """Whether nothing more is to come on this connection for the first answer."""
-    head, separator, rest = raw.partition(b"\r\n\r\n")
+    """Whether nothing more is to come on this connection for the first answer that is no interim one."""
+    head, separator, rest = _without_interim(raw).partition(b"\r\n\r\n")
     if not separator:
         return False
     fields = _fields(head.split(b"\r\n")[1:])[0]
     lengths = [value for name, value in fields if name == "content-length"]
     status = _STATUS_LINE.match(head)
-    if status is not None and (status[2] in (b"204", b"304") or status[2].startswith(b"1")):
+    if status is not None and status[2] in (b"101", b"204", b"304"):
         return True
     if any(name == "transfer-encoding" for name, _ in fields):
         return _unchunked(rest) is not None
@@ -112,10 +156,7 @@ def read_answer(raw: bytes, *, ended: bool) -> Answer | None:
     Returns:
         None where nothing that is an HTTP answer came.
     """
-    while (interim := re.match(rb"HTTP/1\.1 1[0-9]{2}[^\r\n]*\r\n(?:[^\r\n]+\r\n)*\r\n", raw)) and interim.end() < len(
-        raw
-    ):
-        raw = raw[interim.end() :]
+    raw = _without_interim(raw) or raw
     head, separator, rest = raw.partition(b"\r\n\r\n")
     lines = head.split(b"\r\n")
     status = _STATUS_LINE.fullmatch(lines[0])
@@ -135,14 +176,23 @@ def read_answer(raw: bytes, *, ended: bool) -> Answer | None:
     )
 
 
+def _without_interim(raw: bytes) -> bytes:
+    """What follows `100 Continue` and the like; old IIS sends one before each answer to a POST. 101 is an answer."""
+    at = 0
+    while interim := _INTERIM.match(raw, at):
+        at = interim.end()
+    return raw[at:]
+
+
 def _fields(lines: list[bytes]) -> tuple[tuple[tuple[str, str], ...], str]:
     found, problem = [], ""
     for line in lines:
-        match = _FIELD.fullmatch(line)
-        if match is None:
+        # Not one expression for the whole line: a value full of blanks would take it seconds.
+        name, colon, value = line.partition(b":")
+        if not colon or _NAME.fullmatch(name) is None or b"\r" in value or b"\n" in value:
             problem = "a header line that is none"
             continue
-        found.append((match[1].decode("ascii").lower(), match[2].decode("latin-1")))
+        found.append((name.decode("ascii").lower(), value.strip(b" \t").decode("latin-1")))
     return tuple(found), problem
 
 
@@ -157,7 +207,7 @@ def _body(fields: tuple[tuple[str, str], ...], rest: bytes, status: int, *, ende
             return rest, "both Content-Length and Transfer-Encoding" if lengths else "chunks that do not end"
         return whole, ""
     if not lengths:
-        return rest, "" if ended else "no length and no end"
+        return rest, "" if ended else ENDLESS
     if len(lengths) > 1 or not lengths[0].isdecimal():
         return rest, "no single Content-Length"
     length = int(lengths[0][:9])

@@ -1,12 +1,15 @@
 """`pushlab probe URL`."""
 
 import argparse
+import contextlib
 import ipaddress
 import math
+import re
 import shlex
 import socket
 import ssl
 import sys
+import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -18,10 +21,10 @@ from rich.console import Console
 
 from harness.interruption import interruption_alone, terminated_as_interrupted
 from harness.probe.checks import NAMES
-from harness.probe.exchange import exchange
+from harness.probe.exchange import CONNECT_S, exchange
 from harness.probe.outcome import judgement, write_folder
 from harness.probe.plan import FOREIGN, OURS, TOTAL_S, Care, Connector, ProbePlan
-from harness.probe.question import DEVICE, Credentials, get, parameters
+from harness.probe.question import DEVICE, NOBODY, Credentials, get, parameters
 from harness.probe.running import probe
 from harness.probe.secrecy import PasswordError, ask_password, read_password
 from harness.probe.target import Target, TargetError
@@ -35,11 +38,18 @@ EXIT_NOT_STARTED: Final = 5
 USER: Final = "agpush"
 """The push user's recommended name (CTX111243)."""
 MAX_TOTAL_S: Final = 3600.0
-OWN_ANSWER: Final = (
-    b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 10\r\nConnection: close\r\n\r\nAUTHORIZED"
+MAX_ADDRESSES: Final = 4
+"""Of a name that are tried."""
+Address = tuple[socket.AddressFamily, tuple[str, int]]
+_NO_BODY: Final = rb"Content-Length: 0\r\nConnection: close\r\n\r\n"
+_TEXT: Final = rb"HTTP/1\.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s"
+OWN_AUTHORIZED: Final = re.compile(_TEXT % (10, b"AUTHORIZED"))
+OWN_MISMATCH: Final = re.compile(
+    rb"HTTP/1\.1 302 Found\r\nLocation: [!-~]+\r\n" + _NO_BODY + b"|" + _TEXT % (13, b"UN-AUTHORIZED")
 )
-"""How a gateway of pushlab answers, byte for byte (tests/golden/gateway/authorized.http). It knows no accounts that
-could be locked; that it is on this very machine is asked for as well."""
+OWN_REJECTION: Final = re.compile(rb"HTTP/1\.1 400 Bad Request\r\n" + _NO_BODY)
+"""How a gateway of pushlab answers, byte for byte (tests/golden/gateway). It knows no accounts that could be locked;
+that it is on this very machine is asked for as well."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -54,6 +64,14 @@ def main(argv: Sequence[str]) -> int:
         target = Target.parse(arguments.url)
     except TargetError as error:
         parser.error(str(error))
+    if arguments.callmanager_url is not None:
+        try:
+            Target.parse(arguments.callmanager_url)
+        except TargetError as error:
+            parser.error(f"--callmanager-url: {error}")
+    for option, value in (("--user", arguments.user), ("--device", arguments.device)):
+        if not value.strip():
+            parser.error(f"{option}: expected a name, got nothing")
     models = _models(parser, arguments.models)
     unknown = [name for name in arguments.leave_out if name not in NAMES]
     if unknown:
@@ -70,7 +88,13 @@ def main(argv: Sequence[str]) -> int:
         complain(f"--ca-file {arguments.ca_file}: no certificates can be read ({error.strerror or error})")
         return EXIT_INVALID
     try:
-        address = _resolve(target)
+        arguments.out.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=arguments.out).close()
+    except OSError as error:
+        complain(f"--out {arguments.out}: the run folder cannot be written there: {error.strerror}; nothing was probed")
+        return EXIT_NOT_STARTED
+    try:
+        address = trio.run(_reachable, _resolve(target))
     except OSError as error:
         complain(f"{target.host}: {error.strerror or error}; nothing was probed")
         return EXIT_NOT_STARTED
@@ -137,10 +161,18 @@ def connector(family: socket.AddressFamily, place: tuple[str, int]) -> Connector
 
 
 async def is_ours(plan: ProbePlan) -> bool:
-    """Whether a gateway of pushlab answers, by every byte of its answer."""
-    question = parameters(plan.credentials.user, plan.credentials.password, plan.credentials.device)
-    found = await exchange(plan.connect, get(plan.target, question), tls=plan.tls, server_name=plan.target.host)
-    return found.answer is not None and found.answer.raw == OWN_ANSWER
+    """Whether a gateway of pushlab answers, by every byte of its answers.
+
+    To a broken request, to a user that nobody has, and only then to the right question.
+    """
+    nobody = parameters(NOBODY, "pushlab+probe", plan.credentials.device)
+    right = parameters(plan.credentials.user, plan.credentials.password, plan.credentials.device)
+    for query, host, own in ((nobody, None, OWN_REJECTION), (nobody, "", OWN_MISMATCH), (right, "", OWN_AUTHORIZED)):
+        request = get(plan.target, query, host=host)
+        found = await exchange(plan.connect, request, tls=plan.tls, server_name=plan.target.host)
+        if found.answer is None or own.fullmatch(found.answer.raw) is None:
+            return False
+    return True
 
 
 def _with_care(plan: ProbePlan, arguments: argparse.Namespace, *, ours: bool) -> ProbePlan:
@@ -165,25 +197,36 @@ def _consents(plan: ProbePlan, care: Care) -> bool:
         f"{care.wrong_passwords}, with a right one after every second; the check lockout sends {care.lockout_failures} "
         "in a row. CallManager locks an account after 3, for 30 minutes, and no page is heard meanwhile."
     )
-    return input("Send them? [y/N] ").strip().lower() in {"y", "yes"}
+    # Not by `input`: its question would stand before the JSON.
+    sys.stderr.write("Send them? [y/N] ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in {"y", "yes"}
 
 
 def _about_s(plan: ProbePlan) -> float:
     """What it takes against an endpoint that answers at once."""
-    questions = 230 if plan.consent else 130
+    questions = 280 if plan.consent else 160
     paced = questions / plan.care.per_s if plan.care.per_s else 1.0
     return math.ceil(paced + (8 if plan.consent else 2))
 
 
-def _resolve(target: Target) -> tuple[socket.AddressFamily, tuple[str, int]]:
+def _resolve(target: Target) -> list[Address]:
     """Look the name up, once.
 
     Raises:
         OSError: it cannot be found.
     """
     found = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
-    family, _, _, _, place = found[0]
-    return family, (str(place[0]), int(place[1]))
+    return [(family, (str(place[0]), int(place[1]))) for family, _, _, _, place in found[:MAX_ADDRESSES]]
+
+
+async def _reachable(addresses: Sequence[Address]) -> Address:
+    """The first address of a name that takes connections, else the first; `localhost` is two, a server is at one."""
+    for address in addresses if len(addresses) > 1 else ():
+        with trio.move_on_after(CONNECT_S), contextlib.suppress(OSError):
+            await trio.aclose_forcefully(await connector(*address)())
+            return address
+    return addresses[0]
 
 
 def _tls(target: Target, ca_file: Path | None) -> ssl.SSLContext | None:

@@ -1,5 +1,7 @@
 """One connection, one request, one answer: exact bytes out, all bytes in, a deadline over all of it."""
 
+import errno
+import os
 import socket
 import ssl
 import struct
@@ -30,6 +32,8 @@ class Exchange:
     """Whether the server closed or reset the connection."""
     answer_ms: float
     """From before the request was sent to the first byte of the answer."""
+    whole_ms: float
+    """From before the request was sent to the answer's end."""
     received: int
     """Bytes that came."""
 
@@ -37,6 +41,11 @@ class Exchange:
     def authorises(self) -> bool:
         """Whether a phone may take it for a yes."""
         return self.answer is not None and self.answer.authorises
+
+    @property
+    def says_yes(self) -> bool:
+        """Whether the body is a yes, whatever the status: no refusal."""
+        return self.answer is not None and self.answer.says_yes
 
     @property
     def told(self) -> str:
@@ -51,8 +60,11 @@ async def exchange(
     tls: ssl.SSLContext | None = None,
     server_name: str = "",
     answer_s: float = ANSWER_S,
+    linger_s: float = 0.0,
 ) -> Exchange:
     """Send a request and read until the answer is whole, the server closes, or time is up.
+
+    With `linger_s` what comes behind a whole answer is read as well, for so long.
 
     Nothing is raised for what the server does.
     """
@@ -61,9 +73,15 @@ async def exchange(
             stream = await opened(connect, tls, server_name)
     except (OSError, trio.TooSlowError, trio.BrokenResourceError) as error:
         return Exchange(
-            answer=None, problem=f"no connection: {reason(error)}", connected=False, ended=True, answer_ms=0, received=0
+            answer=None,
+            problem=f"no connection: {reason(error)}",
+            connected=False,
+            ended=True,
+            answer_ms=0,
+            whole_ms=0,
+            received=0,
         )
-    received, ended, problem, first = bytearray(), False, "", 0.0
+    received, ended, problem, first, last = bytearray(), False, "", 0.0, 0.0
     async with stream:
         sent = trio.current_time()
         try:
@@ -75,6 +93,12 @@ async def exchange(
                         ended = True
                         break
                     first = first or trio.current_time()
+                    received += data
+            last = trio.current_time()
+            with trio.move_on_after(linger_s):
+                while linger_s and not ended and len(received) < MAX_ANSWER:
+                    data = await stream.receive_some(_RECEIVE)
+                    ended = not data
                     received += data
         except trio.TooSlowError:
             problem = f"no whole answer within {answer_s:g} s"
@@ -91,6 +115,7 @@ async def exchange(
         connected=True,
         ended=ended,
         answer_ms=((first or trio.current_time()) - sent) * 1000,
+        whole_ms=((last or trio.current_time()) - sent) * 1000,
         received=len(raw),
     )
 
@@ -113,12 +138,12 @@ async def opened(connect: Connector, tls: ssl.SSLContext | None, server_name: st
     return secured
 
 
-async def reset_half_way(connect: Connector, data: bytes) -> None:
+async def reset_half_way(connect: Connector, data: bytes, tls: ssl.SSLContext | None, server_name: str) -> None:
     """Send something and reset the connection (`SO_LINGER` 0). Nothing is raised for what the server does."""
     try:
         with trio.fail_after(CONNECT_S):
-            stream = await connect()
-    except (OSError, trio.TooSlowError):
+            stream = await opened(connect, tls, server_name)
+    except (OSError, trio.BrokenResourceError, trio.TooSlowError):
         return
     try:
         with trio.move_on_after(CONNECT_S):
@@ -126,7 +151,9 @@ async def reset_half_way(connect: Connector, data: bytes) -> None:
     except (trio.BrokenResourceError, OSError):
         pass
     finally:
-        stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        plain = stream.transport_stream if isinstance(stream, trio.SSLStream) else stream
+        assert isinstance(plain, trio.SocketStream)
+        plain.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         await trio.aclose_forcefully(stream)
 
 
@@ -137,6 +164,9 @@ def reason(error: BaseException) -> str:
         return f"the certificate is not trusted ({cause.verify_message}); name its authority with --ca-file"
     if isinstance(cause, trio.TooSlowError):
         return f"not within {CONNECT_S:g} s"
+    if isinstance(cause, OSError) and cause.errno is not None and cause.errno in errno.errorcode:
+        # Its own text may name an address as a Python tuple.
+        return os.strerror(cause.errno)
     if isinstance(cause, OSError) and cause.strerror:
         return cause.strerror
     return type(cause).__name__

@@ -63,6 +63,11 @@ class ProbeCheck:
     run: "Callable[[Prober], Awaitable[Finding]]"
 
 
+def plain(text: str) -> str:
+    """A text of the table without its Markdown."""
+    return text.replace("`", "")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
     """A check and its finding."""

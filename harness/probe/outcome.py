@@ -8,7 +8,7 @@ from typing import Final
 
 from harness.conclusion import write_reports
 from harness.judge.verdict import Check, Judgement, Kind, Verdict, merge
-from harness.probe.finding import Result
+from harness.probe.finding import Result, plain
 from harness.probe.secrecy import masked
 from harness.run_folder import VERDICT, RunFolder
 
@@ -28,6 +28,8 @@ def judgement(results: Sequence[Result], password: str) -> Judgement:
             observed=result.finding.observed,
             witnesses=(WITNESS,),
             why=masked(result.finding.why, password),
+            sent=plain(result.check.sends),
+            expected=plain(result.check.must),
         )
         for result in results
     )

@@ -18,7 +18,7 @@ Raises:
 """
 
 TOTAL_S: Final = 180.0
-"""Default limit of a whole probe: forty checks against a CallManager that takes 0.3 s an answer."""
+"""Default limit of a whole probe: sixty checks against a CallManager that takes 0.3 s an answer."""
 ALIVE_S: Final = 1.0
 """A phone's question must be answered within this, whatever else was sent (faults.md: "alive")."""
 

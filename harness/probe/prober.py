@@ -6,9 +6,11 @@ from typing import Final
 
 import trio
 
+from harness.probe.answer import Answer
 from harness.probe.exchange import ANSWER_S, Exchange, exchange
 from harness.probe.plan import ALIVE_S, Connector, ProbePlan
 from harness.probe.question import NOBODY, get, parameters
+from harness.probe.secrecy import forms
 
 IN_A_ROW: Final = 2
 """Wrong passwords in a row; then a right one, which sets the counter of failed logons back where there is one.
@@ -16,6 +18,8 @@ CallManager locks at the third."""
 
 USUAL: Final = 10
 """Right answers by which it is known how long one takes here."""
+SHORTEST_LEAK: Final = 8
+"""Bytes of a password that is looked for in answers: shorter ones may be there by chance."""
 WATCH_S: Final = 0.02
 HELD_UP_S: Final = 0.2
 """A loop that wakes this late is on a machine that is too busy to time anybody."""
@@ -43,17 +47,51 @@ class Prober:
         self.right_ms: list[float] = []
         self.accepts = False
         """Whether right credentials were accepted at the beginning."""
+        self.lost = ""
+        """What became of the last right question, where right ones were accepted and this one was not; else empty."""
+        self.losses: list[str] = []
+        """When that happened, told for people: after which check, and what came."""
+        self.looked = 0
+        """Answers that were searched for the right password, to questions without it."""
+        self.retries = 0
+        """Right questions that were only to see whether they are accepted again."""
+        self.answered = False
+        """Whether any answer came."""
+        self.connected = 0
+        """Questions for which there was a connection."""
+        self.told_password = ""
+        """Where the right password came back to somebody who had not sent it."""
+        self._leaks = _leaks(plan)
         self._row = 0
         self._due = -float("inf")
 
     # questions
 
-    async def send(self, request: bytes, *, answer_s: float = ANSWER_S, connect: Connector | None = None) -> Exchange:
+    async def send(
+        self, request: bytes, *, answer_s: float = ANSWER_S, connect: Connector | None = None, linger_s: float = 0.0
+    ) -> Exchange:
         """Send a request, by another connector than the plan's if need be, and read its answer."""
         await self._pace()
-        return await exchange(
-            connect or self.plan.connect, request, tls=self.plan.tls, server_name=self.target.host, answer_s=answer_s
+        found = await exchange(
+            connect or self.plan.connect,
+            request,
+            tls=self.plan.tls,
+            server_name=self.target.host,
+            answer_s=answer_s,
+            linger_s=linger_s,
         )
+        self.connected += found.connected
+        self.answered |= found.answer is not None
+        if found.answer is not None and self._leaks and not any(form in request for form in self._leaks):
+            self.looked += 1
+            self._look_for_password(found.answer)
+        return found
+
+    def _look_for_password(self, answer: Answer) -> None:
+        if any(form in answer.raw for form in self._leaks):
+            head = answer.raw.partition(b"\r\n\r\n")[0]
+            where = "header" if any(form in head for form in self._leaks) else "body"
+            self.told_password = f"the {where} of an answer with status {answer.status}"
 
     def question(self, *, user: str | bytes | None = None, password: str | bytes | None = None) -> bytes:
         """Parameters, the right ones but for what is given."""
@@ -63,11 +101,16 @@ class Prober:
             self.right.device,
         )
 
-    async def ask_right(self, *, answer_s: float = ANSWER_S, fields: Sequence[str] = ()) -> Exchange:
+    async def ask_right(
+        self, *, answer_s: float = ANSWER_S, fields: Sequence[str] = (), linger_s: float = 0.0
+    ) -> Exchange:
         """The right question by GET."""
-        found = await self.send(get(self.target, self.question(), fields=fields), answer_s=answer_s)
+        request = get(self.target, self.question(), fields=fields)
+        found = await self.send(request, answer_s=answer_s, linger_s=linger_s)
         if found.authorises:
-            self.right_ms.append(found.answer_ms)
+            self.right_ms.append(found.whole_ms)
+        if self.accepts and not fields:
+            self.lost = "" if found.authorises else found.told
         return found
 
     async def ask_nobody(self, *, fields: Sequence[str] = (), host: str | None = "", base: str = "") -> Exchange:
@@ -167,3 +210,12 @@ class Prober:
             self._due = max(self._due, now)
             due, self._due = self._due, self._due + 1 / self.plan.care.per_s
             await trio.sleep_until(due)
+
+
+def _leaks(plan: ProbePlan) -> tuple[bytes, ...]:
+    """What to look for in answers; nothing where the password is too short or is like what stands there anyway."""
+    password = plan.credentials.password.encode()
+    usual = f"{plan.target.url} {plan.callmanager_url} AUTHORIZED Content-Type Content-Length".encode()
+    if len(password) < SHORTEST_LEAK or password.lower() in usual.lower():
+        return ()
+    return forms(password)

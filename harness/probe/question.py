@@ -28,8 +28,8 @@ class Credentials:
 
 
 def other_password(password: str) -> str:
-    """Another password of the same length, without a character at its own place."""
-    return "".join("b" if character == "a" else "a" for character in password)
+    """Another password of the same length, without a character at its own place, in either case."""
+    return "".join("b" if character in "aA" else "a" for character in password)
 
 
 def pair(name: str, value: str | bytes) -> bytes:

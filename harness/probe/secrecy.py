@@ -1,6 +1,9 @@
 """The password: read from a file or asked for, and never seen again."""
 
+import base64
 import getpass
+import html
+import re
 import stat
 import sys
 from pathlib import Path
@@ -9,6 +12,7 @@ from urllib.parse import quote, quote_plus
 
 MAX_BYTES: Final = 1024
 """Of a password file. CallManager takes 128 characters."""
+_ESCAPE: Final = re.compile("%[0-9A-F]{2}")
 _SHORTEST: Final = 4
 """A shorter password is too much like other text to be looked for in it."""
 
@@ -56,10 +60,23 @@ def ask_password(user: str) -> str:
     return password
 
 
+def forms(password: bytes) -> tuple[bytes, ...]:
+    """How a password may be written where a server sends it back; none of one that is too short to be looked for."""
+    if len(password) < _SHORTEST:
+        return ()
+    found = {password, html.escape(password.decode("latin-1")).encode("latin-1"), password.hex().encode("ascii")}
+    for escaped in (quote(password, safe=""), quote(password), quote_plus(password)):
+        found |= {escaped.encode("ascii"), _ESCAPE.sub(lambda match: match[0].lower(), escaped).encode("ascii")}
+    found.add(base64.b64encode(password))
+    return tuple(sorted(found, key=len, reverse=True))
+
+
 def masked(text: str, password: str) -> str:
     """The text without the password, in whatever way it is written: what a server sends back is not ours to choose."""
-    if len(password) < _SHORTEST:
-        return text
-    for written in {password, quote(password, safe=""), quote_plus(password), quote(password)}:
-        text = text.replace(written, "(password)")
+    data = password.encode()
+    written = {form.decode("utf-8", "replace") for form in forms(data)}
+    # As `place` writes what a URL's path holds.
+    written |= {form.decode("latin-1").encode("unicode_escape").decode("ascii") for form in forms(data)}
+    for each in sorted(written, key=len, reverse=True):
+        text = text.replace(each, "(password)")
     return text

@@ -13,7 +13,7 @@ from harness.report.circumstances import read_circumstances
 from harness.report.directions import direction
 from harness.report.result import VERDICTS, ReportError, Result, read_result
 from harness.report.tolerances import Tolerances
-from harness.run_folder import VERDICT
+from harness.run_folder import VERDICT, is_suite
 
 COMPARED: Final = (
     "phones.delivered",
@@ -131,7 +131,7 @@ def compare(a: Path, b: Path, tolerances: Tolerances) -> Comparison:
     left, right = _side(a), _side(b)
     rows = tuple(_row(metric, left, right, tolerances) for metric in _present(left, right, tolerances))
     worse = tuple(row.metric for row in rows if row.judgement in {"worse", "not measured"})
-    if left.as_expected and not right.as_expected:
+    if not right.as_expected and (left.as_expected or VERDICTS.index(right.verdict) > VERDICTS.index(left.verdict)):
         worse = ("verdict", *worse)
     return Comparison(
         a=left,
@@ -206,7 +206,7 @@ def _runs(folder: Path) -> Sequence[Path]:
             for each in sorted(parent.iterdir())
             if each.is_dir() and not each.is_symlink()
         ]
-        found += [each for each in below if (each / VERDICT).is_file()]
+        found += [each for each in below if (each / VERDICT).is_file() and not is_suite(each)]
         level = [each for each in below if not (each / VERDICT).is_file()]
     if not found:
         raise ReportError(f"{folder}: no judged run here or below; give a run's folder such as runs/latest")

@@ -90,10 +90,13 @@ def _first_screen(result: Result, around: Circumstances) -> Iterable[str]:
     yield f'<p class="why">{escape(result.why)}</p>'
     if around.purpose:
         yield f"<p>Asked: {escape(around.purpose)}</p>"
-    yield (
-        f'<p class="quiet">{figures.counted(result.phones, "phone")} · seed {result.seed} · ground '
-        f"{escape(result.ground)} · {escape(result.outcome_text())}</p>"
-    )
+    if result.url:
+        yield f'<p class="quiet">{escape(result.url)}</p>'
+    else:
+        yield (
+            f'<p class="quiet">{figures.counted(result.phones, "phone")} · seed {result.seed} · ground '
+            f"{escape(result.ground)} · {escape(result.outcome_text())}</p>"
+        )
     if around.faults:
         told = ", ".join(
             f"{fault.kind} at {figures.counted(len(fault.phones), 'phone')}" if fault.phones else fault.kind
@@ -129,11 +132,12 @@ def _check_table(checks: Sequence[Check]) -> Iterable[str]:
         for heading, text, style in (
             ("kind", check.kind, ""),
             ("observed", check.observed, "number"),
-            ("expected", check.expected, "once"),
+            ("expected", check.expected, "text" if check.sent else "once"),
             ("witnesses", ", ".join(check.witnesses), ""),
-            ("why", check.why, "text"),
         ):
             yield f'<td data-label="{heading}" class="{style}">{escape(text)}</td>'
+        sent = f"<div class=sent>Sent: {escape(check.sent)}</div>" if check.sent else ""
+        yield f'<td data-label="why" class="text">{escape(check.why)}{sent}</td>'
         yield "</tr>"
     yield "</tbody></table></div>"
 

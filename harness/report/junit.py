@@ -33,7 +33,7 @@ def write_junit(result: Result, stories: Mapping[str, Story]) -> None:
 
 def junit_of(result: Result, stories: Mapping[str, Story]) -> ET.Element:
     """The `<testsuites>` element of a result."""
-    phones = list(_phones(result, stories))
+    phones = list(phones_told(result, stories))
     cases = [_case(result, check, phones) for check in result.checks]
     if (not result.as_expected and result.verdict in {"none", "pass"}) or not cases:
         cases.append(_expectation(result))
@@ -65,7 +65,7 @@ def _properties(result: Result) -> Iterable[tuple[str, str]]:
         yield metric, result.show(metric)
 
 
-def _phones(result: Result, stories: Mapping[str, Story]) -> Iterable[str]:
+def phones_told(result: Result, stories: Mapping[str, Story]) -> Iterable[str]:
     """Lines that name the phones that missed it, and tell the stories of some."""
     if not result.missed:
         return

@@ -5,6 +5,7 @@ import json
 import math
 import shlex
 import tomllib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -45,6 +46,8 @@ class Check:
     """"" where the name says it all, as for laws"""
     witnesses: tuple[str, ...]
     why: str
+    sent: str = ""
+    """What the probe asked; "" for other checks"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +70,8 @@ class Result:
     """one sentence each"""
     ledger: tuple[Mapping[str, str], ...]
     """the rows of ledger.csv; a column that is empty is ``""``"""
+    url: str
+    """What a probe of its own asked; "" for a run"""
     command: str
     """repeats the run"""
     unexpected: tuple[str, ...]
@@ -75,6 +80,8 @@ class Result:
     @property
     def title(self) -> str:
         """Which run this is, in a line."""
+        if self.url:
+            return f"{self.scenario} · {self.url}"
         return f"{self.scenario} · {figures.counted(self.phones, 'phone')} · seed {self.seed} · {self.ground}"
 
     @property
@@ -147,9 +154,33 @@ def read_result(folder: Path) -> Result:
     """Read a finished run.
 
     Raises:
-        ReportError: no verdict there, or one that is not of this schema.
+        ReportError: no verdict there, one that is not of this schema, or one that contradicts itself or the ledger.
     """
-    verdict = _read_verdict(folder / VERDICT)
+    result = _result(folder, _read_verdict(folder / VERDICT))
+    wrong = _contradiction(result)
+    if wrong:
+        raise ReportError(
+            f"{folder / VERDICT}: {wrong}, which no judgement says; write it again with: pushlab judge RUN"
+        )
+    return result
+
+
+def _contradiction(result: Result) -> str:
+    """Where a verdict was changed by hand and does not follow from what is beside it; empty where it does."""
+    worst = max((check.verdict for check in result.checks), key=_rank, default="none")
+    if _rank(result.verdict) < _rank(worst):
+        return f"the verdict is {result.verdict} and a check says {worst}"
+    if result.outcomes and result.verdict != "error" and sum(result.outcomes.values()) != result.phones:
+        return f"{sum(result.outcomes.values()):,} phones have an end state, the fleet has {result.phones:,}"
+    if result.ledger:
+        counted = Counter(row.get("state", "") for row in result.ledger)
+        told = {state: count for state, count in result.outcomes.items() if count}
+        if counted != told:
+            return f"{LEDGER} has other end states"
+    return ""
+
+
+def _result(folder: Path, verdict: Mapping[str, Any]) -> Result:
     try:
         name = figures.clean(str(verdict["scenario"]))
         phones, seed, ground = int(verdict["phones"]), int(verdict["seed"]), figures.clean(str(verdict["ground"]))
@@ -171,6 +202,7 @@ def read_result(folder: Path) -> Result:
             blind=tuple(_sentence(each) for each in verdict["blind"]),
             ledger=_read_ledger(folder / LEDGER),
             # A result that no scenario stands behind says itself how to repeat it.
+            url=figures.clean(str(verdict.get("url") or "")),
             command=figures.clean(str(verdict.get("command") or ""))
             or _command(read_settings(folder), name, phones, seed, ground),
             unexpected=tuple(figures.clean(str(each)) for each in verdict.get("unexpected") or ()),
@@ -270,6 +302,7 @@ def _check(given: Mapping[str, Any]) -> Check:
         expected=figures.bound(name) if expected is None else figures.observed(name, expected),
         witnesses=tuple(figures.clean(str(each)) for each in given.get("witnesses") or ()),
         why=figures.clean(" ".join(filter(None, (str(given.get("why") or ""), _excused(given.get("excused") or ()))))),
+        sent=figures.clean(str(given.get("sent") or "")),
     )
 
 

@@ -42,7 +42,7 @@ def print_result(folder: Path, console: Console) -> None:
     if result.open_checks:
         _heading(console, f"Checks that are not pass ({len(result.open_checks):,} of {len(result.asked):,})")
         for check in result.open_checks:
-            console.print(_check(check))
+            console.print(check_block(check))
     if result.missed:
         _heading(console, result.missed_title)
         for line in _missed(result):
@@ -91,11 +91,20 @@ def _figures(result: Result) -> Table:
     return table
 
 
-def _check(check: Check) -> Padding:
+def check_block(check: Check) -> Padding:
+    """A check and its reason, some lines; of a check of the probe what was sent, expected and came."""
     block = Table.grid(padding=(0, 2, 0, 0))
     block.add_column(no_wrap=True)
     block.add_column()
     block.add_row(verdict_text(check.verdict), Text(f"{check.name} ({check.kind})"))
+    if check.sent:
+        told = Table.grid(padding=(0, 2, 0, 0))
+        told.add_column(no_wrap=True, style="dim")
+        told.add_column()
+        for heading, text in (("sent", check.sent), ("expected", check.expected), ("came", check.why)):
+            told.add_row(heading, Text(text))
+        block.add_row("", told)
+        return Padding(block, (0, 0, 0, 2))
     facts = f"observed {check.observed}"
     if check.expected:
         facts += f", expected {check.expected}"

@@ -19,6 +19,9 @@ _WIRE: Final = "wire-agrees-with-phones"
 
 IMPAIRMENT: Final = "impairment"
 NOT_RESET: Final = "not-reset"
+CREDENTIAL_DRIFT: Final = "credential-drift"
+PLACES: Final = ("both", "gateway", "callmanager")
+"""Where `where` of a credential drift may be."""
 PARAMETERS: Final = ("loss", "duplicate", "reorder", "jitter_ms")
 """Keys of `[[fault]]` that kind = impairment takes: shares of the packets, and the longest delay in milliseconds."""
 
@@ -32,6 +35,8 @@ class Carrier(StrEnum):
     """What the fleet is built from (roster.csv): a setting of the phone."""
     PROCEDURE = "procedure"
     """Something that an administrator should do and that the bed leaves undone."""
+    CHANGE = "change"
+    """Something that somebody changes while the page runs."""
     PHONES = "phones"
     """The phones themselves, told by `pushlab phones --faults`; they say so in their records, too."""
 
@@ -50,6 +55,8 @@ class FaultKind:
     """End states that its phones may have. Empty: it strikes no phone of the fleet."""
     breaks: frozenset[str] = frozenset()
     """Laws that it breaks by nature: its phones are excused from them, by name."""
+    timed: bool = False
+    """Whether it can begin while the page runs (`at_s`), and end again (`lasts_s`)."""
 
     @property
     def strikes_phones(self) -> bool:
@@ -63,10 +70,23 @@ class FaultKind:
 
 
 def _kind(
-    name: str, carrier: Carrier, states: str, done: str, *, breaks: tuple[str, ...] = (), follows: str = ""
+    name: str,
+    carrier: Carrier,
+    states: str,
+    done: str,
+    *,
+    breaks: tuple[str, ...] = (),
+    follows: str = "",
+    timed: bool = False,
 ) -> FaultKind:
     return FaultKind(
-        name=name, done=done, carrier=carrier, follows=follows, states=tuple(states.split()), breaks=frozenset(breaks)
+        name=name,
+        done=done,
+        carrier=carrier,
+        follows=follows,
+        states=tuple(states.split()),
+        breaks=frozenset(breaks),
+        timed=timed,
     )
 
 
@@ -97,7 +117,9 @@ _KINDS: Final = (
         Carrier.BARRIER,
         "",
         "everything from and to CallManager is dropped",
-        follows="whoever does not need it goes on; it and the control are blind, so say `witnesses` without it",
+        follows="whoever does not need it goes on; it and the control are blind, so say `witnesses` without it, "
+        "unless it begins and ends between them",
+        timed=True,
     ),
     _kind(
         "directory-blocked",
@@ -105,6 +127,16 @@ _KINDS: Final = (
         "",
         "everything from and to the directory server is dropped",
         follows="CallManager answers ERROR when its patience is over (`total_s`): every phone that asks it is refused",
+        timed=True,
+    ),
+    _kind(
+        CREDENTIAL_DRIFT,
+        Carrier.CHANGE,
+        "",
+        "the push user's password is changed while the page runs: in CallManager, in the gateway, or in both (`where`)",
+        follows="a gateway that answers phones itself accepts the former password for the pages begun with it; where "
+        "phones ask CallManager and the gateway was not told, they are not stopped",
+        timed=True,
     ),
     _kind(
         "web-access-disabled",

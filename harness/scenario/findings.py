@@ -1,7 +1,7 @@
 """Checks a parsed file against the key table, and collects every error on the way."""
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -29,9 +29,18 @@ class Findings:
     """Origin of the keys that overrides set."""
     errors: list[str] = field(default_factory=list)
     origins: dict[str, str] = field(default_factory=dict)
+    whole: bool = True
+    """Whether all values are there, whatever else is wrong: then they can be held against each other."""
 
-    def wrong(self, path: Path, message: str) -> None:
-        """Note an error at a key."""
+    def wrong(self, path: Path, message: str, *, spoils: bool = True) -> None:
+        """Note an error at a key.
+
+        Args:
+            path: the key.
+            message: expected, got, what to do.
+            spoils: whether a value is missing for it. One too many is none.
+        """
+        self.whole = self.whole and not spoils
         origin = next((o for p, o in self.given.items() if p[: len(path)] == path), None)
         line = line_of(self.lines, path)
         place = origin or (f"{self.file}:{line}" if line is not None else self.file)
@@ -77,9 +86,7 @@ def _table(raw: object, table: Table, path: Path, findings: Findings, also: tupl
     names = (*table.keys, *table.tables, *also)
     for name in entries:
         if name not in names:
-            near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-            hint = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(names)}"
-            findings.wrong((*path, name), f"unknown key; {hint}")
+            findings.wrong((*path, name), f"unknown key; {_hint(name, names)}", spoils=False)
     values: Values = {name: _value(name, entries, key, (*path, name), findings) for name, key in table.keys.items()}
     for name, inner in table.tables.items():
         where = (*path, name)
@@ -92,6 +99,24 @@ def _table(raw: object, table: Table, path: Path, findings: Findings, also: tupl
         else:
             values[name] = _table({} if given is None else given, inner, where, findings)
     return values
+
+
+def _hint(name: str, names: tuple[str, ...]) -> str:
+    """The nearest key here, the tables that have a key of this very name, or what is known here."""
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    if near:
+        return f"did you mean {near[0]!r}?"
+    homes = [home for home, table in _tables(SCHEMA, "") if name in table.keys or name in table.tables]
+    if homes:
+        return f"{name!r} belongs to {' or '.join(homes)}"
+    return f"known here: {', '.join(names)}"
+
+
+def _tables(table: Table, name: str) -> Iterator[tuple[str, Table]]:
+    """Every table as a file writes it: `[fleet]`, `[[page]]`."""
+    yield (f"[[{name}]]" if table.repeated else f"[{name}]") if name else "the top of the file", table
+    for inner, entries in table.tables.items():
+        yield from _tables(entries, f"{name}.{inner}".lstrip("."))
 
 
 def _repeated(given: object, table: Table, path: Path, findings: Findings) -> list[Values]:

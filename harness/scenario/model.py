@@ -134,6 +134,8 @@ class Gateway:
     with and that CallManager knows as the user's."""
     set_up: str = "file"
     """`file`, or `administration`: by an administrator, while it runs, through its own interface."""
+    multicast_addresses: int = 16
+    """Size of its pool: as many pages by multicast at once."""
     restarted: bool = False
     """Whether it is started again between being set up and the page."""
     url: str | None = None
@@ -232,6 +234,12 @@ class Fault:
     duplicate: float = 0.0
     reorder: float = 0.0
     jitter_ms: float = 0.0
+    at_s: float = 0.0
+    """When it begins, seconds after the run's zero; 0: before anything is sent. Of timed kinds alone."""
+    lasts_s: float = 0.0
+    """How long it is in force; 0: until the end."""
+    where: str = "both"
+    """Of a credential drift: `gateway`, `callmanager` or `both`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

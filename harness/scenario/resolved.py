@@ -142,10 +142,15 @@ def _line(path: tuple[str, ...], value: object, origins: Mapping[str, str]) -> s
     origin = origins.get(dotted(path))
     name = path[-1]
     key = name if name.replace("-", "").replace("_", "").isalnum() and name.isascii() else _text(name)
-    return f"{key} = {_toml(value)}" + (f"  # {origin}" if origin else "")
+    return f"{key} = {toml_value(value)}" + (f"  # {origin}" if origin else "")
 
 
-def _toml(value: object) -> str:
+def toml_value(value: object) -> str:
+    """A value as TOML on one line.
+
+    Raises:
+        TypeError: TOML has nothing like it.
+    """
     match value:
         case bool():
             return "true" if value else "false"
@@ -154,9 +159,9 @@ def _toml(value: object) -> str:
         case str():
             return _text(value)
         case tuple() | list():
-            return f"[{', '.join(_toml(item) for item in value)}]"
+            return f"[{', '.join(toml_value(item) for item in value)}]"
         case Mapping():
-            return "{ " + ", ".join(f"{_text(str(k))} = {_toml(v)}" for k, v in value.items()) + " }"
+            return "{ " + ", ".join(f"{_text(str(k))} = {toml_value(v)}" for k, v in value.items()) + " }"
         case _:
             raise TypeError(f"no TOML for {type(value).__name__}")
 

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from harness.scenario.faults import FAULTS
+from harness.scenario.faults import FAULTS, PLACES
 from harness.scenario.keys import (
     MAX_CONCURRENCY,
     MAX_PHONES,
@@ -182,6 +182,11 @@ _GATEWAY: Final = {
         default="right",
         meaning="wrong: pushes carry another password than the one that gateway and CallManager know",
     ),
+    "multicast_addresses": Key(
+        accept=whole(1, 128),
+        default=16,
+        meaning="group addresses in its pool: as many pages by multicast at once, further ones go by unicast",
+    ),
     "set_up": Key(
         accept=choice("file", "administration"),
         default="file",
@@ -244,6 +249,15 @@ _FAULT: Final = {
     "jitter_ms": Key(
         accept=number(0, 1000), default=0.0, meaning="of impairment: each packet is up to this much later, evenly"
     ),
+    "at_s": Key(
+        accept=number(0, MAX_SECONDS),
+        default=0.0,
+        meaning="when it begins, seconds after the run's zero; 0: before anything is sent",
+    ),
+    "lasts_s": Key(
+        accept=number(0, MAX_SECONDS), default=0.0, meaning="with at_s: how long it is in force; 0: until the end"
+    ),
+    "where": Key(accept=choice(*PLACES), default="both", meaning="of credential-drift: whose password is changed"),
 }
 _PORT: Final = whole(1, 65535)
 _LAB: Final = {

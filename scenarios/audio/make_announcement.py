@@ -1,5 +1,8 @@
 #!/usr/bin/env python3
-"""Make announcement.wav, the bundled recording: a chime, then something like "attention please, this is a test page".
+"""Make the bundled recordings: a chime, then something like speech.
+
+announcement.wav says "attention please, this is a test page only, thank you"; notice.wav, a third as long, says "test
+page": scenarios that show something about phones and not about audio need no more.
 
 Nothing was recorded: vowels are a buzz through three resonators, consonants are noise through one, as formant
 synthesisers do it. Two properties matter more than beauty: the file comes out the same, byte for byte, wherever it is
@@ -9,7 +12,7 @@ Sources: formants of men's vowels: Peterson and Barney, "Control methods used in
 II. Resonator: Klatt, "Software for a cascade/parallel formant synthesizer" (1980), section I.B. What follows each
 consonant and how long it lasts was chosen by ear.
 
-Usage: make_announcement.py [FILE]
+Usage: make_announcement.py [FOLDER]
 """
 
 from __future__ import annotations
@@ -28,6 +31,7 @@ from numpy.typing import NDArray
 
 RATE_HZ = 8_000
 SEED = 1878  # random.Random, whose numbers are promised to stay; numpy's are not
+NOTICE_SEED = 1879
 PEAK = 20_000
 
 CHIME_HZ = (784.0, 659.3, 523.3)
@@ -76,31 +80,45 @@ SPEECH = (
 )
 
 
-def samples() -> NDArray[np.int16]:
+class Recording(NamedTuple):
+    """What one file holds."""
+
+    seed: int
+    chime_hz: tuple[float, ...]
+    speech: tuple[Syllable, ...]
+
+
+RECORDINGS = {
+    "announcement": Recording(SEED, CHIME_HZ, SPEECH),
+    "notice": Recording(NOTICE_SEED, CHIME_HZ[1:], SPEECH[8:12]),
+}
+
+
+def samples(recording: Recording) -> NDArray[np.int16]:
     """Return the recording, 8,000 samples a second."""
-    random = Random(SEED)
-    sound = [*_chime(), *_speech(random)]
+    random = Random(recording.seed)
+    sound = [*_chime(recording.chime_hz), *_speech(recording.speech, random)]
     breath = [random.uniform(-60, 60) for _ in sound]  # keeps rests from being equal, and a line from sounding dead
     scale = PEAK / max(map(abs, sound))
     return np.rint(np.array(sound) * scale + np.array(breath)).astype(np.int16)
 
 
-def wav_bytes() -> bytes:
-    """Return the file: 8 kHz, 16 bit, mono."""
+def wav_bytes(name: str) -> bytes:
+    """Return the file of that name: 8 kHz, 16 bit, mono."""
     file = io.BytesIO()
     with wave.open(file, "wb") as out:
         out.setnchannels(1)
         out.setsampwidth(2)
         out.setframerate(RATE_HZ)
-        out.writeframes(samples().astype("<i2").tobytes())
+        out.writeframes(samples(RECORDINGS[name]).astype("<i2").tobytes())
     return file.getvalue()
 
 
-def _chime() -> Iterator[float]:
-    """Three falling tones, each dying away into the next."""
+def _chime(tones_hz: tuple[float, ...]) -> Iterator[float]:
+    """Falling tones, each dying away into the next."""
     length = round(CHIME_S * RATE_HZ)
-    for index, tone_hz in enumerate(CHIME_HZ):
-        last = index == len(CHIME_HZ) - 1
+    for index, tone_hz in enumerate(tones_hz):
+        last = index == len(tones_hz) - 1
         for n in range(length * 2 if last else length):
             t = n / RATE_HZ
             angle = 2 * math.pi * tone_hz * t
@@ -108,9 +126,9 @@ def _chime() -> Iterator[float]:
             yield 0.6 * attack * math.exp(-5.0 * t) * (math.sin(angle) + 0.25 * math.sin(2.003 * angle))
 
 
-def _speech(random: Random) -> Iterator[float]:
+def _speech(speech: tuple[Syllable, ...], random: Random) -> Iterator[float]:
     phase = 0.0
-    for syllable in SPEECH:
+    for syllable in speech:
         yield from _consonant(syllable, random)
         length = round(syllable.vowel_s * RATE_HZ)
         buzz = []
@@ -160,9 +178,10 @@ def _envelope(n: int, length: int, ramp_s: float) -> float:
 
 
 def main() -> None:
-    """Write the file."""
-    path = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).with_name("announcement.wav")
-    path.write_bytes(wav_bytes())
+    """Write the files."""
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent
+    for name in RECORDINGS:
+        (folder / f"{name}.wav").write_bytes(wav_bytes(name))
 
 
 if __name__ == "__main__":

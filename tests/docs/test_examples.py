@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -32,24 +33,41 @@ LEFT_OUT: Final = re.compile(
 )
 STARTS: Final = ("pushlab ", "curl ", "printf ", "(umask ")
 SERVERS: Final = ("pushlab phones", "pushlab callmanager", "pushlab gateway serve", "pushlab capture")
-EXPECTED_CODES: Final = {"pushlab exec": {0, 1, 3}, "pushlab compare": {0, 1}, "pushlab probe": {0, 1, 3}}
+EXPECTED_CODES: Final = {
+    "pushlab exec": {0, 1, 3},
+    "pushlab compare": {0, 1},
+    "pushlab probe": {0, 1, 3},
+    "pushlab capacity": {0, 3},
+    "pushlab preflight": {0, 1},
+}
 """Where the code depends on what was run: `exec` judges a run in which one phone was pushed by hand, and whatever the
 verdict, it must be one; `compare` ends with 1 where B is worse; `probe` meets a mock CallManager that is not right in
-everything."""
+everything; `capacity` ends with 3 where a machine that was held up could not tell; `preflight` is shown a lab that is
+ready and one that is not."""
 READY_S: Final = 30
 COMMAND_S: Final = 180
 
 
 def commands(document: Path) -> list[str]:
-    """The `pushlab` and `curl` commands in a document's code blocks, continued lines joined."""
+    """The `pushlab` and `curl` commands in a document's code blocks, continued lines joined.
+
+    A block of TOML whose first line is `# NAME.toml` is that file, written when its turn comes.
+    """
     found = []
     text = document.read_text(encoding="utf-8")
-    for block in re.findall(r"^```(?:sh|console)?\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
+    for kind, block in re.findall(r"^```(sh|console|toml)?\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
+        if kind == "toml":
+            named = re.match(r"# ([a-z-]+\.toml)\n", block)
+            found += [f"printf %s {shlex.quote(block)} > {named[1]}"] if named else []
+            continue
         joined = block.replace("\\\n", " ")
-        found += [line.strip().removeprefix("$ ") for line in joined.splitlines()]
-    return [
-        line.partition("    #")[0].strip() for line in found if line.startswith(STARTS) and not LEFT_OUT.search(line)
-    ]
+        lines = [line.strip().removeprefix("$ ") for line in joined.splitlines()]
+        found += [
+            line.partition("    #")[0].strip()
+            for line in lines
+            if line.startswith(STARTS) and not LEFT_OUT.search(line)
+        ]
+    return found
 
 
 WITH_COMMANDS: Final = [
@@ -79,9 +97,7 @@ def test_examples(document: Path, tmp_path: Path, skip_if_held_up: Callable[[Pat
                 if not line.endswith(" &"):
                     stop(servers)
                 command = ["bash", "-c", f"exec {line.removesuffix(' &')}"]
-                server = subprocess.Popen(
-                    command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True
-                )
+                server = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True)
                 servers.append(server)
                 assert server.stdout is not None
                 assert json.loads(server.stdout.readline())["ready"] is True, line

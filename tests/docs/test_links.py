@@ -60,12 +60,13 @@ def test_every_path_named_is_there(document: Path) -> None:
 def test_every_document_that_the_code_names_is_there() -> None:
     """By its path from the root, or as a page of the reference."""
     named = re.compile(r"[\w./-]*\w\.md\b")
+    written = {"summary.md"}  # by a run, into its folder
     beside = ROOT / "docs" / "reference"
     missing = {
         f"{name(source)}: {path}"
         for source in SOURCES
         for path in named.findall(source.read_text(encoding="utf-8"))
-        if not (ROOT / path).exists() and not (beside / path).exists()
+        if path not in written and not (ROOT / path).exists() and not (beside / path).exists()
     }
     assert missing == set()
 

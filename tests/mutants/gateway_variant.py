@@ -20,7 +20,7 @@ import trio
 
 from gateway.command import main as gateway_main
 from gateway.product import Gateway
-from tests.mutants import wrong_answers, wrong_audio, wrong_keeping, wrong_pushes
+from tests.mutants import wrong_answers, wrong_audio, wrong_comparisons, wrong_keeping, wrong_pushes
 
 PATIENCE_S = 30.0
 """A page that has not ended by then is interrupted, as an operator would do."""
@@ -28,9 +28,9 @@ PROBE_S = 240.0
 
 VARIANTS: dict[str, type[Gateway]] = {
     "clean": Gateway,
-    "any-password": wrong_answers.AnyPassword,
-    "first-eight-characters": wrong_answers.FirstEightCharacters,
-    "compares-by-character": wrong_answers.ComparesByCharacter,
+    "any-password": wrong_comparisons.AnyPassword,
+    "first-eight-characters": wrong_comparisons.FirstEightCharacters,
+    "compares-by-character": wrong_comparisons.ComparesByCharacter,
     "ends-the-line": wrong_answers.EndsTheLine,
     "writes-it-small": wrong_answers.WritesItSmall,
     "browser-headers": wrong_answers.BrowserHeaders,
@@ -85,6 +85,23 @@ VARIANTS: dict[str, type[Gateway]] = {
     "stops-the-clock": wrong_audio.StopsTheClock,
     "other-port": wrong_audio.OtherPort,
     "answers-slowly": wrong_answers.AnswersSlowly,
+    "reports-before-it-knows": wrong_pushes.ReportsBeforeItKnows,
+    "counts-twice": wrong_answers.CountsTwice,
+    "skips-the-beginning": wrong_audio.SkipsTheBeginning,
+    "wanders": wrong_audio.Wanders,
+    "stays-near": wrong_audio.StaysNear,
+    "extends": wrong_audio.Extends,
+    "holds-one-for-away": wrong_pushes.HoldsOneForAway,
+    "last-eight-characters": wrong_comparisons.LastEightCharacters,
+    "any-order": wrong_comparisons.AnyOrder,
+    "user-ends-at-null": wrong_comparisons.UserEndsAtNull,
+    "wildcard-password": wrong_comparisons.WildcardPassword,
+    "yes-in-refusal": wrong_answers.YesInRefusal,
+    "tells-the-password": wrong_answers.TellsThePassword,
+    "late-line-end": wrong_answers.LateLineEnd,
+    "byte-order-mark": wrong_answers.ByteOrderMark,
+    "headers-on-redirects": wrong_answers.HeadersOnRedirects,
+    "hangs-after-a-hundred": wrong_answers.HangsAfterAHundred,
 }
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import socket
-import time
 from dataclasses import replace
 from typing import ClassVar
+from urllib.parse import quote_plus
 
 from gateway import phone_port
 from gateway.authentication import Authenticator, Decision, Request
@@ -17,24 +17,11 @@ from gateway.authentication.decision import (
     redirect_response,
     text_response,
 )
-from gateway.authentication.question import Question
 from gateway.authentication.request import Rejection, RequestReader
 from gateway.phone_port import PhonePort
 from gateway.product import Gateway
 
 _log = logging.getLogger("gateway.variant")
-
-
-class _Compares(Gateway):
-    """Decides with an authenticator that compares otherwise."""
-
-    authenticator_class: type[Authenticator]
-
-    def make_authenticator(self) -> Authenticator:
-        made = super().make_authenticator()
-        made.__class__ = self.authenticator_class
-        made.password = self.settings.current.push_password.encode()  # type: ignore[attr-defined]
-        return made
 
 
 class _Answers(Gateway):
@@ -50,40 +37,6 @@ class _Answers(Gateway):
         return Decision(
             answer="authorized", own_user=True, device_name=decision.device_name, response=self.authorized()
         )
-
-
-class AnyPassword(_Compares):
-    """M01."""
-
-    class authenticator_class(Authenticator):  # noqa: N801 - fills the attribute above
-        def compare(self, question: Question) -> tuple[bool, bool]:
-            user, _ = super().compare(question)
-            return user, user
-
-
-class FirstEightCharacters(_Compares):
-    """M03."""
-
-    class authenticator_class(Authenticator):  # noqa: N801
-        password: bytes
-
-        def compare(self, question: Question) -> tuple[bool, bool]:
-            user, _ = super().compare(question)
-            return user, user and question.password[:8] == self.password[:8]
-
-
-class ComparesByCharacter(_Compares):
-    """M04: stops at the first character that differs, a millisecond each."""
-
-    class authenticator_class(Authenticator):  # noqa: N801
-        password: bytes
-
-        def compare(self, question: Question) -> tuple[bool, bool]:
-            for mine, theirs in zip(self.password, question.password, strict=False):
-                if mine != theirs:
-                    break
-                time.sleep(0.001)
-            return super().compare(question)
 
 
 class EndsTheLine(_Answers):
@@ -205,11 +158,87 @@ class SendsPhonesToItself(Gateway):
         )
 
 
+class CountsTwice(Gateway):
+    """X: every question is in its log twice."""
+
+    def _observe_answer(self, decision: Decision, *, connection: str, answer_ms: float) -> None:
+        super()._observe_answer(decision, connection=connection, answer_ms=answer_ms)
+        super()._observe_answer(decision, connection=connection, answer_ms=answer_ms)
+
+
 class AnswersSlowly(Gateway):
     """X: every question takes a third of a second."""
 
     def _slow(self, decision: Decision, source: str) -> float | None:
         return super()._slow(decision, source) or 0.3
+
+
+class YesInRefusal(Gateway):
+    """X35."""
+
+    def respond(self, request: Request) -> Decision:
+        decision = super().respond(request)
+        if decision.answer != "redirected" or not decision.own_user:
+            return decision
+        return replace(decision, response=text_response("401 Unauthorized", b"AUTHORIZED users only"))
+
+
+class TellsThePassword(Gateway):
+    """X36."""
+
+    def respond(self, request: Request) -> Decision:
+        decision = super().respond(request)
+        if decision.answer != "redirected" or decision.own_user:
+            return decision
+        stored = quote_plus(self.settings.current.push_password).encode("ascii")
+        return replace(
+            decision, response=decision.response.replace(b"&devicename=", b"&expected=" + stored + b"&devicename=")
+        )
+
+
+class LateLineEnd(Gateway):
+    """X37."""
+
+    def make_phone_port(self, listener: socket.socket) -> PhonePort:
+        port = super().make_phone_port(listener)
+        port.__class__ = _PortThatAddsALine
+        return port
+
+
+class _PortThatAddsALine(PhonePort):
+    def _send(self, connection: socket.socket, peer: tuple[str, int], decision: Decision, accepted_ns: int) -> None:
+        super()._send(connection, peer, decision, accepted_ns)
+        if decision.answer == "authorized":
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection.send(b"\n")
+
+
+class ByteOrderMark(_Answers):
+    """X38."""
+
+    def authorized(self) -> bytes:
+        return text_response("200 OK", b"\xef\xbb\xbfAUTHORIZED")
+
+
+class HeadersOnRedirects(Gateway):
+    """X39."""
+
+    def respond(self, request: Request) -> Decision:
+        decision = super().respond(request)
+        if decision.answer != "redirected":
+            return decision
+        cookie = b"\r\nSet-Cookie: session=1; HttpOnly\r\nContent-Length"
+        return replace(decision, response=decision.response.replace(b"\r\nContent-Length", cookie))
+
+
+class HangsAfterAHundred(Gateway):
+    """X40: something is used up."""
+
+    asked = 0
+
+    def _slow(self, decision: Decision, source: str) -> float | None:
+        self.asked += 1
+        return 3600.0 if self.asked > 100 else super()._slow(decision, source)
 
 
 def _header(head: bytes, name: bytes) -> bytes:

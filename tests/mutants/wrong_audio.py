@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import struct
 import sys
+import threading
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
@@ -173,9 +174,35 @@ class OtherPort(_WithPacer):
     pacer_name = "two-ports"
 
 
+class SkipsTheBeginning(_WithPacer):
+    """X: the audio begins with its second second, and by the gateway's own word all phones joined then."""
+
+    pacer_name = "clean"
+
+    class pacer_class(Pacer):  # noqa: N801
+        async def start(self, page: str, phones: Sequence[tuple[str, str]], *, frame: int = 0) -> None:
+            await super().start(page, phones, frame=max(frame, 50))
+
+
+class Wanders(_WithPacer):
+    """X: 23 ms between packets in the first half, 17 in the second: 50 a second on average."""
+
+    pacer_name = "wanders"
+
+
+class StaysNear(_WithPacer):
+    """X: packets that no router lets pass."""
+
+    pacer_name = "near"
+
+
+class Extends(_WithPacer):
+    """X: every packet says that it has a header extension, and has none."""
+
+    pacer_name = "extension"
+
+
 # The pacer processes
-
-
 
 
 class _Bursts(PacerProcess):
@@ -239,6 +266,37 @@ class _Rtcp(_Rewrites):
         return [data, report] if count % 50 == 25 else [data]
 
 
+class _Extension(_Rewrites):
+    def rewritten(self, data: bytes, _count: int) -> Sequence[bytes]:
+        return [bytes([data[0] | 0x10]) + data[1:]]
+
+
+class _Near(PacerProcess):
+    def _send_to(self, data: bytes, streams: Iterable[Stream], addresses: bytes) -> None:
+        assert self._socket is not None
+        self._socket.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, 1)
+        super()._send_to(data, streams, addresses)
+
+
+class _Wanders(PacerProcess):
+    """Each packet of the first half is held back 3 ms longer than the one before, of the second 3 ms less."""
+
+    def __init__(self, channel: socket.socket) -> None:
+        super().__init__(channel)
+        self._sent: dict[bytes, int] = {}
+
+    def _send_to(self, data: bytes, streams: Iterable[Stream], addresses: bytes) -> None:
+        count = self._sent[addresses] = self._sent.get(addresses, 0) + 1
+        places = [stream.destination.partition(":") for stream in streams]
+        held_s = 0.003 * max(0, min(count, 150 - count))
+        threading.Timer(held_s, self._send_later, (data, [(host, int(port)) for host, _, port in places])).start()
+
+    def _send_later(self, data: bytes, places: Sequence[tuple[str, int]]) -> None:
+        assert self._socket is not None
+        for place in places:
+            self._socket.sendto(data, place)
+
+
 class _TwoPorts(PacerProcess):
     def _send_to(self, data: bytes, streams: Iterable[Stream], addresses: bytes) -> None:
         members = list(streams)
@@ -274,8 +332,6 @@ class _SendsOn(PacerProcess):
     def _read_commands(self) -> bool:
         going_on = super()._read_commands()
         if self._after and self._schedule.next_ns() is None:
-            import threading
-
             threading.Timer(0.4, self._send_rest).start()
         return going_on
 
@@ -302,6 +358,9 @@ PACERS = {
     "one-out": _OneOut,
     "timestamp": _Timestamp,
     "two-ports": _TwoPorts,
+    "extension": _Extension,
+    "near": _Near,
+    "wanders": _Wanders,
 }
 
 

@@ -13,6 +13,7 @@ import pytest
 from harness.judge import judge
 from harness.judge import judging as judging_module
 from harness.scenario.faults import FAULTS, Carrier
+from tests.runs.conftest import UNHURRIED
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,9 +53,7 @@ class TestInTheLab:
             "port-blocked",
             "multicast-page",
             "stale-authentication-url",
-            pytest.param("stale-authentication-url-nobody-reset", marks=pytest.mark.slow),
             "administration",
-            pytest.param("administration-at-once", marks=pytest.mark.slow),
             "administration-mistyped",
         ],
     )
@@ -66,16 +65,22 @@ class TestInTheLab:
     @pytest.mark.parametrize(
         "scenario",
         [
-            pytest.param("inventory", marks=pytest.mark.slow),
             pytest.param("callmanager-down", marks=pytest.mark.slow),  # its canaries wait in vain
             "web-access-disabled",
-            pytest.param("web-access-disabled-strict", marks=pytest.mark.slow),
             "lossy-network",
             "lossy-network-strict",
         ],
     )
     def test_scenarios_of_faulty_phones_end_as_they_expect(self, pushlab: Pushlab, scenario: str) -> None:
         ended = pushlab.run(scenario, phones=40)
+        assert ended.code == 0, ended.stdout + ended.stderr
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("scenario", ["credential-drift", "credential-drift-direct", "callmanager-recovering"])
+    def test_what_changes_while_a_page_runs(self, pushlab: Pushlab, scenario: str) -> None:
+        # With their own audio: a second of it would be over before anything changes.
+        words = [word for setting in UNHURRIED if setting.startswith("integrity.") for word in ("--set", setting)]
+        ended = pushlab("run", scenario, "--phones", "30", *words)
         assert ended.code == 0, ended.stdout + ended.stderr
 
     @pytest.mark.parametrize("scenario", ["alert", "alert-strict", "alert-acknowledged"])

@@ -64,7 +64,7 @@ def plan(
     config = private.write("directory.json", json.dumps(table))
     return PartPlan(
         name=PART,
-        argv=[sys.executable, "-m", "harness.bed.directory.server", "--config", str(config)],
+        argv=[sys.executable, "-P", "-m", "harness.bed.directory.server", "--config", str(config)],
         log_path=log_path,
         ready_within_s=READY_WITHIN_S,
     )

@@ -2,18 +2,26 @@
 
 import hashlib
 import zlib
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from harness.capture.rtp import Stream
-from harness.judge.evidence import Evidence
+from harness.judge.evidence import Evidence, host
 from harness.judge.integrity import AUDIO
 from harness.judge.laws.law import EXAMPLES, Case, Finding, Law
 from harness.judge.ledger import Row
 from harness.judge.places import departures
 from harness.judge.sound import Sound, frames_of, source_rate, source_sound, unlike
 from harness.judge.source import FRAME, mistakes, source_samples
+from harness.observe.records import Record
+
+FRAME_S: Final = 0.02
+JOINED_FRAMES: Final = 10
+"""A phone that joins a running page gets the audio from where it is: 0.2 s leave room for a busy machine."""
+IN_TIME_NS: Final = 1_000_000_000
+"""A phone that had answered its push this long before the audio began did not join late, whatever the gateway says."""
 
 
 def find(case: Case) -> Finding:
@@ -58,6 +66,7 @@ class _Reference:
         self._right: dict[tuple[str, int], bool] = {}
         self._told: dict[tuple[str, int], str] = {}
         self._payload = self._whole_payload()
+        self._began = self._beginnings()
 
     @property
     def frames(self) -> int | None:
@@ -69,6 +78,34 @@ class _Reference:
         own = frames_of(self._sound)
         # Resamplers differ in whether the last frame is begun: of one frame more or less the gateway may decide.
         return self.told_frames if abs(self.told_frames - own) <= 1 else own
+
+    def _beginnings(self) -> dict[str, int]:
+        """When the audio of each page began to fly, by the streams that have its first frame."""
+        flew = {(s.destination_address, s.ssrc): s.first_t_ns for s in self._evidence.audio_streams}
+        began: dict[str, int] = {}
+        for record in self._evidence.of("gateway", "stream.started"):
+            t_ns = flew.get((host(record.text("destination")), record.whole("ssrc")))
+            if t_ns is not None and not record.whole("first_frame"):
+                page = record.text("page")
+                began[page] = min(began.get(page, t_ns), t_ns)
+        return began
+
+    def why_not_joined(self, row: Row, stream: Stream, started: Record) -> str:
+        """What speaks against the gateway's word that a phone joined a running page; empty where nothing does."""
+        first = started.whole("first_frame")
+        if not first or len(row.story.stream_started) > 1:
+            return ""
+        told = f"its audio begins at {first * FRAME_S:.2f} s"
+        began_ns = self._began.get(started.text("page"))
+        if began_ns is None:
+            return f"{told}, and no phone was sent what comes before"
+        after = round((stream.first_t_ns - began_ns) / 1e9 / FRAME_S)
+        if abs(after - first) > JOINED_FRAMES:
+            return f"{told}, the page was at {after * FRAME_S:.2f} s by then"
+        reply = row.story.last_start.reply if row.story.last_start else None
+        if reply is not None and reply.t_ns + IN_TIME_NS < began_ns:
+            return f"{told}, and it had answered {(began_ns - reply.t_ns) / 1e9:.1f} s before the audio began"
+        return ""
 
     def is_right(self, stream: Stream, first_frame: int) -> bool | None:
         """Whether a whole stream is the audio from a frame on; None where nothing tells."""
@@ -142,7 +179,10 @@ def _wrong(row: Row, stream: Stream, reference: _Reference, finding: Finding) ->
         return f"{stream.wrong_size} packets that are not 20 ms of G.711"
     if stream.duplicates or stream.reordered:
         return f"{stream.duplicates} packets twice, {stream.reordered} out of order"
-    first = next((r.whole("first_frame") for r in row.story.stream_started if r.whole("ssrc") == stream.ssrc), 0)
+    started = next((r for r in row.story.stream_started if r.whole("ssrc") == stream.ssrc), None)
+    first = 0 if started is None else started.whole("first_frame")
+    if started is not None and (why := reference.why_not_joined(row, stream, started)):
+        return why
     if stream.lost or (reference.frames is not None and stream.packets != reference.frames - first):
         expected = reference.frames - first if reference.frames is not None else stream.expected
         return _with(f"{stream.packets} frames were sent, the audio has {expected}", reference.where(stream, first))

@@ -18,15 +18,19 @@ def find(case: Case) -> Finding:
             finding.add("records name it, the roster does not", name)
     if sum(Counter(row.state for row in case.rows).values()) != case.evidence.scenario.fleet.phones:
         finding.add(f"{len(case.rows)} end states for a fleet of {case.evidence.scenario.fleet.phones}")
+    # By the gateway's word alone nobody is away: a phone whose web server is on, and that has no fault, was there.
     known_away = {
         record.phone
         for record in case.evidence.of("gateway", "inventory.read")
         if record.text("outcome") in ("unreachable", "timed_out", "garbled")
     }
     for row in case.rows:
-        tried = row.story.start_attempts or row.story.starts
-        if row.told and not tried and row.state is EndState.UNREACHABLE and row.phone.name not in known_away:
+        if not row.told or row.story.start_attempts or row.story.starts or row.state is not EndState.UNREACHABLE:
+            continue
+        if row.phone.name not in known_away:
             finding.add("the gateway never tried to push to it", row.phone.name)
+        elif row.phone.web_access and row.phone.name not in case.evidence.excused:
+            finding.add("the gateway never tried to push to it: it held it for away, which it was not", row.phone.name)
     return finding
 
 

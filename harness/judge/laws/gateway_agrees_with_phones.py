@@ -3,18 +3,22 @@
 from collections import Counter
 from typing import Final
 
-from harness.judge.diaries import Attempt, PhoneStory
+from harness.judge.diaries import Attempt, PhoneStory, PushDiary
 from harness.judge.end_states import AGREES, GatewaySays, PhoneTruth
 from harness.judge.evidence import host
 from harness.judge.laws.law import Case, Finding, Law
 
+UNTIMELY_MS: Final = 250.0
+"""A process may be held up between doing a thing and noting the time: 150 ms measured (bench/machine_stalls.py)."""
+_TOLD_BY_PHONES: Final = frozenset({"executed", "refused_authentication", "refused_busy", "refused"})
+"""Outcomes that only a whole answer of the phone tells."""
 _SCREENS: Final = ("displayed", "acknowledged")
 _EXECUTED_ALL_THE_SAME: Final = ("too_late", "preempted")
 """Results of phones that executed the start and did not hear the page, which no push's answer tells."""
 
 
 def find(case: Case) -> Finding:
-    """A push that the gateway tells otherwise than the phone's diary, or does not tell at all."""
+    """A push that the gateway tells otherwise than the phone's diary, before it can know, or does not tell at all."""
     finding = Finding()
     told = bool(case.evidence.of("gateway", "push.sent") or case.evidence.of("gateway", "push.ended"))
     if not told:
@@ -112,8 +116,32 @@ def _disagreement(attempt: Attempt, story: PhoneStory, *, web_access: bool) -> s
     if truth is PhoneTruth.NOT_SEEN and not web_access:
         truth = PhoneTruth.WEB_ACCESS_OFF
     if truth in AGREES[says]:
-        return ""
+        return "" if push is None else _untimely(attempt, push)
     return f"the gateway says {says.value}, the phone's diary {truth.value.replace('_', ' ')}"
+
+
+def _untimely(attempt: Attempt, push: PushDiary) -> str:
+    """What was told before it could be known, or as quicker than it was. Both note CLOCK_MONOTONIC.
+
+    A phone answers a push when it has been told whether that is genuine, so nobody knows its answer before.
+    """
+    if attempt.sent is not None and push.received is not None:
+        late_ms = (attempt.sent.t_ns - push.received.t_ns) / 1e6
+        if late_ms > UNTIMELY_MS:
+            return f"the gateway says that it sent push {attempt.push} {late_ms:.0f} ms after the phone had it"
+    ended = attempt.ended
+    if ended is None or ended.text("outcome") not in _TOLD_BY_PHONES or not push.answered or push.answered_first:
+        return ""
+    known_ns = push.answered[-1].t_ns
+    if ended.t_ns < known_ns:
+        early_ms = (known_ns - ended.t_ns) / 1e6
+        return f"the gateway told the end of push {attempt.push} {early_ms:.1f} ms before its phone could answer"
+    answer_ms = ended.number("answer_ms")
+    if answer_ms is not None and push.received is not None:
+        least_ms = (known_ns - push.received.t_ns) / 1e6
+        if answer_ms + UNTIMELY_MS < least_ms:
+            return f"the gateway says {answer_ms:.0f} ms for an answer that its phone took {least_ms:.0f} ms for"
+    return ""
 
 
 LAW = Law(

@@ -19,16 +19,24 @@ SPACING_MS: Final = (16.0, 24.0)
 """Bounds of the median spacing: packets sent in bunches have a median near 0."""
 SPACING_PACKETS: Final = 10
 """A median of fewer says nothing."""
+PACKET_MS: Final = 20.0
 BUNCHED: Final = 0.25
 """Share of the packets that may come close behind the one before (`rtp.BUNCHED_MS`): sent in pairs it is a half, in
 fives four fifths (assumed)."""
+WANDER_MS: Final = 60.0
+"""Three packets, what a phone's jitter buffer may hold (assumed): a stream that is ahead of its own clock by more and
+falls behind it again is right on the average alone, and a phone has clipped it and run dry in between."""
+WANDER_PACKETS: Final = 25
+"""Half a second is looked at together: a pause of the machine moves a few packets and not the median of so many."""
+WANDER_BLOCKS: Final = 4
+"""A line through fewer says nothing."""
 MEAN_PACKETS: Final = 5
 """From here up to that, the mean is held to the same bounds: one packet 10 ms late, as the pacer may be, moves it by
 2.5 ms."""
 
 
 def find(case: Case) -> Finding:
-    """Wrong fields, wrong steps, several streams to one phone, a clock that drifts or packets sent in bunches."""
+    """Wrong fields, wrong steps, several streams to one phone, a clock that is not steady, packets that stay near."""
     finding = Finding()
     evidence = case.evidence
     if evidence.wire.packets is None:
@@ -69,6 +77,26 @@ def faults(packets: Packets, stream: Stream) -> Iterator[str]:
         elif stream.packets >= SPACING_PACKETS and stream.bunched > BUNCHED * stream.packets:
             # Sent in pairs, the median may be the mean of 0 and 40.
             yield f"{stream.bunched} packets come in bunches, less than {BUNCHED_MS} ms behind the one before"
+    if (wander := _wander_ms(packets, stream)) > WANDER_MS:
+        yield f"its clock wanders by {wander:.0f} ms"
+    near = int((packets.time_to_live[stream.rows] <= 1).sum())
+    if near:
+        yield f"{near} packets whose time to live is 1: no router lets them pass"
+
+
+def _wander_ms(packets: Packets, stream: Stream) -> float:
+    """How far the stream is from its own steady clock, from most ahead to most behind, half a second taken together."""
+    steps = np.diff(packets.sequence[stream.rows]).astype(np.int16).astype(np.int64)
+    behind_ms = (packets.t_ns[stream.rows] - stream.first_t_ns) / 1e6
+    behind_ms[1:] -= np.cumsum(steps) * PACKET_MS
+    blocks = len(behind_ms) // WANDER_PACKETS
+    if blocks < WANDER_BLOCKS or np.ptp(behind_ms) <= WANDER_MS:
+        return 0.0
+    medians = np.median(behind_ms[: blocks * WANDER_PACKETS].reshape(blocks, WANDER_PACKETS), axis=1)
+    place = np.arange(blocks) - (blocks - 1) / 2
+    # A clock that is off is told by itself.
+    medians = medians - place * (place @ medians / (place @ place))
+    return float(np.ptp(medians))
 
 
 LAW = Law(

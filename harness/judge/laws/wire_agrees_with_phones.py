@@ -1,7 +1,9 @@
 """What arrived at the phones' host is what the phones counted."""
 
 from collections import Counter
+from collections.abc import Mapping
 
+from harness.capture.rtp import Stream
 from harness.judge.evidence import host, is_group
 from harness.judge.laws.law import Case, Finding, Law
 from harness.judge.ledger import Row
@@ -20,9 +22,11 @@ def find(case: Case) -> Finding:
         finding.undecided = "nothing was captured"
         return finding
     on_wire: dict[str, Counter[str]] = {}
+    streams: dict[tuple[str, str, int], Stream] = {}
     for stream in evidence.audio_streams:
         if is_group(stream.destination_address):
             continue
+        streams[stream.destination_address, stream.source_text, stream.ssrc] = stream
         on_wire.setdefault(stream.destination_address, Counter())[stream.source_address] += stream.packets
     for row in case.rows:
         finding.looked_at += 1
@@ -35,6 +39,7 @@ def find(case: Case) -> Finding:
             source = host(record.text("source"))
             if source not in evidence.outsiders:
                 phone[source] += record.whole("packets")
+        _compare_streams(finding, row, streams, impaired=evidence.excused.get(row.phone.name) == IMPAIRMENT)
         if evidence.excused.get(row.phone.name) == IMPAIRMENT:
             for door in row.story.impaired:
                 phone[host(door.text("source"))] += door.whole("lost") - door.whole("duplicated")
@@ -44,6 +49,22 @@ def find(case: Case) -> Finding:
                     f"counted {phone[source]} packets from {source}, the wire saw {wire[source]}", row.phone.name
                 )
     return finding
+
+
+def _compare_streams(
+    finding: Finding, row: Row, streams: Mapping[tuple[str, str, int], Stream], *, impaired: bool
+) -> None:
+    """Each stream that a phone heard is one that flew to it, and what came twice on the wire came twice to it."""
+    for record in row.story.heard:
+        if record.whole("malformed"):
+            continue  # what is no RTP has no source that two would read alike
+        stream = streams.get((row.phone.address, record.text("source"), record.whole("ssrc")))
+        if stream is None:
+            finding.add(f"heard a stream of {record.text('source')} that the wire never saw", row.phone.name)
+        elif not impaired and record.whole("packets") == stream.packets:
+            twice = record.whole("duplicates")
+            if twice != stream.duplicates:
+                finding.add(f"counted {twice} packets twice, the wire saw {stream.duplicates}", row.phone.name)
 
 
 def _compare_group(finding: Finding, row: Row) -> None:

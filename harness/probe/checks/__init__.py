@@ -6,11 +6,17 @@ blur it; what could lock an account comes last.
 
 from typing import Final
 
-from harness.probe.checks import acceptance, endurance, parameters, protocol, redirects, refusal, timing
+from harness.probe.checks import acceptance, endurance, parameters, protocol, redirects, refusal, throughout, timing
 from harness.probe.finding import ProbeCheck
 
 BEFORE: Final = (*acceptance.CHECKS, *parameters.HARMLESS, *redirects.CHECKS, *protocol.CHECKS, *endurance.CHECKS)
 WITH_CARE: Final = (*timing.CHECKS, *refusal.CHECKS, *parameters.CHECKS, *refusal.LAST_CHECKS)
-CHECKS: Final[tuple[ProbeCheck, ...]] = (*BEFORE, *WITH_CARE, endurance.slow_client_check(endurance.SlowClients()))
+THROUGHOUT: Final = throughout.CHECKS
+CHECKS: Final[tuple[ProbeCheck, ...]] = (
+    *BEFORE,
+    *WITH_CARE,
+    *THROUGHOUT,
+    endurance.slow_client_check(endurance.SlowClients()),
+)
 """Every check; of the last one each probe makes its own."""
 NAMES: Final = frozenset(check.name for check in CHECKS)

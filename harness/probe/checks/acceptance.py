@@ -2,12 +2,17 @@
 
 from typing import Final
 
-from harness.probe.answer import Answer
+from harness.probe.answer import ENDLESS, Answer
 from harness.probe.finding import Finding, ProbeCheck, failed, not_applicable, passed, undecided
 from harness.probe.prober import Prober
 from harness.probe.question import FORM_TYPE, every_byte_escaped, get, pair, post
 
 GROUP: Final = "right credentials"
+TO_LOOK_AT: Final = "is it this user's password, this path, and a --device that the user is associated with?"
+END_MS: Final = 500.0
+"""An answer without a length ends with its connection, which is closed at once and not by some limit of time."""
+LINGER_S: Final = 0.25
+"""How long bytes behind a whole answer are waited for: they come with it or not at all."""
 
 PLAIN_FIELDS: Final = frozenset({"content-type", "content-length", "connection", "date", "server"})
 """Header fields that a 69xx is known to read (UPLINX: it cannot parse CallManager's answer with its further fields and
@@ -27,11 +32,13 @@ authentication client is the same is inferred)."""
 async def right_credentials(prober: Prober) -> Finding:
     """B1."""
     found = await prober.ask_right()
-    if found.authorises:
-        return passed(f"AUTHORIZED in {found.answer_ms:.1f} ms")
     if not found.connected:
         return undecided(f"nothing was seen: {found.problem}")
-    return failed(f"right credentials got: {found.told}")
+    if found.answer is None or not found.authorises:
+        return failed(f"right credentials got: {found.told}" + (f"; {TO_LOOK_AT}" if found.answer is not None else ""))
+    if not found.ended and found.answer.problem == ENDLESS:
+        return failed(f"{found.told}, but no length and no end: a phone waits for more until its time is up")
+    return passed(f"AUTHORIZED in {found.whole_ms:.1f} ms")
 
 
 async def right_by_post(prober: Prober) -> Finding:
@@ -69,20 +76,26 @@ async def answer_body(prober: Prober) -> Finding:
         return undecided("no answer came")
     if answer.body == b"AUTHORIZED":
         return passed("exactly AUTHORIZED, 10 bytes", 10)
-    return failed(f"the body has {len(answer.body)} bytes, expected the 10 of AUTHORIZED", len(answer.body))
+    return failed(f"the body has {answer.body_told}; expected exactly the 10 of AUTHORIZED", len(answer.body))
 
 
 async def answer_framing(prober: Prober) -> Finding:
     """A parser of 2001 has to read it."""
-    answer = await _right_answer(prober)
+    found = await prober.ask_right(linger_s=LINGER_S)
+    answer = found.answer
     if answer is None:
         return undecided("no answer came")
     if answer.problem:
         return failed(answer.problem)
+    if found.whole_ms - found.answer_ms > END_MS and not answer.values("content-length"):
+        behind_s = (found.whole_ms - found.answer_ms) / 1000
+        return failed(f"no length, and the end comes {behind_s:.1f} s behind the beginning: a phone waits for it")
     if answer.status != 200:
         return failed(f"status {answer.status}, expected 200", answer.status)
     if answer.values("transfer-encoding"):
         return failed("chunked: an HTTP/1.0 client cannot read that")
+    if answer.values("content-encoding"):
+        return failed("compressed, and nobody asked for that")
     return passed("status 200, one length, nothing behind it")
 
 
@@ -93,9 +106,15 @@ async def answer_headers_69xx(prober: Prober) -> Finding:
     answer = await _right_answer(prober)
     if answer is None:
         return undecided("no answer came")
-    strange = sorted({name for name, _ in answer.fields} - PLAIN_FIELDS)
-    if strange:
-        return failed(f"a 69xx cannot read an answer with {', '.join(strange)}", len(strange))
+    mismatch = (await prober.ask_nobody()).answer
+    for what, each in (("an answer", answer), ("a redirect", mismatch)):
+        if each is None or (each is mismatch and not each.is_redirect):
+            continue
+        strange = sorted(
+            {name for name, _ in each.fields} - PLAIN_FIELDS - ({"location"} if each.is_redirect else set())
+        )
+        if strange:
+            return failed(f"a 69xx cannot read {what} with {', '.join(strange)}", len(strange))
     return passed(f"only {', '.join(name for name, _ in answer.fields)}", 0)
 
 
@@ -167,7 +186,7 @@ CHECKS: Final = (
         name="right-credentials",
         group=GROUP,
         sends="user, password and device by GET",
-        must="AUTHORIZED",
+        must="AUTHORIZED, and an end of it",
         source="CTX111243, match; faults B1",
         finds="an endpoint that is not there, or does not know its user",
         needs_right=False,
@@ -204,7 +223,8 @@ CHECKS: Final = (
         name="answer-framing",
         group=GROUP,
         sends="right credentials",
-        must="status 200, well-formed header lines, a length that is the body's, not chunked",
+        must="status 200, well-formed header lines, a length that is the body's, nothing behind it, not chunked, not "
+        "compressed",
         source="RFC 9112, 6",
         finds="answers that an embedded client cannot read",
         run=answer_framing,
@@ -212,9 +232,11 @@ CHECKS: Final = (
     ProbeCheck(
         name="answer-headers-69xx",
         group=GROUP,
-        sends="right credentials",
-        must="no header fields but Content-Type, Content-Length, Connection, Date, Server; other models take any",
-        source="UPLINX (69xx and CallManager's answer); which fields do harm is inferred",
+        sends="right credentials, and a user that nobody has",
+        must="no header fields but Content-Type, Content-Length, Connection, Date, Server, in a redirect Location; "
+        "other models take any",
+        source="UPLINX (69xx and CallManager's answer); which fields do harm, and that redirects are read alike, is "
+        "inferred",
         finds="M06: browser security headers and cookies on the phones' port",
         run=answer_headers_69xx,
     ),

@@ -78,7 +78,7 @@ async def reset_storm(prober: Prober) -> Finding:
 
     async def vanish() -> None:
         async with gate:
-            await reset_half_way(prober.plan.connect, half)
+            await reset_half_way(prober.plan.connect, half, prober.plan.tls, prober.target.host)
 
     async with trio.open_nursery() as nursery:
         for _ in range(prober.plan.care.resets):

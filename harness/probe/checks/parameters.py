@@ -4,7 +4,7 @@ from typing import Final
 
 from harness.probe.finding import Finding, ProbeCheck, failed, passed, undecided
 from harness.probe.prober import Prober
-from harness.probe.question import NOBODY, get, other_password, pair, post
+from harness.probe.question import FORM_TYPE, NOBODY, get, other_password, pair, post
 
 GROUP: Final = "parameters"
 
@@ -63,6 +63,11 @@ async def repeated_parameter(prober: Prober) -> Finding:
     return passed("each may be there once, query and body together", 4)
 
 
+def _get_with_body(prober: Prober, query: bytes, body: bytes) -> bytes:
+    fields = (FORM_TYPE, f"Content-Length: {len(body)}")
+    return get(prober.target, query, fields=fields) + body
+
+
 async def conflicting_parameters(prober: Prober) -> Finding:
     """A wrong value beside the right one, in either order and place."""
     right, wrong = _pairs(prober)["Password"], pair("Password", other_password(prober.right.password))
@@ -72,6 +77,10 @@ async def conflicting_parameters(prober: Prober) -> Finding:
         "right then wrong": get(prober.target, b"&".join((rest, right, wrong))),
         "wrong in the query, right in the body": post(prober.target, b"&".join((rest, right)), query=wrong),
         "right in the query, wrong in the body": post(prober.target, wrong, query=b"&".join((rest, right))),
+        "wrong in the query, right in the body of a GET": _get_with_body(prober, wrong + b"&" + rest, right),
+        "wrong in the query, all right in the body of a GET": _get_with_body(
+            prober, wrong + b"&" + rest, b"&".join((rest, right))
+        ),
     }
     for name, request in cases.items():
         found = await prober.ask_wrong(request)
@@ -140,7 +149,7 @@ CHECKS: Final = (
     ProbeCheck(
         name="conflicting-parameters",
         group=GROUP,
-        sends="a wrong and the right password, in both orders, in query and body",
+        sends="a wrong and the right password, in both orders, in query and body, of a GET as well",
         must="anything but AUTHORIZED",
         source="faults B4; OWASP ASVS 15.3.7",
         finds="parameter pollution",

@@ -5,9 +5,14 @@ from typing import Final
 from harness.probe.exchange import Exchange
 from harness.probe.finding import Finding, ProbeCheck, failed, passed, undecided
 from harness.probe.prober import Prober
-from harness.probe.question import FORM_TYPE, get, post
+from harness.probe.question import FORM_TYPE, NOBODY, get, post
 
 GROUP: Final = "protocol"
+OVERLONG: Final = 70_000
+"""Above the 64 KiB that the most generous servers take."""
+BROKEN: Final = frozenset({500, 502, 503, 504})
+BEHIND_S: Final = 0.25
+"""How long a second answer is waited for."""
 SHORT_S: Final = 3.0
 """How long an answer to a broken request is waited for."""
 
@@ -93,6 +98,43 @@ async def blank_before_colon(prober: Prober) -> Finding:
     return await _refused(prober, get(prober.target, prober.question(), fields=("Content-Length : 0",)))
 
 
+async def overlong(prober: Prober) -> Finding:
+    """No phone writes more than some hundred bytes; a limit has to be there and nothing may break at it."""
+    padding = b"x" * OVERLONG
+    nobody = prober.question(user=NOBODY, password="pushlab+probe")  # noqa: S106 - nobody's
+    requests = {
+        "a question": get(prober.target, nobody + b"&x=" + padding),
+        "a header line": get(prober.target, nobody, fields=(f"X-Padding: {padding.decode('ascii')}",)),
+        "five thousand parameters": get(prober.target, b"&".join([nobody, *[b"a=b"] * 5000])),
+    }
+    told = []
+    for name, request in requests.items():
+        found = await prober.send(request, answer_s=SHORT_S)
+        if found.answer is not None and found.answer.status in BROKEN:
+            return failed(f"{name} of {len(request):,} bytes breaks it: {found.told}", found.answer.status)
+        if trouble := await prober.trouble():
+            return failed(f"after {name} of {len(request):,} bytes: {trouble}")
+        told.append(f"{name}: {found.answer.status if found.answer is not None else found.problem}")
+    return passed(", ".join(told))
+
+
+async def pipelined(prober: Prober) -> Finding:
+    """A question in another one's body, or right behind it: an answer that goes to the wrong one lets anybody in."""
+    right = get(prober.target, prober.question())
+    nobody = prober.question(user=NOBODY, password="pushlab+probe")  # noqa: S106 - nobody's
+    hidden = get(prober.target, nobody, fields=(f"Content-Length: {len(right)}",)) + right
+    found = await prober.send(hidden, answer_s=SHORT_S, linger_s=BEHIND_S)
+    if found.authorises:
+        return failed("AUTHORIZED for a user that nobody has, with a right question as the body")
+    if found.answer is not None and found.answer.raw.count(b"HTTP/1.") > 1:
+        return failed("the body of a GET is taken for a further question")
+    found = await prober.send(get(prober.target, nobody) + right, answer_s=SHORT_S)
+    if found.authorises:
+        return failed("AUTHORIZED is the first answer where the right question came second")
+    trouble = await prober.trouble()
+    return failed(trouble) if trouble else passed(f"the first one's answer: {found.told}")
+
+
 async def h2c_upgrade(prober: Prober) -> Finding:
     """A1, M37."""
     fields = ("Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQAAP__/!bad")
@@ -145,6 +187,24 @@ def _literal(value: bytes) -> bytes:
 
 
 CHECKS: Final = (
+    ProbeCheck(
+        name="overlong-request",
+        group=GROUP,
+        sends="a question and a header line of 70,000 bytes and 5,000 parameters, for a user that nobody has",
+        must="any answer but 500 or 502 to 504; a right question answered within a second afterwards",
+        source="faults.md, known before the start, 2; CWE-770",
+        finds="a server that breaks where its limit should be",
+        run=overlong,
+    ),
+    ProbeCheck(
+        name="pipelined-questions",
+        group=GROUP,
+        sends="a wrong question with the right one as its body, then right behind it, on one connection",
+        must="no AUTHORIZED as the first answer, one answer for a question with a body",
+        source="RFC 9112, 6 and 9.3.2; CWE-444",
+        finds="request smuggling, answers to the wrong question",
+        run=pipelined,
+    ),
     ProbeCheck(
         name="length-and-chunks",
         group=GROUP,

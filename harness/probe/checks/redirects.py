@@ -9,13 +9,15 @@ from harness.probe.exchange import Exchange
 from harness.probe.finding import Finding, ProbeCheck, failed, not_applicable, passed, undecided
 from harness.probe.plan import Connector
 from harness.probe.prober import Prober
-from harness.probe.question import NOBODY, get, pair
+from harness.probe.question import NOBODY, get, pair, post
 
 GROUP: Final = "redirects"
 ELSEWHERE: Final = "pushlab-probe.invalid"
 """A name that cannot exist (RFC 2606), so that nobody is ever sent anywhere."""
 INJECTED: Final = "X-Pushlab-Probe"
 SAYS_YES: Final = "it says AUTHORIZED to a user that nobody has"
+FORBIDDEN: Final = 403
+"""How an address that is not let in is refused (faults B11)."""
 NO_REDIRECT: Final = "it refuses by itself and redirects nobody"
 
 
@@ -36,29 +38,38 @@ async def redirect_target(prober: Prober) -> Finding:
         return undecided(f"it redirects to {place(location)}; --callmanager-url says whether that is right")
     if not same_place(location, url):
         return failed(f"redirected to {place(location)}, expected {place(url)}")
-    return passed(f"redirected to {place(location)}")
+    return passed(f"redirected by {found.answer.status} to {place(location)}")
 
 
 async def redirect_parameters(prober: Prober) -> Finding:
     """CallManager is asked what the phone was asked."""
     values = {"UserID": f"{NOBODY} +&=%/?#", "Password": "pushlab \u00e4+&=%\u20ac", "devicename": prober.right.device}
     query = b"&".join(pair(name, value) for name, value in values.items())
-    found = await prober.send(get(prober.target, query))
-    if found.answer is None:
-        return undecided(f"no answer: {found.problem}")
-    if not found.answer.is_redirect:
-        return not_applicable(NO_REDIRECT)
-    location = found.answer.location or ""
+    for request in (get(prober.target, query), post(prober.target, query)):
+        found = await prober.send(request)
+        if found.answer is None:
+            return undecided(f"no answer: {found.problem}")
+        if found.answer.is_redirect:
+            wrong = _changed(found.answer.location or "", values)
+            if wrong:
+                return failed(wrong + (" of a POST" if request.startswith(b"POST") else ""))
+        elif request.startswith(b"GET"):
+            return not_applicable(NO_REDIRECT)
+    return passed("all three parameters are kept and escaped")
+
+
+def _changed(location: str, values: Mapping[str, str]) -> str:
+    """What is wrong with the question in a redirect; empty where it is the one that was asked."""
     if not location.isascii() or any(character <= " " or character == "\x7f" for character in location):
-        return failed("the Location has characters that belong escaped")
+        return "the Location has characters that belong escaped"
     try:
         kept = parse_qs(urlsplit(location).query, keep_blank_values=True, strict_parsing=True)
     except ValueError:
-        return failed("the Location's query is none")
+        return "the Location's query is none"
     for name, value in values.items():
         if kept.get(name) != [value]:
-            return failed(f"{name} is {'changed' if name in kept else 'lost'} in the Location")
-    return passed("all three parameters are kept and escaped")
+            return f"{name} is {'changed' if name in kept else 'lost'} in the Location"
+    return ""
 
 
 async def _not_steered(prober: Prober, cases: Mapping[str, tuple[str, ...]], *, base: str = "") -> Finding:
@@ -140,6 +151,8 @@ async def redirect_parameter(prober: Prober) -> Finding:
 
 async def header_injection(prober: Prober) -> Finding:
     """B15's elder brother: CRLF in what comes back."""
+    plain = await prober.ask_nobody()
+    usual = plain.answer.problem if plain.answer is not None else ""
     for name in ("UserID", "Password", "devicename"):
         for line_end in (b"%0d%0a", b"%0a", b"%0d", b"%E5%98%8D%E5%98%8A"):
             injected = b"x" + line_end + f"{INJECTED}:%201".encode() + line_end * 2 + b"AUTHORIZED"
@@ -155,7 +168,9 @@ async def header_injection(prober: Prober) -> Finding:
                 return undecided(f"{name}: {found.problem}")
             head = found.answer.raw.partition(b"\r\n\r\n")[0].lower()
             lines = head.replace(b"\r", b"\n").split(b"\n")
-            if any(line.strip().startswith(INJECTED.lower().encode()) for line in lines) or found.answer.problem:
+            if any(
+                line.strip().startswith(INJECTED.lower().encode()) for line in lines
+            ) or found.answer.problem not in {"", usual}:
                 return failed(f"a line's end in {name} becomes one in the answer's header")
             if found.authorises:
                 return failed(f"AUTHORIZED for a line's end in {name}")
@@ -167,10 +182,15 @@ async def source_limits(prober: Prober) -> Finding:
     plan = prober.plan
     if plan.outside is None and prober.accepts:
         return await _not_believed(prober)
+    if plan.outside is None and not plan.consent:
+        # They may be wrong: each further question in the user's name would be one more failed logon.
+        return undecided("right credentials are not accepted from here, and were not sent again: they may be wrong")
     connect = plan.outside or plan.connect
     plain = await _from(prober, connect, ())
     if plain.authorises:
         return not_applicable("it answers any address: there is no limit to get round")
+    if plan.outside is None and (plain.answer is None or plain.answer.status != FORBIDDEN):
+        return undecided(f"it is not the address that is refused ({plain.told}): there is no limit to get round")
     claimed = plan.inside_address or "127.0.0.1"
     for name in ("X-Forwarded-For", "X-Real-IP", "X-Client-IP", "True-Client-IP", "Forwarded"):
         value = f"for={claimed}" if name == "Forwarded" else claimed
@@ -206,7 +226,7 @@ CHECKS: Final = (
     ProbeCheck(
         name="redirect-parameters",
         group=GROUP,
-        sends="a mismatch with characters that need escaping",
+        sends="a mismatch with characters that need escaping, by GET and POST",
         must="the same three values in the Location, ASCII and escaped",
         source="CTX111243 (the phone is redirected with its question); RFC 3986",
         finds="another application's pushes that fail for some passwords",

@@ -19,6 +19,14 @@ PER_S: Final = 12.0
 """Failures a second that count as slowed: 10 (faults B8) and a margin."""
 SLOWER_MS: Final = 40.0
 """A failure that takes this much longer than a right answer was slowed on purpose."""
+INJECTIONS: Final = {
+    "* (LDAP, shells)": "*",
+    "% (SQL)": "%",
+    "a filter that is closed and always true (LDAP)": "*)(objectClass=*",
+    "a condition that is always true (SQL)": "' OR '1'='1",
+    "a condition that is always true and a comment (SQL)": "' OR 1=1 -- ",
+    "a pattern of any characters": ".*",
+}
 AT_ONCE: Final = 8
 """Failures in flight beside a right question."""
 
@@ -36,6 +44,8 @@ async def _all_refused(prober: Prober, passwords: Mapping[str, str | bytes]) -> 
 def _not_refused(found: Exchange, name: str) -> Finding | None:
     if found.authorises:
         return failed(f"AUTHORIZED for {name}")
+    if found.says_yes:
+        return failed(f"{name} got {found.told}: a body that begins so is no refusal, whatever the status")
     if found.answer is None:
         return undecided(f"{name}: {found.problem}")
     if found.answer.status >= 500:
@@ -55,9 +65,19 @@ async def wrong_password(prober: Prober) -> Finding:
 
 
 async def other_user(prober: Prober) -> Finding:
-    """The right password under another name."""
-    found = await prober.send(get(prober.target, prober.question(user=NOBODY)))
-    return _not_refused(found, "the right password under another name") or passed(f"refused: {found.told}")
+    """The right password under other names, none of which anybody has."""
+    right = prober.right.user.encode()
+    other = NOBODY.encode()
+    for name, user in {
+        "another name": other,
+        "the user's name and more behind it": right + b"-" + other,
+        "the user's name and more before it": other + b"-" + right,
+        "the user's name, a null byte and more": right + b"\0" + other,
+    }.items():
+        found = await prober.send(get(prober.target, prober.question(user=user)))
+        if (wrong := _not_refused(found, f"the right password under {name}")) is not None:
+            return wrong
+    return passed(f"refused: {found.told}")
 
 
 async def wrong_rest(prober: Prober) -> Finding:
@@ -68,6 +88,9 @@ async def wrong_rest(prober: Prober) -> Finding:
     cases = {"all but the last character": right[:-1], "another last character": right[:-1] + other_password(right[-1])}
     half = len(right) // 2
     cases["a right half and a wrong one"] = right[:half] + other_password(right[half:])
+    cases["a wrong half and a right one"] = other_password(right[:half]) + right[half:]
+    cases["another first character"] = other_password(right[0]) + right[1:]
+    cases["its characters in another order"] = right[::-1]
     if len(right) > FIRST:
         cases[f"the first {FIRST} characters"] = right[:FIRST]
         cases[f"the first {FIRST} characters and a wrong rest"] = right[:FIRST] + other_password(right[FIRST:])
@@ -111,6 +134,23 @@ async def decoded_twice(prober: Prober) -> Finding:
     once = "".join(f"%{byte:02X}" for byte in prober.right.password.encode())
     found = await prober.ask_wrong(get(prober.target, prober.question(password=once)))
     return _not_refused(found, "a password that is right when decoded twice") or passed(f"refused: {found.told}")
+
+
+async def injected(prober: Prober) -> Finding:
+    """What a query of a directory or of a database, or a loose comparison, takes for anything."""
+    for name, password in INJECTIONS.items():
+        found = await prober.ask_wrong(get(prober.target, prober.question(password=password)))
+        if (wrong := _not_refused(found, name)) is not None:
+            return wrong
+    for name, written in {
+        "Password as a list": b"Password%5B%5D=",
+        "Password as a table": b"Password%5Bx%5D=x",
+    }.items():
+        query = b"&".join((pair("UserID", prober.right.user), written, pair("devicename", prober.right.device)))
+        found = await prober.ask_wrong(get(prober.target, query))
+        if (wrong := _not_refused(found, name)) is not None:
+            return wrong
+    return passed(f"{len(INJECTIONS) + 2} refused", len(INJECTIONS) + 2)
 
 
 async def plus_is_a_blank(prober: Prober) -> Finding:
@@ -205,10 +245,10 @@ CHECKS: Final = (
     ProbeCheck(
         name="other-user",
         group=GROUP,
-        sends="the right password under a name that nobody has",
+        sends="the right password under names that nobody has, three of them made of the user's",
         must="anything but AUTHORIZED",
         source="faults B2",
-        finds="an endpoint that compares passwords only",
+        finds="an endpoint that compares passwords only, or a part of the name",
         run=other_user,
     ),
     ProbeCheck(
@@ -224,7 +264,8 @@ CHECKS: Final = (
     ProbeCheck(
         name="right-prefix",
         group=GROUP,
-        sends="the right beginning and a wrong rest or none; the first 8 characters, with and without a rest",
+        sends="the right beginning and a wrong rest or none, the right end, another order; the first 8 characters, "
+        "with and without a rest",
         must="anything but AUTHORIZED",
         source="faults M03",
         finds="M03: only a part of the password is compared",
@@ -270,6 +311,16 @@ CHECKS: Final = (
         finds="double decoding",
         wrong_passwords=True,
         run=decoded_twice,
+    ),
+    ProbeCheck(
+        name="injected-query",
+        group=GROUP,
+        sends="`*`, `%`, `.*`, quotes and conditions of LDAP and SQL as the password; `Password[]=`",
+        must="anything but AUTHORIZED, no 5xx",
+        source="CWE-90, CWE-89, CWE-943",
+        finds="a password that becomes part of a directory's or a database's query",
+        wrong_passwords=True,
+        run=injected,
     ),
     ProbeCheck(
         name="plus-is-a-blank",

@@ -117,3 +117,16 @@ def test_files_that_are_no_roster(tmp_path: Path, content: str) -> None:
         read(path, catalogue=CATALOGUE, server=None)
     with pytest.raises(ConfigurationError, match="No such file"):
         read(tmp_path / "missing.csv", catalogue=CATALOGUE, server=None)
+
+
+def test_a_url_with_a_name_is_shown_and_asked_by_nobody(tmp_path: Path) -> None:
+    file = tmp_path / "roster.csv"
+    row = "SEP001BD4000001,2001,001BD4000001,CP-7960G,10.20.0.1,{},true\n"
+    file.write_text(HEADER + row.format("http://paging.example:8081/auth"), encoding="utf-8")
+    (phone,) = read(file, catalogue=CATALOGUE, server=SERVER)
+    assert phone.server is not None
+    assert (phone.server.url, phone.server.usable) == ("http://paging.example:8081/auth", False)
+    for wrong in ("paging.example/auth", "ftp://paging.example/", "http://10.20.0/auth", "http://-/"):
+        file.write_text(HEADER + row.format(wrong), encoding="utf-8")
+        with pytest.raises(ConfigurationError, match="or a host's name"):
+            read(file, catalogue=CATALOGUE, server=SERVER)

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from harness.bed.errors import RosterError
 from harness.bed.ground import LOOPBACK, NETNS
-from harness.bed.roster import Roster, apportion, build_roster, read_site
+from harness.bed.roster import Roster, apportion, build_roster
+from harness.site import read_phone_list
 
 MODELS = {"CP-7960G": 0.5, "CP-7961G": 0.3, "CP-7970G": 0.2}
-HEADER = "device_name,directory_number,mac,model,address,authentication_url,web_access"
+HEADER = "device_name,directory_number,mac,model,address,authentication_url,web_access,zone,subnet"
 
 
 def _build(phones: int, seed: int = 1) -> Roster:
@@ -85,86 +86,9 @@ def test_written_and_read_again(tmp_path: Path) -> None:
     text = (tmp_path / "roster.csv").read_text()
     assert text.splitlines()[0] == HEADER
     assert text.splitlines()[1].startswith("SEP001BD4000001,2001,001BD4000001,CP-79")
-    assert text.splitlines()[1].endswith(",10.20.0.1,,true")
+    assert text.splitlines()[1].endswith(",10.20.0.1,,true,,")
     assert roster.control is not None
-    assert read_site(tmp_path / "roster.csv") == (*roster.phones, roster.control)
-    assert read_site(tmp_path / "gateway.csv") == roster.phones
+    assert read_phone_list(tmp_path / "roster.csv") == (*roster.phones, roster.control)
+    assert read_phone_list(tmp_path / "gateway.csv") == roster.phones
     with (tmp_path / "gateway.csv").open(newline="") as file:
         assert all(row["device_name"] != roster.control.device_name for row in csv.DictReader(file))
-
-
-def _site(tmp_path: Path, text: str | bytes) -> Path:
-    path = tmp_path / "site.csv"
-    path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return path
-
-
-def test_site_as_people_write_it(tmp_path: Path) -> None:
-    path = _site(
-        tmp_path,
-        "\ufeffmodel, device_name ,address,mac,web_access\r\n"
-        "CP-7960G,sep001bd4abcdef, 10.20.5.5 ,00:1b:d4:ab:cd:ef,FALSE\r\n"
-        "\r\n"
-        "CP-7961G,SEP001BD4ABCDF0,10.20.5.6,,\r\n",
-    )
-    first, second = read_site(path, network=NETNS.phones_network)
-    assert (first.device_name, first.mac, first.address, first.web_access) == (
-        "SEP001BD4ABCDEF",
-        "001BD4ABCDEF",
-        "10.20.5.5",
-        False,
-    )
-    assert (second.mac, second.directory_number, second.web_access) == ("001BD4ABCDF0", "", True)
-
-
-def test_every_error_of_a_site_with_its_line(tmp_path: Path) -> None:
-    path = _site(
-        tmp_path,
-        f"{HEADER}\n"
-        "SEP001BD4000001,2001,001BD4000001,CP-7960G,10.20.0.1,,true\n"
-        "SEP001BD4000001,2002,001BD4000001,CP-7960G,10.20.0.2,,true\n"
-        "SEP001BD4000003,2003,001BD4000003,CP-7960G,10.20.0.1,,true\n"
-        "SEP1,2004,,CP-7960G,10.20.0.4,,true\n"
-        "SEP001BD4000005,20x5,001BD4000009,,10.20.0,,maybe\n"
-        "SEP001BD4000006,2006,,CP-7960G,192.0.2.1,,true\n"
-        "SEP001BD4000007,2007,,CP-7960G,10.20.127.254,,true\n"
-        "SEP001BD4000008,2008\n",
-    )
-    with pytest.raises(RosterError) as caught:
-        read_site(path, network=NETNS.phones_network, reserved=(NETNS.control_phone,))
-    assert [error.removeprefix(f"{path}:") for error in caught.value.errors] == [
-        "3: device_name SEP001BD4000001 is that of line 2 already",
-        "4: address 10.20.0.1 is that of line 2 already",
-        "5: device_name 'SEP1': SEP and 12 hex digits are needed",
-        "6: mac 001BD4000009 does not belong to SEP001BD4000005",
-        "6: no model",
-        "6: directory_number '20x5': digits, * # + only",
-        "6: web_access 'maybe': true or false is needed",
-        "6: address '10.20.0': an IPv4 address is needed",
-        "7: address 192.0.2.1: outside the phones' network 10.20.0.0/17",
-        "8: address 10.20.127.254: reserved for controls of the run",
-        "9: 2 values for 7 columns",
-        "9: no model",
-        "9: address '': an IPv4 address is needed",
-    ]
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (f"{HEADER}\n", "no phone in it"),
-        ("", "no column device_name"),
-        ("device_name,model,adress\n", "unknown column 'adress'"),
-        ("device_name,model,address,model\n", "column model twice"),
-        (b"\xff\xfe\x00", "not UTF-8"),
-        (HEADER + "\nSEP001BD4000001,\x00" + "x" * 140_000 + ",,,,,\n", "not CSV"),
-    ],
-)
-def test_lists_that_are_none(tmp_path: Path, content: str | bytes, message: str) -> None:
-    with pytest.raises(RosterError, match=message):
-        read_site(_site(tmp_path, content))
-
-
-def test_list_that_cannot_be_read(tmp_path: Path) -> None:
-    with pytest.raises(RosterError, match="cannot be read: No such file"):
-        read_site(tmp_path / "absent.csv")

@@ -25,6 +25,7 @@ GATEWAY, CALLMANAGER, HARNESS, CANARY = "10.20.128.10", "10.20.128.20", "10.20.1
 SERVERS = {"gateway": f"{GATEWAY}:80", "callmanager": f"{CALLMANAGER}:80"}
 CONTROL, CONTROL_ADDRESS, CANARY_PHONE = "SEP001BD4FFFFFE", "10.20.127.254", "10.20.127.253"
 CLAUSES = ("rtp", "authentication-gateway", "authentication-callmanager")
+TIME_TO_LIVE = 64
 TIMES = {"count": 10, "p50": 0.1, "p90": 0.2, "p95": 0.3, "p99": 0.4, "max": 0.5}
 
 Record = dict[str, Any]
@@ -93,7 +94,12 @@ class Run:
         self._parts()
         self.facts = {
             "schema": 1,
-            "clauses": [{"name": n, "received": 100, "kept": 100, "dropped": 0, "left_out": 0} for n in CLAUSES],
+            "clauses": [
+                {"name": name, "received": 100, "kept": 100, "dropped": 0, "left_out": 0, "accounted": True}
+                for name in CLAUSES
+            ],
+            "started_t_ns": SEND - 1000 * MS,
+            "ended_t_ns": self.audio_end + 10_000 * MS,
             "clock": [{"monotonic_ns": SEND, "realtime_ns": SEND + REALTIME, "uncertainty_ns": 1000}],
         }
 
@@ -384,7 +390,7 @@ authentication_url = "{self.url}"
         ordered = sorted(self.records, key=lambda r: r["t_ns"])
         body = "\n".join(json.dumps(r) for r in ordered) + "\n"
         (folder / "events.jsonl.gz").write_bytes(gzip.compress(body.encode(), 1))
-        (folder / "capture.json").write_text(json.dumps(self.facts))
+        (folder / "capture.json").write_text(json.dumps({"packets": len(self.packets)} | self.facts))
         pcap = file_header() + b"".join(map(_record, sorted(self.packets, key=lambda packet: packet.t_ns)))
         (folder / "capture.pcap.gz").write_bytes(gzip.compress(pcap, 1))
         return folder
@@ -401,7 +407,7 @@ def _record(packet: Packet) -> bytes:
         transport += packet.payload
         protocol = 17
     addresses = bytes(map(int, f"{packet.source}.{packet.destination}".split(".")))
-    internet = struct.pack(">BBHHHBBH", 0x45, 0, 20 + len(transport), 0, 0, 64, protocol, 0) + addresses
+    internet = struct.pack(">BBHHHBBH", 0x45, 0, 20 + len(transport), 0, 0, TIME_TO_LIVE, protocol, 0) + addresses
     frame = b"\x02" * 12 + b"\x08\x00" + internet + transport
     seconds, fraction = divmod(packet.t_ns + REALTIME, 1_000_000_000)
     return struct.pack("<IIII", seconds, fraction, len(frame), len(frame)) + frame

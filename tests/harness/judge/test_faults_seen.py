@@ -77,16 +77,25 @@ def web_access_is_off(run: Run, index: int, kind: str) -> None:
     run.roster[index][-1] = "false"
 
 
+def asked_nobody(run: Run, index: int) -> None:
+    """Nor was the gateway asked."""
+    push = start_of(run, index)
+    ends = {r["connection"] for r in run.find("phones", "authentication.asked", push=push)}
+    forget(run, index, "authentication.asked", "authentication.answered")
+    run.drop(lambda r: r["kind"] == "authentication.answered" and r["connection"] in ends)
+
+
 def refuses_from_memory(run: Run, index: int, _: str) -> None:
     run.one("phones", "push.answered", push=start_of(run, index)).update(answer="unauthorized", http_status=401)
     gets_no_audio(run, index)
-    forget(run, index, "authentication.asked", "authentication.answered", "push.executed", "stream.listening")
+    asked_nobody(run, index)
+    forget(run, index, "push.executed", "stream.listening")
     run.drop(lambda r: r["kind"] == "stream.stopped" and r["phone"] == name_of(index))
     ends(run, index, "refused_authentication")
 
 
 def asks_nobody(run: Run, index: int, _: str) -> None:
-    forget(run, index, "authentication.asked", "authentication.answered")
+    asked_nobody(run, index)
     del run.one("phones", "push.executed", push=start_of(run, index))["authorised_by"]
 
 
@@ -100,7 +109,10 @@ def asks_twice(run: Run, index: int, _: str) -> None:
 
 
 def asks_late(run: Run, index: int, _: str) -> None:
-    run.one("phones", "push.received", push=start_of(run, index))["t_ns"] -= 3000 * MS
+    push = start_of(run, index)
+    run.one("phones", "push.received", push=push)["t_ns"] -= 3000 * MS
+    run.one("gateway", "push.sent", push=push)["t_ns"] -= 3000 * MS
+    run.one("gateway", "push.ended", push=push)["answer_ms"] += 3000
 
 
 def reboots(run: Run, index: int, _: str) -> None:

@@ -35,6 +35,7 @@ def test_the_contracts_laws_are_all_there() -> None:
         "pushes-well-formed",
         "executed-only-when-authorised",
         "authorised-by-the-right-server",
+        "gateway-count-agrees",
         "callmanager-count-agrees",
         "audio-only-to-listeners",
         "every-start-stopped",

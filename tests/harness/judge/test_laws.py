@@ -223,7 +223,12 @@ def writes_a_password_into_its_log(run: Run) -> None:
     run.one("harness", "secrets.searched")["found"] = ["gateway.log"]
 
 
+def counts_a_question_twice(run: Run) -> None:
+    run.records.append(dict(run.one("gateway", "authentication.answered", phone=name_of(0))))
+
+
 BREAKS: list[tuple[str, Break]] = [
+    ("gateway-count-agrees", counts_a_question_twice),
     ("every-phone-one-end-state", skips_the_last_phone),
     ("gateway-agrees-with-phones", reports_success_for_a_refused_phone),
     ("executed-only-when-authorised", executes_without_asking),
@@ -316,6 +321,7 @@ BLIND: dict[str, Break] = {
     "pushes-well-formed": killed("phones"),
     "executed-only-when-authorised": killed("gateway"),
     "authorised-by-the-right-server": killed("phones"),
+    "gateway-count-agrees": killed("gateway"),
     "callmanager-count-agrees": tap_drops("authentication-callmanager"),
     "audio-only-to-listeners": tap_drops("rtp"),
     "every-start-stopped": killed("phones"),

@@ -142,7 +142,8 @@ def test_a_thousand_phones_are_judged_in_two_seconds_of_processor_time(tmp_path:
 def test_what_an_administrator_entered_and_a_restart_lost(
     judged: Callable[[Run], Judgement], kept: int, verdict: str
 ) -> None:
-    run = Run(scenario='[thresholds]\n"administration.kept_fraction" = "== 1"')
+    scenario = '[gateway]\nset_up = "administration"\n[thresholds]\n"administration.kept_fraction" = "== 1"'
+    run = Run(scenario=scenario)
     lost = ["zone Whole site"][: 8 - kept]
     run.add(SEND - 100 * MS, "harness", "administration.checked", facts=8, kept=kept, lost=lost)
     judgement = judged(run)

@@ -67,7 +67,7 @@ FAILING = '[thresholds]\n"phones.delivered" = "== 2"\n"push.answer_ms.p99" = "< 
         ('[expect]\nverdict = "fail"\nchecks = ["phones.delivered == 2", "push.answer_ms.p99 < 1"]', True, 0),
         ('[expect]\nverdict = "fail"', True, 0),
         ('[expect]\nverdict = "fail"\nchecks = ["phones.delivered == 2"]', False, 1),
-        ('[expect]\nverdict = "fail"\nchecks = ["phones.delivered == 2", "no such"]', False, 1),
+        ('[expect]\nverdict = "fail"\nchecks = ["phones.delivered == 2", "readers-agree"]', False, 1),
         ('[expect]\nverdict = "inconclusive"', False, 1),
     ],
 )

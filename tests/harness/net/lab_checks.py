@@ -149,6 +149,16 @@ def blocked_host_is_silent_both_ways(ground: Ground) -> None:
         phones.sendto(b"from another", ("10.20.128.10", 5000))
         assert gateway.recv(100) == b"from another"
         assert ground.dropped() == 2
+        ground.unblock_host("10.20.0.9")
+        gateway.sendto(b"to it again", ("10.20.0.9", 5000))
+        assert phones.recv(100) == b"to it again"
+        silenced.sendto(b"from it again", ("10.20.128.10", 5000))
+        assert gateway.recv(100) == b"from it again"
+        ground.block_host("10.20.0.9")
+        gateway.sendto(b"to it once more", ("10.20.0.9", 5000))
+        gateway.sendto(b"to another", ("10.20.0.10", 5000))
+        assert phones.recv(100) == b"to another"
+        assert ground.dropped() == 3
 
 
 def unicast_reaches_one_host_only(ground: Ground) -> None:

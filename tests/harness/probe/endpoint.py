@@ -53,6 +53,17 @@ class Wrong:
     request_s: float = 2.0
     serves: int = 10_000
     broken_by: bytes = b""
+    changed: Callable[[bytes], bytes] = lambda answer: answer
+    """Last hand on an answer's bytes."""
+    says_yes_to: Callable[[bytes, bytes], bool] = lambda _query, _body: False
+    """Questions that are authorised whatever they are."""
+    late: bytes = b""
+    """Comes behind a whole AUTHORIZED, in a packet of its own."""
+    lives: int = 10_000
+    """Answers until it dies."""
+    hangs_after: int = 10_000
+    """Answers until it hangs."""
+    believes_bodies_of_get: bool = False
     lax: bool = False
     """AUTHORIZED for whatever ends with an empty line."""
 
@@ -105,7 +116,16 @@ class Endpoint:
             except httptools.HttpParserError:
                 await stream.send_all(_status(400))
                 return
-        await stream.send_all(await self.answer(reader))
+        answer = self.wrong.changed(await self.answer(reader))
+        if self.asked > self.wrong.lives:
+            self.dead.set()
+        elif self.asked > self.wrong.hangs_after:
+            await trio.sleep_forever()
+        else:
+            await stream.send_all(answer)
+        if self.wrong.late and answer.endswith(b"AUTHORIZED"):
+            await trio.sleep(0.005)
+            await stream.send_all(self.wrong.late)
 
     async def answer(self, reader: _Reader) -> bytes:
         self.asked += 1
@@ -131,6 +151,10 @@ class Endpoint:
         return await self._decide(reader, query)
 
     async def _decide(self, reader: _Reader, query: bytes) -> bytes:
+        if self.wrong.believes_bodies_of_get and reader.body and reader.parser.get_method() == b"GET":
+            query = b""
+        if self.wrong.says_yes_to(query, reader.body):
+            return _answer(200, b"AUTHORIZED")
         values: dict[bytes, bytes] = {}
         for part in b"&".join(filter(None, (query, reader.body))).split(b"&"):
             name, _, value = part.partition(b"=")

@@ -3,14 +3,19 @@
 M01 and the like are rows of the list of wrong gateways.
 """
 
+import base64
+import re
 import time
-from urllib.parse import parse_qs, quote, unquote_to_bytes
+from dataclasses import replace
+from urllib.parse import parse_qs, quote, quote_plus, unquote_to_bytes
 
 import pytest
 from probe_endpoint import CALLMANAGER, GENTLE, PASSWORD, PATH, Wrong, plan_for, running
 
 from harness.probe import CHECKS, Result, probe
-from harness.probe.checks import endurance, timing
+from harness.probe.answer import read_answer
+from harness.probe.checks import acceptance, endurance, protocol, timing
+from harness.probe.exchange import Exchange
 from harness.probe.prober import NotAskedError, Prober
 from harness.probe.question import Credentials
 
@@ -24,6 +29,8 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """This endpoint forgets failures at a right answer: nothing has to be waited for between samples."""
     monkeypatch.setattr(timing, "PAUSE_S", 0.0)
     monkeypatch.setattr(timing, "SETTLE_S", 0.0)
+    monkeypatch.setattr(acceptance, "LINGER_S", 0.03)
+    monkeypatch.setattr(protocol, "BEHIND_S", 0.0)
 
 
 def by_verdict(results: tuple[Result, ...], verdict: str) -> set[str]:
@@ -53,8 +60,76 @@ WRONG: dict[str, tuple[Wrong, set[str]]] = {
         Wrong(compare=lambda *_: True),
         {
             "wrong-password", "right-prefix", "password-case", "blanks-and-trailing", "null-byte", "decoded-twice",
-            "plus-is-a-blank", "own-user-mismatch",
+            "plus-is-a-blank", "own-user-mismatch", "injected-query",
         },
+    ),
+    "the last 8 characters": (
+        Wrong(compare=lambda given, stored: given[-8:] == stored[-8:]),
+        {"right-prefix", "blanks-and-trailing"},
+    ),
+    "any order": (Wrong(compare=lambda given, stored: sorted(given) == sorted(stored)), {"right-prefix"}),
+    "a user that begins so": (
+        Wrong(says_yes_to=lambda query, _: b"UserID=agpush-" in query and quote_plus(PASSWORD).encode() in query),
+        {"other-user"},
+    ),
+    "a user that ends at a null byte": (
+        Wrong(says_yes_to=lambda query, _: b"UserID=agpush%00" in query),
+        {"other-user"},
+    ),
+    "a directory's wildcard": (Wrong(compare=lambda given, stored: given in {stored, b"*"}), {"injected-query"}),
+    "a database's quotes": (
+        Wrong(compare=lambda given, stored: given == stored or b"' OR " in given),
+        {"injected-query"},
+    ),
+    "a password that is a list": (Wrong(says_yes_to=lambda query, _: b"Password%5B" in query), {"injected-query"}),
+    "a GET's body counts": (Wrong(believes_bodies_of_get=True), {"conflicting-parameters"}),
+    "answers what came second": (
+        Wrong(says_yes_to=lambda query, body: body.startswith(b"GET ") and b"nobody" in query),
+        {"pipelined-questions"},
+    ),
+    "answers a body of a GET as well": (
+        Wrong(changed=lambda answer: answer * 2 if answer.endswith(b"ERROR") else answer),
+        {"pipelined-questions"},
+    ),
+    "a redirect of a wrong length": (
+        Wrong(changed=lambda answer: answer + b" " if answer.startswith(b"HTTP/1.1 302") else answer),
+        set(),  # nobody reads a redirect's body; above all it is no header that was injected
+    ),
+    "breaks at long questions": (Wrong(broken_by=b"x" * 60_000), {"overlong-request"}),
+    "a refusal that begins like a yes": (
+        Wrong(own_user="refuse", changed=lambda answer: answer.replace(b"\r\n\r\nUN-AUTHO", b"\r\n\r\nAUTHORIZED: no")),
+        {
+            "wrong-password", "right-prefix", "password-case", "blanks-and-trailing", "null-byte", "decoded-twice",
+            "plus-is-a-blank", "own-user-mismatch", "injected-query",
+        },
+    ),
+    "a byte-order mark": (Wrong(body=b"\xef\xbb\xbfAUTHORIZED"), {"answer-body"}),
+    "words behind it": (Wrong(body=b"AUTHORIZED agpush"), {"answer-body"}),
+    "a line's end in a packet of its own": (Wrong(late=b"\n"), {"answer-framing"}),
+    "tells the stored password": (
+        Wrong(changed=lambda answer: answer.replace(
+            b"\r\nContent-Length: 0", f"&stored={quote(PASSWORD)}\r\nContent-Length: 0".encode()
+        )),
+        {"password-not-told"},
+    ),
+    "tells it in base64": (
+        Wrong(body=b"AUTHORIZED", changed=lambda answer: answer.replace(
+            b"302 Found", b"302 " + base64.b64encode(PASSWORD.encode())
+        )),
+        {"password-not-told"},
+    ),
+    "M06 security headers on redirects": (
+        Wrong(changed=lambda answer: answer.replace(b"\r\nLocation", b"\r\nX-Frame-Options: DENY\r\nLocation")),
+        {"answer-headers-69xx"},
+    ),
+    "a relative redirect": (Wrong(location=lambda *_: b"/CCMCIP/authenticate.asp"), {"redirect-target"}),
+    "a redirect without its question": (
+        Wrong(changed=lambda answer: re.sub(rb"(Location: [^?\r\n]*)[^\r\n]*", rb"\1", answer)),
+        {"redirect-parameters"},
+    ),
+    "a redirect of the password twice": (
+        Wrong(changed=lambda answer: answer.replace(b"&devicename=", b"&Password=x&devicename=", 1)),
+        {"redirect-parameters"},
     ),
     "any user": (Wrong(any_user=True), {"other-user"}),
     "M03 the first 8 characters": (
@@ -129,8 +204,12 @@ CASCADES = {"h2c-upgrade", "h2-preface", "websocket-upgrade", "right-credentials
 
 
 @pytest.mark.parametrize("name", WRONG)
-async def test_an_endpoint_that_is_wrong_in_one_way_fails_by_its_checks(name: str) -> None:
+async def test_an_endpoint_that_is_wrong_in_one_way_fails_by_its_checks(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     wrong, expected = WRONG[name]
+    if wrong.late:
+        monkeypatch.setattr(acceptance, "LINGER_S", 2.0)  # until the connection ends, however busy the machine is
     changes: dict[str, object] = {"leave_out": frozenset(SLOW)}
     if name.startswith("M11"):
         changes["own_user_mismatch"] = "refuse"
@@ -243,6 +322,60 @@ async def test_nobody_there_ends_at_once() -> None:
     results = await probe(plan_for(url))
     assert [result.check.name for result in results] == NAMES
     assert by_verdict(results, "inconclusive") == set(NAMES)
+
+
+@pytest.mark.parametrize("wrong", [Wrong(lives=12), Wrong(hangs_after=12, request_s=0.3)])
+async def test_a_server_that_dies_or_hangs_is_failed_by_name_and_once(wrong: Wrong) -> None:
+    async with running(wrong) as (_, url):
+        results = await probe(plan_for(url))
+    failed = by_verdict(results, "fail")
+    assert "right-to-the-end" in failed
+    assert len(failed) <= 2
+    told = why(results, "right-to-the-end")
+    assert re.search(r"since [a-z0-9-]+ a right question gets: ", told), told
+    # What comes behind says so and finds nothing.
+    assert "nothing can be told since then" in why(results, "trace")
+    assert {"wrong-password", "lockout", "reset-storm"} <= by_verdict(results, "inconclusive")
+
+
+async def test_a_server_that_turns_right_credentials_away_is_not_asked_fifty_times() -> None:
+    async with running(Wrong()) as (endpoint, url):
+        endpoint.wrong.compare = lambda given, stored: given == stored and endpoint.asked < 12
+        results = await probe(plan_for(url, consent=False))
+    assert "right-to-the-end" in by_verdict(results, "fail")
+    assert len(endpoint.wrong_passwords) <= 6
+
+
+async def test_a_server_that_answers_nothing_is_asked_once() -> None:
+    async with running(Wrong(hangs_after=0, request_s=0.3)) as (endpoint, url):
+        results = await probe(plan_for(url))
+    assert by_verdict(results, "fail") == {"right-credentials"}
+    assert by_verdict(results, "inconclusive") == set(NAMES) - {"right-credentials"}
+    assert endpoint.asked == 1
+
+
+async def test_an_answer_without_an_end_is_no_yes(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running(Wrong()) as (_, url):
+        prober = Prober(plan_for(url))
+        genuine = prober.send
+
+        async def send(request: bytes, **options: object) -> Exchange:
+            found = await genuine(request, **options)  # type: ignore[arg-type]
+            answer = read_answer(b"HTTP/1.1 200 OK\r\n\r\nAUTHORIZED", ended=False)
+            return replace(found, answer=answer, ended=False)
+
+        monkeypatch.setattr(prober, "send", send)
+        finding = await acceptance.right_credentials(prober)
+    assert finding.verdict == "fail"
+    assert "no length and no end" in finding.why
+
+
+async def test_a_wrong_password_of_ones_own_is_sent_once_without_consent() -> None:
+    """Nothing may lock the account of somebody who mistyped its password."""
+    async with running(Wrong(own_user="refuse")) as (endpoint, url):
+        credentials = Credentials(user="agpush", password="mistyped-9xYz")
+        await probe(plan_for(url, credentials=credentials, consent=False))
+    assert len(endpoint.wrong_passwords) == 1
 
 
 async def test_unknown_credentials_fail_once_and_decide_little() -> None:

@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trio
 from probe_endpoint import CALLMANAGER, GENTLE, Wrong, plan_for, running
 
 from harness.probe import Result, probe
 from harness.probe.checks import NAMES
-from harness.probe.command import main
+from harness.probe.command import _reachable, main
 from harness.probe.question import Credentials
 
 PASSWORD = "Ab3-9xYz+qK7%m"
@@ -208,8 +209,6 @@ async def test_a_static_file_that_says_yes_to_everybody(tmp_path: Path) -> None:
 async def test_a_certificate_that_is_not_trusted_is_inconclusive_and_says_so(tmp_path: Path) -> None:
     import ssl
 
-    import trio
-
     from emulator.callmanager.certificate import ensure_certificate, server_context
 
     ensure_certificate(tmp_path / "c.pem", tmp_path / "k.pem", address="127.0.0.1")
@@ -249,7 +248,8 @@ def test_somebody_at_the_terminal_is_asked(
     os.close(own)
     os.close(terminal)
     assert "locks an account after 3" in ended.stderr
-    verdict = json.loads(ended.stdout.partition("[y/N] ")[2])
+    assert "[y/N]" in ended.stderr
+    verdict = json.loads(ended.stdout)
     assert "wrong-password" in checks(verdict, "pass" if sent else "inconclusive")
     assert ended.returncode == (0 if sent else 3)
 
@@ -280,6 +280,8 @@ class TestUsage:
             (["http://127.0.0.1/x", "--leave-out", "tracee"], "no check 'tracee'"),
             (["http://127.0.0.1/x", "--models", "7961,9999"], "no model '9999'"),
             (["http://127.0.0.1/x", "--most-s", "0"], "--most-s"),
+            (["http://127.0.0.1/x", "--callmanager-url", "10.1.1.5"], "--callmanager-url: expected a URL"),
+            (["http://127.0.0.1/x", "--user", ""], "--user: expected a name"),
             (["http://127.0.0.1/x", "--lockout-failures", "-1"], "from 0 to 1000"),
         ],
     )
@@ -306,6 +308,25 @@ class TestUsage:
         assert main(words) == 4
         assert "--ca-file" in capsys.readouterr().err
         assert PASSWORD not in capsys.readouterr().err
+
+    def test_a_folder_that_cannot_be_written_is_told_before_anything_is_asked(
+        self, tmp_path: Path, password_file: Path
+    ) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            listener.settimeout(0)
+            url = f"http://127.0.0.1:{listener.getsockname()[1]}/x"
+            ended = run_command(tmp_path, url, "--password-file", password_file, "--out", password_file)
+            with pytest.raises(BlockingIOError):
+                listener.accept()
+        assert ended.returncode == 5
+        assert "nothing was probed" in ended.stderr
+
+    def test_a_name_of_two_addresses_is_tried_at_both(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            port = listener.getsockname()[1]
+            addresses = [(socket.AF_INET, ("127.0.0.2", port)), (socket.AF_INET, ("127.0.0.1", port))]
+            assert trio.run(_reachable, addresses) == addresses[1]
+            assert trio.run(_reachable, addresses[:1]) == addresses[0]
 
     def test_nobody_answers(self, tmp_path: Path, password_file: Path) -> None:
         with socket.socket() as taken:

@@ -106,3 +106,5 @@ def test_password_files_that_are_none(tmp_path: Path, content: bytes, mode: int,
 def test_a_password_is_masked_however_it_is_written() -> None:
     assert masked("a b%+c, a+b%25%2Bc and a%20b%25%2Bc", "a b%+c") == "(password), (password) and (password)"
     assert masked("it is", "i") == "it is"
+    written = "a%2fb%c3%a9&amp;c, YS9iw6kmYw==, 612f62c3a92663"
+    assert masked(written.replace("&amp;", "%26"), "a/b\u00e9&c") == "(password), (password), (password)"

@@ -1,4 +1,5 @@
 import io
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -107,6 +108,13 @@ def test_unexpected_verdict_is_worse(make_run: MakeRun) -> None:
     assert compare(one, other, 0.1).worse == ("verdict",)
     told = " ".join(printed(one, other).split())
     assert "B is worse: its verdict is pass, which its scenario does not expect" in told
+
+
+def test_a_worse_verdict_is_worse_where_neither_was_expected(make_run: MakeRun) -> None:
+    a = make_run("blind", seed=1, as_expected=False, verdict="inconclusive")
+    b = make_run("blind", seed=2, as_expected=False, verdict="error")
+    assert "verdict" in compare(a, b, math.inf).worse
+    assert "verdict" not in compare(b, a, math.inf).worse
 
 
 def test_states_that_nobody_could_come_to_are_left_out(make_run: MakeRun) -> None:

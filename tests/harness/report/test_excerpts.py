@@ -4,6 +4,7 @@ import shutil
 import struct
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from socket import inet_aton
 
@@ -80,11 +81,9 @@ def test_a_group_is_cut_out_for_who_listened_to_it(make_run: MakeRun, add_events
 
 
 def test_no_end_state_crowds_out_another(make_run: MakeRun) -> None:
-    folder = make_run("direct")
-    lines = (folder / "ledger.csv").read_text().splitlines()
-    lines[-1] = lines[-1].replace("delivered_late", "wrong_audio")
-    (folder / "ledger.csv").write_text("\n".join(lines))
-    rows = chosen(read_result(folder))
+    result = read_result(make_run("direct"))
+    wrong = {**result.ledger[-1], "state": "wrong_audio"}
+    rows = chosen(replace(result, ledger=(*result.ledger[:-1], wrong)))
     assert len(rows) == PHONES_MAX
     assert [row["state"] for row in rows].count("wrong_audio") == 1
 

@@ -171,3 +171,18 @@ def test_verdict_that_is_none(tmp_path: Path, given: str) -> None:
     (tmp_path / "verdict.json").write_text(given)
     with pytest.raises(ReportError, match=r"verdict\.json"):
         read_result(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"verdict": "pass"}, "a check says fail"),
+        ({"outcomes": {"delivered": 999}}, "the fleet has 1,000"),
+        ({"outcomes": {"delivered": 1000}}, "other end states"),
+    ],
+)
+def test_a_result_changed_by_hand_is_refused(
+    make_run: Callable[..., Path], change: dict[str, object], told: str
+) -> None:
+    with pytest.raises(ReportError, match=told):
+        read_result(make_run("failing", **change))
