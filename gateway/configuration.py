@@ -98,6 +98,8 @@ class Configuration:
     """Port on which phones receive audio."""
     multicast_ttl: int = 16
     """Routers that a packet to a group may pass."""
+    catch_up_ms: int = 60
+    """Audio that is sent at once after a stall of the machine; what is overdue beyond it is left out."""
 
 
 def load_configuration(path: Path) -> Configuration:
@@ -125,7 +127,7 @@ _KEYS: dict[str, tuple[str, ...]] = {
     "authentication": ("callmanager_url", "own_user_mismatch", "accepted_password_file"),
     "push": ("source", "concurrency", "connect_s", "total_s"),
     "phones": ("csv", "port", "networks"),
-    "media": ("rtp_port", "multicast_ttl"),
+    "media": ("rtp_port", "multicast_ttl", "catch_up_ms"),
     "multicast": ("first", "last", "port"),
     "store": ("folder", "key_file"),
 }
@@ -189,6 +191,7 @@ class _Reader:
             phones_port=int(self._number("phones", "port", 80, 1, 65535, whole=True)),
             rtp_port=self._port("media", "rtp_port"),
             multicast_ttl=int(self._number("media", "multicast_ttl", 16, 1, 255, whole=True)),
+            catch_up_ms=int(self._number("media", "catch_up_ms", 60, 20, 1000, whole=True)),
         )
         if self._errors:
             raise ConfigurationError(self._errors)

@@ -35,6 +35,7 @@ from gateway.inventory import (
 )
 from gateway.inventory.synchronisation import Synchronisation
 from gateway.media import Audio, LastingPacer, Pacer, StreamStarted, StreamStopped
+from gateway.media.audio import FRAME_MS
 from gateway.paging import Journal, Pages, Recordings
 from gateway.paging.pages import AnyPage, Parts
 from gateway.phone_port import PhonePort, local_address
@@ -247,6 +248,7 @@ class Gateway:
             source=self.configuration.source,
             rtp_port=self.configuration.rtp_port,
             multicast_ttl=self.configuration.multicast_ttl,
+            catch_up_frames=self.configuration.catch_up_ms // FRAME_MS,
             on_started=self._observe_started,
             on_stopped=self._observe_stopped,
         )

@@ -20,6 +20,8 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     # name: (module:function, what it does)
     "run": ("harness.commands:run", "run scenarios and judge them"),
     "exec": ("harness.commands:exec_", "run your own command where a gateway would stand, judge what it did"),
+    "site": ("harness.site.command:main", "a site's phones from CallManager's exports, as one list"),
+    "twin": ("harness.twin.command:main", "a scenario on a site's twin and on a pilot group of its real phones"),
     "scenarios": ("harness.commands:scenarios", "list the bundled scenarios"),
     "check": ("harness.commands:check", "validate scenario files, run nothing"),
     "judge": ("harness.commands:judge", "judge a run again from its evidence"),

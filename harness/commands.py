@@ -214,6 +214,7 @@ def compare(argv: Sequence[str]) -> int:
 
 def _add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--phones", metavar="N", help="this many phones instead of the scenario's")
+    parser.add_argument("--csv", metavar="FILE", help="a site's phones instead (pushlab site writes the list)")
     parser.add_argument("--seed", metavar="N", help="another seed")
     parser.add_argument(
         "--ground",
@@ -244,7 +245,7 @@ def _stream(arguments: argparse.Namespace) -> EventStream | None:
 
 
 def _overrides(arguments: argparse.Namespace) -> list[tuple[str, str]]:
-    named = [(f"--{name}", getattr(arguments, name)) for name in ("phones", "seed", "ground")]
+    named = [(f"--{name}", getattr(arguments, name)) for name in ("phones", "csv", "seed", "ground")]
     return [(name, text) for name, text in named if text is not None] + [_pair(text) for text in arguments.set]
 
 

@@ -41,17 +41,17 @@ def conclude(folder: RunFolder, show_stage: Callable[[str], None] = complain) ->
         folder.file(VERDICT).write_text(json.dumps(verdict.to_json(), indent=1) + "\n", encoding="utf-8")
         folder.file(LEDGER).write_text(ledger_csv(verdict.ledger), encoding="utf-8")
         write_reports(folder)
+        write_prometheus([verdict.scenario], [folder.path], folder.file(METRICS))
     return verdict.exit_code
 
 
 def write_reports(folder: RunFolder) -> None:
-    """Write report.html, junit.xml, metrics.prom and failing phones' excerpts from the verdict and evidence."""
+    """Write report.html, junit.xml and the failing phones' excerpts from the verdict, ledger and evidence there are."""
     result = read_result(folder.path)
     stories = stories_of(result)
     write_excerpts(result, stories)
     folder.file(REPORT).write_text(page_of(result, stories), encoding="utf-8")
     write_junit(result, stories)
-    write_atomically(folder.file(METRICS), exposition({result.scenario: result}))
 
 
 def show(folder: RunFolder) -> None:

@@ -2,10 +2,12 @@
 
 import os
 import signal
-import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from typing import Final
+
+_STDIN: Final = 0
 
 
 @contextmanager
@@ -33,8 +35,9 @@ def interrupted_when_stdin_ends() -> None:
     """
 
     def listen() -> None:
-        while os.read(sys.stdin.fileno(), 4096):
-            pass
+        with suppress(OSError):  # a standard input that is closed has ended, too
+            while os.read(_STDIN, 4096):
+                pass
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=listen, name="lifeline", daemon=True).start()

@@ -16,6 +16,8 @@ from typing import Final
 
 SCENARIO: Final = "scenario.toml"
 ROSTER: Final = "roster.csv"
+SITE: Final = "site.csv"
+"""The site's phones that the fleet is a twin of, as they were listed."""
 EVENTS: Final = "events.jsonl.gz"
 CAPTURE: Final = "capture.pcap.gz"
 CAPTURE_FACTS: Final = "capture.json"
@@ -35,7 +37,7 @@ METRICS: Final = "metrics.prom"
 EXCERPTS: Final = "evidence"
 """Folder of what is cut out of the evidence for single phones; a result, made again with the others."""
 
-EVIDENCE: Final = (SCENARIO, ROSTER, EVENTS, CAPTURE, CAPTURE_FACTS, AUDIO, *LOGS)
+EVIDENCE: Final = (SCENARIO, ROSTER, SITE, EVENTS, CAPTURE, CAPTURE_FACTS, AUDIO, *LOGS)
 
 NEEDED: Final = (SCENARIO, ROSTER, EVENTS)
 """Evidence of every run; the rest is there as far as the run got, or had a wire."""

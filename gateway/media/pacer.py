@@ -19,6 +19,7 @@ import trio
 from gateway.media.audio import Audio
 from gateway.media.channel import Decoder, Message, encode
 from gateway.media.errors import PacerError
+from gateway.media.schedule import CATCH_UP_FRAMES
 
 READY_S = 10.0
 """The process starts in about half a second; on a crowded machine that may be ten times as long."""
@@ -120,6 +121,7 @@ class Pacer:
         on_stopped: Callable[[StreamStopped], None] | None = None,
         seed: int | None = None,
         multicast_ttl: int = MULTICAST_TTL,
+        catch_up_frames: int = CATCH_UP_FRAMES,
         process: Sequence[str] = PROCESS,
     ) -> AsyncIterator[Pacer]:
         """Start the pacer process and wait until it is ready; end it with the block.
@@ -130,6 +132,7 @@ class Pacer:
             on_started: Called for each stream, from a task of this block. Not to block.
             on_stopped: Likewise.
             multicast_ttl: Routers that a packet to a group may pass.
+            catch_up_frames: Overdue frames that are sent at once after a stall; older ones are skipped.
             process: The command to start.
             seed: Makes SSRC, sequence numbers and timestamps repeat.
 
@@ -162,6 +165,7 @@ class Pacer:
                             "rtp_port": rtp_port,
                             "seed": seed,
                             "multicast_ttl": multicast_ttl,
+                            "catch_up_frames": catch_up_frames,
                         }
                     )
                     pacer.port = answer["port"]

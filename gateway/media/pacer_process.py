@@ -208,6 +208,7 @@ class PacerProcess:
         if message["seed"] is not None:
             self._random = Random(message["seed"])
         self._rtp_port = message["rtp_port"]
+        self._schedule.catch_up_frames = message["catch_up_frames"]
         self._socket = _bind(message["source"] or "0.0.0.0")
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
         _prepare_multicast(self._socket, message["source"], message["multicast_ttl"])

@@ -5,9 +5,9 @@ receiving the same packets) is due at every tenth tick from its first. So the st
 moments are spread over the 20 ms by themselves, and a large cohort is divided over the ticks on purpose: a burst of a
 thousand packets at once would meet full receive buffers.
 
-A late process catches up with at most three frames; what is overdue beyond that is skipped. The timestamp keeps to the
-clock then, the sequence number to the packets, and the marker bit tells the phone (RFC 3551, 4.1: as after silence). A
-cohort that has sent nothing yet is moved instead: an announcement begins with its beginning.
+A late process catches up with at most `catch_up_frames`; what is overdue beyond that is skipped. The timestamp keeps to
+the clock then, the sequence number to the packets, and the marker bit tells the phone (RFC 3551, 4.1: as after
+silence). A cohort that has sent nothing yet is moved instead: an announcement begins with its beginning.
 
 A phone that joins gets the packets of the cohort it joins, from the one that is due, its first one marked.
 """
@@ -25,7 +25,7 @@ SLOTS = 10
 """Ticks in a frame of 20 ms."""
 FRAME_NS = SLOTS * TICK_NS
 CATCH_UP_FRAMES = 3
-"""Frames sent at once after a stall: a phone's jitter buffer takes about 60 ms."""
+"""Frames sent at once after a stall, unless another number is set: a phone's jitter buffer takes about 60 ms."""
 PART_PHONES = 64
 """A cohort up to this size stays whole; larger ones are divided over the ticks of a frame."""
 
@@ -130,8 +130,10 @@ class Page:
 class Schedule:
     """All pages of one pacer on one grid of ticks that begins at `epoch_ns`."""
 
-    def __init__(self, *, epoch_ns: int) -> None:
+    def __init__(self, *, epoch_ns: int, catch_up_frames: int = CATCH_UP_FRAMES) -> None:
         self._epoch_ns = epoch_ns
+        self.catch_up_frames = catch_up_frames
+        """Overdue frames sent at once; at least the one that is due."""
         self._slots: list[list[Cohort]] = [[] for _ in range(SLOTS)]
         self._last_tick = -1
         self._pages: dict[str, Page] = {}
@@ -253,7 +255,7 @@ class Schedule:
         else:
             overdue = min(due, cohort.frames - 1) - cohort.next_frame + 1
         newest = min(due, cohort.frames - 1)
-        oldest = max(cohort.next_frame, due - CATCH_UP_FRAMES + 1)
+        oldest = max(cohort.next_frame, due - self.catch_up_frames + 1)
         skipped = min(oldest, newest + 1) - cohort.next_frame
         packets: list[Packet] = []
         for frame in range(oldest, newest + 1):

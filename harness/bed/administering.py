@@ -133,7 +133,7 @@ def _settings(setup: Setup) -> dict[str, object]:
         "push_user": gateway.user,
         "callmanager_url": addresses.callmanager_authentication_url,
         "own_user_mismatch": gateway.own_user_mismatch,
-        "phone_networks": [addresses.phones_network],
+        "phone_networks": list(addresses.phones_networks),
         "multicast": True,
         "multicast_first": first,
         "multicast_last": last,

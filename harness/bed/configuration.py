@@ -68,6 +68,7 @@ networks = {json.dumps(list(networks))}
 
 [media]
 rtp_port = {addresses.rtp_port}
+catch_up_ms = {gateway.catch_up_ms}
 
 [multicast]
 first = "{first}"
@@ -105,6 +106,7 @@ port = {addresses.phone_port}
 
 [media]
 rtp_port = {addresses.rtp_port}
+catch_up_ms = {scenario.gateway.catch_up_ms}
 """
 
 
@@ -124,7 +126,7 @@ def callmanager_toml(
         scenario: its capacity and users.
         addresses: where it listens.
         devices: device names of the fleet, in roster order.
-        control: device name of the control phone.
+        control: device name of the control phone; empty: there is none.
         passwords: by user name, `CONTROL_USER` among them.
         provisioning: further keys, a table at their end.
         directory: its table `[directory]`; empty: all passwords are CallManager's own. The control's is in any case.
@@ -145,11 +147,12 @@ failures = {policy.failures}
 lock_minutes = {policy.lock_minutes}
 reset_minutes = {policy.reset_minutes}
 """
-    control_user = User(name=CONTROL_USER, cti=True, devices=(control,))
     users = [
         _user(user, None if directory else passwords[user.name].path, devices) for user in scenario.callmanager.users
     ]
-    users.append(_user(control_user, passwords[CONTROL_USER].path, devices))
+    if control:
+        control_user = User(name=CONTROL_USER, cti=True, devices=(control,))
+        users.append(_user(control_user, passwords[CONTROL_USER].path, devices))
     return "\n".join([head + provisioning, locking, *([directory] if directory else []), *users])
 
 

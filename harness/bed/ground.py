@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Final, Literal, TypeVar
 
@@ -39,6 +40,7 @@ class Addresses:
 
     Attributes:
         phones_network: CIDR of the fleet; `first_phone` is the fleet's first address.
+        more_networks: further ones, of a fleet at a site's own addresses; then controls alone are in `phones_network`.
         control_phone: the positive control, outside the fleet.
         canary_phone: takes the RTP canary; no phone.
         canary_source: canaries leave from here.
@@ -78,6 +80,17 @@ class Addresses:
     callmanager_port: int | None = None
     gateway_url: str | None = None
     callmanager_url: str | None = None
+    more_networks: tuple[str, ...] = ()
+
+    @property
+    def phones_networks(self) -> tuple[str, ...]:
+        """Every network that phones are in."""
+        return (self.phones_network, *self.more_networks)
+
+    @property
+    def link(self) -> str:
+        """The network of the lab's own hosts."""
+        return str(IPv4Network(f"{self.gateway}/24", strict=False))
 
     @property
     def callmanager_authentication_port(self) -> int:
@@ -318,12 +331,15 @@ def choose(requested: Literal["auto", "netns", "loopback", "lab"]) -> Choice:
 
 
 @contextmanager
-def stand(name: GroundName, *, directory: bool = False) -> Iterator[Ground]:
+def stand(
+    name: GroundName, *, directory: bool = False, addresses: Addresses = NETNS
+) -> Iterator[Ground]:
     """Build the ground and take it down again; netns needs the rights that `namespace.enter_lab` gives.
 
     Args:
         name: which.
         directory: whether there is a host for a directory server.
+        addresses: of netns, where a fleet needs others.
 
     Raises:
         BedError: the lab cannot be built.
@@ -332,11 +348,11 @@ def stand(name: GroundName, *, directory: bool = False) -> Iterator[Ground]:
         yield Ground(name=name, addresses=LOOPBACK, lab=None)
         return
     try:
-        lab = Lab(lab_plan(NETNS, directory=directory))
+        lab = Lab(lab_plan(addresses, directory=directory))
     except (OSError, NetlinkError) as error:
         raise BedError(f"the lab cannot be built: {error}; use --ground loopback") from None
     try:
-        yield Ground(name=name, addresses=NETNS, lab=lab)
+        yield Ground(name=name, addresses=addresses, lab=lab)
     finally:
         lab.close()
 
@@ -351,8 +367,9 @@ def lab_plan(addresses: Addresses, *, directory: bool = False) -> LabPlan:
             HostPlan(name="phones", address=addresses.phones),
             *([HostPlan(name="directory", address=addresses.directory)] if directory else []),
         ],
-        link="10.20.128.0/24",
+        link=addresses.link,
         behind=addresses.phones_network,
+        also_behind=addresses.more_networks,
         behind_host="phones",
     )
 

@@ -107,7 +107,7 @@ def plans(
             token=secrets.token.path,
             push_password=secrets.pushed.path,
             accepted_password=secrets.users[scenario.gateway.user].path,
-            networks=[addresses.phones_network] if addresses.phones_network else _each(roster),
+            networks=addresses.phones_networks if addresses.phones_network else _each(roster),
         )
     config = private.write(GATEWAY_CONFIGURATION, gateway)
     if not setup.foreign:

@@ -29,11 +29,12 @@ from harness.bed.processes import Part, PartEndedError, PartPlan
 from harness.bed.roster import Roster, build_roster
 from harness.bed.secrets import PrivateFolder, private_folder
 from harness.bed.setup import RunSecrets, Setup
+from harness.bed.site_fleet import site_roster
 from harness.observe import EventWriter, merge_records
 from harness.scenario.audio import audio_seconds
 from harness.scenario.model import Scenario
 from harness.scenario.resolved import write_resolved
-from harness.site import read_phone_list
+from harness.site.phone_list import write_phone_list
 
 WRITERS: Final = {
     "gateway": "gateway",
@@ -93,13 +94,15 @@ async def run(setup: Setup) -> list[str]:
 
 
 def _roster(setup: Setup) -> Roster:
-    fleet = setup.scenario.fleet
-    if fleet.csv is not None:
+    """The fleet that the scenario asks for; a site's list is kept beside it, as evidence of what it is a twin of."""
+    fleet, addresses = setup.scenario.fleet, setup.ground.addresses
+    if fleet.csv is None:
+        return build_roster(phones=fleet.phones, models=fleet.models, seed=setup.scenario.seed, addresses=addresses)
+    setup.folder.file(run_folder.SITE).write_text(write_phone_list(fleet.site), encoding="utf-8")
+    if fleet.real:
         # Nobody but the run may be pushed to beside them: a control phone would have to be one of the user's own.
-        return Roster(phones=read_phone_list(fleet.csv), control=None)
-    return build_roster(
-        phones=fleet.phones, models=fleet.models, seed=setup.scenario.seed, addresses=setup.ground.addresses
-    )
+        return Roster(phones=fleet.site, control=None)
+    return site_roster(fleet.site, addresses, mapped=not setup.ground.hermetic)
 
 
 async def _stages(

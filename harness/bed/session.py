@@ -14,10 +14,11 @@ import trio
 
 from harness.bed.directory.software import require
 from harness.bed.errors import BedError, RosterError
-from harness.bed.ground import Choice, Ground, choose, stand
+from harness.bed.ground import LOOPBACK, NETNS, Addresses, Choice, Ground, choose, stand
 from harness.bed.lab_ground import stand_in_lab
 from harness.bed.run import expected_packets, run
 from harness.bed.setup import Setup
+from harness.bed.site_fleet import netns_addresses, notices
 from harness.conclusion import conclude, show, write_prometheus, write_summary
 from harness.event_stream import EventStream
 from harness.interruption import interrupted_when_stdin_ends, terminated_as_interrupted
@@ -27,7 +28,6 @@ from harness.run_folder import RunFolder, RunFolderError, check_room
 from harness.scenario.model import Scenario
 from harness.scenario.outside import LAB
 from harness.screen import complain
-from harness.site import SiteError, read_phone_list
 from harness.suite import Played, merged, show_suite, write_junit_at, write_suite
 
 EXIT_OWN_DEFECT: Final = 70
@@ -149,7 +149,6 @@ def _one(
         return Played(code=code, seconds=time.monotonic() - begun_s, folder=where, why=why)
 
     try:
-        scenario = _sited(scenario)
         audio_bytes = sum(page.audio_path.stat().st_size for page in scenario.pages)
         check_room(out, expected_packets(scenario), audio_bytes)
         require(scenario.callmanager.directory.kind)
@@ -167,7 +166,7 @@ def _one(
             if summary is not None:
                 write_summary(folder, summary)
             return came(code)
-    except (BedError, RosterError, SiteError) as error:
+    except (BedError, RosterError) as error:
         complain(f"{scenario.name}: {error}")
         return came(error.exit_code, str(error))
     except (RunFolderError, OSError) as error:
@@ -185,15 +184,20 @@ def _one(
 def _standing(scenario: Scenario, name: str) -> AbstractContextManager[Ground]:
     if name == LAB:
         return stand_in_lab(scenario)
-    return stand(name, directory=scenario.callmanager.directory.is_server)  # type: ignore[arg-type] # from choose
+    directory = scenario.callmanager.directory.is_server
+    return stand(name, directory=directory, addresses=_addresses(scenario, name))  # type: ignore[arg-type] # from choose
 
 
-def _sited(scenario: Scenario) -> Scenario:
-    """With real phones: as many as their list has."""
-    if scenario.fleet.csv is None:
-        return scenario
-    phones = len(read_phone_list(scenario.fleet.csv))
-    return replace(scenario, fleet=replace(scenario.fleet, phones=phones))
+def _addresses(scenario: Scenario, ground_name: str) -> Addresses:
+    """The lab's addresses; of a site's twin those beside the site's own, with a word on what is not as it is there."""
+    site = scenario.fleet.site
+    if not site:
+        return NETNS
+    mapped = ground_name == "loopback"
+    addresses = LOOPBACK if mapped else netns_addresses(site)
+    for notice in notices(site, addresses, mapped=mapped):
+        complain(notice)
+    return addresses
 
 
 def _run_and_judge(

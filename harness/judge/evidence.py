@@ -49,6 +49,8 @@ class Phone:
     model: str
     address: str
     web_access: bool
+    zone: str = ""
+    subnet: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -341,6 +343,8 @@ def _roster(path: Path) -> dict[str, Phone]:
             model=line.get("model") or "",
             address=line.get("address") or "",
             web_access=(line.get("web_access") or "true").lower() != "false",
+            zone=line.get("zone") or "",
+            subnet=line.get("subnet") or "",
         )
     return phones
 

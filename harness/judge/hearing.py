@@ -8,6 +8,7 @@ so the missing ones at both ends are known too.
 """
 
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,6 +20,7 @@ from harness.judge.diaries import PhoneStory
 from harness.judge.end_states import Heard
 from harness.judge.evidence import IN_FLIGHT_NS, Evidence, host
 from harness.observe.records import Record
+from harness.scenario.thresholds import Threshold
 
 PACKET_NS: Final = 20_000_000
 PACKET_MS: Final = 20.0
@@ -86,7 +88,7 @@ def hearing(evidence: Evidence, story: PhoneStory) -> Hearing:
     elif expected and packets < FRACTION * expected and lost > 0:
         state, why = Heard.PART, f"heard {packets} of {expected} packets sent while it was to listen"
         why += "; another's push made it stop" if story.stopped_by_others else ""
-    elif gap is not None and gap > GAP_MS:
+    elif gap is not None and gap > gap_limit_ms(evidence.scenario.integrity):
         state, why = Heard.PART, f"a silence of {gap:.0f} ms within the audio"
     return Hearing(
         heard=state,
@@ -102,6 +104,17 @@ def hearing(evidence: Evidence, story: PhoneStory) -> Hearing:
         compared=compared,
         why=why,
     )
+
+
+def gap_limit_ms(limits: Iterable[Threshold]) -> float:
+    """The longest silence that is not partial audio, ms.
+
+    A scenario that lets the pacer be late (`[integrity]`) lets phones wait as long, and for the packet after it: what
+    is no blindness there cannot be a fault here.
+    """
+    pacer = [limit for limit in limits if limit.metric.startswith("lateness.pacer_ms.")]
+    highest = [limit.bound for limit in pacer if limit.metric.endswith(".max")] or [limit.bound for limit in pacer]
+    return max([GAP_MS, *(bound + 2 * PACKET_MS for bound in highest)])
 
 
 def _is_page(story: PhoneStory, record: Record) -> bool:

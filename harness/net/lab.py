@@ -2,7 +2,7 @@
 
     harness ── bridge ──┬── gateway
                         ├── callmanager
-                        └── phones, and the phones' whole network by AnyIP on lo
+                        └── phones, and the phones' whole networks by AnyIP on lo
 
 The topology is docs/design/parts.md. Two things keep the wire quiet and the figures steady: every host knows the
 others' hardware addresses from the start (no ARP in a burst), and IPv6 is off. AnyIP (`local 10.20.0.0/17 dev lo`)
@@ -77,6 +77,7 @@ class LabPlan:
         hosts: the hosts on the bridge; their addresses lie in `link`.
         link: the network of the bridge, `10.20.128.0/24`.
         behind: a network that one host answers for as a whole by AnyIP.
+        also_behind: further ones of that host; none overlaps another.
         behind_host: that host's name.
     """
 
@@ -84,6 +85,7 @@ class LabPlan:
     link: str
     behind: str
     behind_host: str
+    also_behind: Sequence[str] = ()
 
 
 class Lab:
@@ -159,13 +161,14 @@ class Lab:
                 if index != own_index:
                     for address in (other.address, *other.more):
                         route.neigh("add", ifindex=interface, dst=address, lladdr=_mac(index), state=_NUD_PERMANENT)
-            if host.name == plan.behind_host:
-                route.route(
-                    "add", dst=plan.behind, oif=loopback, table=_TABLE_LOCAL, type=_RTN_LOCAL, scope=_RT_SCOPE_HOST
-                )
-            else:
-                door = next(other.address for other in plan.hosts if other.name == plan.behind_host)
-                route.route("add", dst=plan.behind, gateway=door)
+            door = next(other.address for other in plan.hosts if other.name == plan.behind_host)
+            for network in (plan.behind, *plan.also_behind):
+                if host.name == plan.behind_host:
+                    route.route(
+                        "add", dst=network, oif=loopback, table=_TABLE_LOCAL, type=_RTN_LOCAL, scope=_RT_SCOPE_HOST
+                    )
+                else:
+                    route.route("add", dst=network, gateway=door)
             route.route("add", dst=_MULTICAST, oif=interface, scope=_RT_SCOPE_LINK, type=_RTN_UNICAST)
 
 

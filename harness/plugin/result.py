@@ -136,6 +136,8 @@ class RunResult:
         return describe(self._result, self.command_status, self.gateway_log)
 
     def _all_records(self) -> Iterator[dict[str, Any]]:
+        if not (self.folder / EVENTS).is_file():
+            return  # removed by the test: what it shows of itself afterwards must not end pytest
         with gzip.open(self.folder / EVENTS, "rt", encoding="utf-8") as stream:
             for line in stream:
                 yield json.loads(line)

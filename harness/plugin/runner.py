@@ -28,6 +28,8 @@ LAB_SCENARIO: Final[Mapping[str, Any]] = {
     "callmanager": {"user": [{"name": "agpush"}]},
     "gateway": {"user": "agpush"},
     "page": [{"audio": "announcement"}],
+    # Not CallManager's speed is in question here: on a busy build machine it may answer later than its model says.
+    "integrity": {"lateness.callmanager_model_fraction.p99": "<= 100"},
     "thresholds": {"phones.delivered_fraction": "== 1"},
 }
 """What a lab is where the test names no scenario."""

@@ -17,6 +17,7 @@ from harness.report import figures
 from harness.report.charts import Chart, charts_of, data_of, draw
 from harness.report.circumstances import Circumstances, Fault, read_circumstances
 from harness.report.ledger_html import ledger_data, ledger_section
+from harness.report.places import places_section
 from harness.report.result import Check, Result, read_settings
 from harness.report.story import Story
 from harness.report.summary import key_figures
@@ -54,6 +55,7 @@ def page_of(result: Result, stories: Mapping[str, Story]) -> str:
         *_open_checks(result),
         *_sentences("What was blind", result.blind),
         *_faults(around.faults),
+        *places_section(result),
         *_charts(charts),
         *ledger_section(result, stories),
         *(("<section><h2>All checks</h2>", *_check_table(result.checks), "</section>") if result.checks else ()),

@@ -19,6 +19,8 @@ SHOWN: Final = {
     "directory_number": "DN",
     "model": "Model",
     "address": "Address",
+    "zone": "Zone",
+    "subnet": "Subnet",
     "state": "State",
     "authorised_by": "Authorised by",
     "listening_ms": "Listens (ms)",
@@ -100,7 +102,12 @@ def _ordered(result: Result) -> Sequence[Mapping[str, str]]:
 def _shown(result: Result) -> Sequence[str]:
     """Columns to show: those of audio need no room where nobody listened, nor those of alerts where nobody saw one."""
     known = [name for name in SHOWN if name in result.ledger[0]]
-    idle = {name for name in known if name.endswith("_ms") and not any(row.get(name) for row in result.ledger)}
+    optional = {"zone", "subnet"}
+    idle = {
+        name
+        for name in known
+        if (name.endswith("_ms") or name in optional) and not any(row.get(name) for row in result.ledger)
+    }
     if "listening_ms" in idle:
         idle |= {"packets_heard", "packets_expected"}
     return [name for name in known if name not in idle]

@@ -5,10 +5,12 @@ from collections.abc import Iterable
 from typing import Final
 
 from harness.report import figures
+from harness.report.places import KINDS, places
 from harness.report.result import Result
 from harness.report.summary import key_figures
 
 PHONES_NAMED: Final = 10
+PLACES_NAMED: Final = 20
 _MARKUP: Final = re.compile(r"([\\`*_{}\[\]<>()#+!|~&@])")
 
 
@@ -38,6 +40,7 @@ def _summary(result: Result) -> Iterable[str]:
         yield "|---|---|---:|---|"
         for check in result.open_checks:
             yield f"| {check.verdict} | {cell(check.name)} | {cell(check.observed)} | {cell(check.why)} |"
+    yield from _places(result)
     yield from _list("Not as the scenario expects", result.unexpected)
     yield from _list("What was blind", result.blind)
     if result.missed:
@@ -54,6 +57,19 @@ def _summary(result: Result) -> Iterable[str]:
     yield "```"
     yield result.command
     yield "```"
+
+
+def _places(result: Result) -> Iterable[str]:
+    for kind, heading in KINDS.items():
+        found = places(result, kind)
+        if found:
+            yield ""
+            yield f"| {heading} | Phones | Got it | Missed it |"
+            yield "|---|---:|---:|---|"
+            for place in found[:PLACES_NAMED]:
+                yield f"| {cell(place.name)} | {place.phones:,} | {place.worked:,} | {cell(place.missed_text)} |"
+            if len(found) > PLACES_NAMED:
+                yield f"| and {len(found) - PLACES_NAMED:,} more | | | |"
 
 
 def _list(heading: str, sentences: Iterable[str]) -> Iterable[str]:

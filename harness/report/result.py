@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from harness.report import figures
-from harness.run_folder import LEDGER, SCENARIO, VERDICT
+from harness.run_folder import LEDGER, SCENARIO, SITE, VERDICT
 from harness.scenario.lines import parts_of
 
 SCHEMA: Final = 1
@@ -204,7 +204,7 @@ def _result(folder: Path, verdict: Mapping[str, Any]) -> Result:
             # A result that no scenario stands behind says itself how to repeat it.
             url=figures.clean(str(verdict.get("url") or "")),
             command=figures.clean(str(verdict.get("command") or ""))
-            or _command(read_settings(folder), name, phones, seed, ground),
+            or _command(folder, read_settings(folder), name, phones, seed, ground),
             unexpected=tuple(figures.clean(str(each)) for each in verdict.get("unexpected") or ()),
         )
     except (LookupError, TypeError, ValueError, AttributeError) as error:
@@ -222,17 +222,21 @@ def read_settings(folder: Path) -> Mapping[str, Any]:
         return {}
 
 
-def _command(settings: Mapping[str, Any], name: str, phones: int, seed: int, ground: str) -> str:
+def _command(folder: Path, settings: Mapping[str, Any], name: str, phones: int, seed: int, ground: str) -> str:
     """The command that runs the same again, with every value that the command line had changed."""
     resolved = settings.get("resolved", {})
     source = Path(str(resolved.get("source") or name))
     # A bundled scenario goes by its name, so that the command works on any machine.
     is_bundled = source.parent.name == "" or source.parent.parent.name == "scenarios"
     words = ["pushlab", "run", name if is_bundled else str(source)]
+    origins = resolved.get("origins", {})
     if "csv" not in settings.get("fleet", {}):
         words += ["--phones", str(phones)]
+    elif origins.get("fleet.csv") in {"--csv", "--set"}:
+        # The list that the run keeps is the one that was used, whatever became of the one that was named.
+        words += ["--csv", str(folder / SITE)]
     words += ["--seed", str(seed), "--ground", ground]
-    changed = [parts_of(key) for key, origin in resolved.get("origins", {}).items() if origin == "--set"]
+    changed = [parts_of(key) for key, origin in origins.items() if origin == "--set" and key != "fleet.csv"]
     for path in changed:
         # Of a table that was set as a whole, the whole is given again, and its values not a second time.
         if any(path[:length] in changed for length in range(1, len(path))):

@@ -82,8 +82,6 @@ def _measured(table: str, threshold: Threshold, values: Mapping[str, Any], findi
         why = "a page is audio and shows no text: [[alert]] does"
     elif state == "acknowledged" and not any(alert["acknowledge"] for alert in alerts):
         why = "nobody presses a key: [[alert]] acknowledge"
-    elif state in PAGE_STATES | ALERT_STATES and values["fleet"]["kind"] == "real":
-        why = "what came out of a real phone, nobody but the phone knows; push.executed_fraction says who took the push"
     elif rest.startswith("directory_") and values["callmanager"]["directory"]["kind"] == "builtin":
         why = "there is no directory server: [callmanager.directory] kind = slapd or samba"
     elif first == "administration" and values["gateway"]["set_up"] != "administration":

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
 
-from harness.scenario import outside
+from harness.scenario import outside, sites
 from harness.scenario.audio import AudioError, audio_path, audio_seconds, scenarios_folder
 from harness.scenario.contradictions import check_together
 from harness.scenario.faults import FAULTS, IMPAIRMENT, NOT_RESET, PARAMETERS
@@ -37,6 +37,7 @@ from harness.scenario.model import (
 )
 from harness.scenario.outside import LAB
 from harness.scenario.overrides import Overrides, overlay
+from harness.site import Phone
 
 MAX_FILE_BYTES: Final = 2**20
 """A scenario is a page of text; a megabyte is somebody's mistake."""
@@ -150,14 +151,16 @@ def parse(text: str, path: Path, overrides: Overrides = (), *, files: bool) -> S
 def build(raw: dict[str, Any], text: str, path: Path, overrides: Overrides, *, files: bool) -> Scenario:
     """A scenario from parsed TOML; `text` serves for line numbers only."""
     given, errors = overlay(raw, overrides)
+    sites.prefer(raw, given)
     findings = Findings(file=str(path), lines=key_lines(text), given=given, errors=errors, whole=not errors)
     values = checked(raw, findings)
+    site = sites.read(values, path, findings, files=files)
     if findings.whole:
         _contradictions(values, findings)
         check_together(values, findings)
     if findings.errors:
         raise ScenarioError(tuple(findings.errors))
-    scenario = _scenario(values, path, findings.origins)
+    scenario = _scenario(values, path, findings, site)
     if files:
         _audio(scenario, findings)
         outside.files(scenario, findings)
@@ -283,7 +286,8 @@ def _audio(scenario: Scenario, findings: Findings) -> None:
             findings.wrong(("page", str(index), "audio"), f"{page.audio_path}: {error}")
 
 
-def _scenario(values: Mapping[str, Any], path: Path, origins: dict[str, str]) -> Scenario:
+def _scenario(values: Mapping[str, Any], path: Path, findings: Findings, site: tuple[Phone, ...]) -> Scenario:
+    origins = findings.origins
     fleet, manager, gateway = values["fleet"], values["callmanager"], values["gateway"]
     users = manager["user"] or [{"name": gateway["user"], "cti": True, "devices": "all"}]
     pages = values["page"] or ([] if values["alert"] else [_default_page(origins)])
@@ -300,8 +304,9 @@ def _scenario(values: Mapping[str, Any], path: Path, origins: dict[str, str]) ->
             authentication_timeout_s=fleet["authentication_timeout_s"],
             boot=fleet["boot"],
             authentication_url_at_boot=fleet["authentication_url_at_boot"],
+            csv=sites.place(fleet["csv"], path, findings) if fleet["csv"] else None,
+            site=site,
             kind=fleet["kind"],
-            csv=_beside(fleet["csv"], path),
         ),
         callmanager=CallManager(
             kind=manager["kind"],
@@ -322,6 +327,7 @@ def _scenario(values: Mapping[str, Any], path: Path, origins: dict[str, str]) ->
             own_user_mismatch=gateway["own_user_mismatch"],
             push_password=gateway["push_password"],
             multicast_addresses=gateway["multicast_addresses"],
+            catch_up_ms=gateway["catch_up_ms"],
             set_up=gateway["set_up"],
             restarted=gateway["restarted"],
             url=gateway["url"],

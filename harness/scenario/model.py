@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from harness.scenario.thresholds import Threshold
+from harness.site.phone import Phone as SitePhone
 
 EXIT_INVALID: Final = 4
 SAME: Final = "same"
@@ -44,7 +45,9 @@ class Fleet:
     kind: str = "emulated"
     """`emulated`, or `real`: they are not started and keep no diaries."""
     csv: Path | None = None
-    """The list of real phones."""
+    """The list of a site's phones; None: they are made up."""
+    site: tuple[SitePhone, ...] = ()
+    """Its phones."""
 
     @property
     def real(self) -> bool:
@@ -136,6 +139,8 @@ class Gateway:
     """`file`, or `administration`: by an administrator, while it runs, through its own interface."""
     multicast_addresses: int = 16
     """Size of its pool: as many pages by multicast at once."""
+    catch_up_ms: int = 60
+    """Audio that it sends at once after a stall of the machine."""
     restarted: bool = False
     """Whether it is started again between being set up and the page."""
     url: str | None = None

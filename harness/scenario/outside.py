@@ -59,12 +59,9 @@ def _silent(values: Mapping[str, Any]) -> Mapping[str, str]:
 
 def files(scenario: Scenario, findings: Findings) -> None:
     """Note files that are not there."""
-    for path, file in (
-        (("fleet", "csv"), scenario.fleet.csv),
-        (("gateway", "password_file"), scenario.gateway.password_file),
-    ):
-        if file is not None and not file.is_file():
-            findings.wrong(path, f"{file}: no such file")
+    file = scenario.gateway.password_file
+    if file is not None and not file.is_file():
+        findings.wrong(("gateway", "password_file"), f"{file}: no such file")
 
 
 def _given(findings: Findings, *path: str) -> bool:
@@ -132,8 +129,8 @@ def _callmanager(values: Mapping[str, Any], findings: Findings) -> _Wrong:
 def _fleet(values: Mapping[str, Any], findings: Findings) -> _Wrong:
     fleet = values["fleet"]
     if fleet["kind"] == "emulated":
-        if fleet["csv"] is not None:
-            yield ("fleet", "csv"), 'only of kind = "real"; emulated phones are made by phones = N'
+        if fleet["csv"] is not None and values["ground"] == LAB:
+            yield ("fleet", "csv"), "not available yet: emulated phones of a list on ground lab; use --ground netns"
         return
     if fleet["csv"] is None:
         yield ("fleet", "csv"), 'missing: kind = "real" needs the list of the phones'

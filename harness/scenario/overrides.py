@@ -7,7 +7,7 @@ from typing import Final
 from harness.scenario.lines import Path, parts_of
 from harness.scenario.schema import METRIC_TABLES
 
-OPTIONS: Final = {"--phones": "fleet.phones", "--seed": "seed", "--ground": "ground"}
+OPTIONS: Final = {"--phones": "fleet.phones", "--seed": "seed", "--ground": "ground", "--csv": "fleet.csv"}
 """Options of their own; `fleet.models` and metric names are taken whole behind their table."""
 _OPEN: Final = {(table,) for table in METRIC_TABLES} | {("fleet", "models")}
 

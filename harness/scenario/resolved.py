@@ -10,9 +10,10 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from harness.run_folder import SITE
 from harness.scenario.file import build
 from harness.scenario.findings import ASSUMED, dotted
-from harness.scenario.model import Scenario, ScenarioError
+from harness.scenario.model import Fleet, Scenario, ScenarioError
 from harness.scenario.outside import EMULATED_KEYS, EXTERNAL_KEYS
 
 _SCALARS: Final = ("name", "purpose", "seed", "ground", "witnesses")
@@ -37,8 +38,7 @@ def write_resolved(
     origins = scenario.origins
     lines += [_line((name,), getattr(scenario, name), origins) for name in _SCALARS]
     manager = scenario.callmanager
-    fleet = _plain(scenario.fleet, without=EMULATED_KEYS if scenario.fleet.real else ())
-    lines += _table(("fleet",), fleet, origins)
+    lines += _table(("fleet",), _fleet(scenario.fleet), origins)
     service = {"p50": manager.service_ms.p50, "p99": manager.service_ms.p99}
     if manager.external:
         # Its capacity and its users are its own.
@@ -105,6 +105,14 @@ def resolved_facts(path: Path) -> Mapping[str, Mapping[str, str | int | float]]:
         raise ScenarioError((f"{path}: cannot be read: {error}",)) from None
     resolved = raw.get("resolved", {})
     return {name: dict(resolved.get(name, {})) for name in ("versions", "machine")}
+
+
+def _fleet(fleet: Fleet) -> dict[str, Any]:
+    """A list of phones says how many there are, and lies beside the file."""
+    if fleet.csv is None:
+        return _plain(fleet, without=("csv", "site"))
+    not_its = EMULATED_KEYS if fleet.real else ()
+    return {"csv": SITE, **_plain(fleet, without=("csv", "site", "phones", "models", *not_its))}
 
 
 def _with_origins(scenario: Scenario, origins: Mapping[str, str]) -> Scenario:

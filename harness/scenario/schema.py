@@ -61,7 +61,11 @@ _FLEET: Final = {
         meaning="whose phones; real ones (ground lab) are listed in csv, and only page and capture tell of them",
     ),
     "phones": Key(accept=whole(1, MAX_PHONES), default=1000, meaning="size of the fleet"),
-    "csv": Key(accept=text, default=None, meaning="the list of real phones, a roster.csv; beside the scenario"),
+    "csv": Key(
+        accept=text,
+        default=None,
+        meaning="instead of phones and models: a site's phones, as `pushlab site` lists them; beside the scenario",
+    ),
     "models": Key(
         accept=models,
         default={"CP-7960G": 0.5, "CP-7961G": 0.3, "CP-7970G": 0.2},
@@ -186,6 +190,11 @@ _GATEWAY: Final = {
         accept=whole(1, 128),
         default=16,
         meaning="group addresses in its pool: as many pages by multicast at once, further ones go by unicast",
+    ),
+    "catch_up_ms": Key(
+        accept=whole(20, 1000),
+        default=60,
+        meaning="audio that it sends at once after a stall of the machine; what is overdue beyond it is left out",
     ),
     "set_up": Key(
         accept=choice("file", "administration"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Final
 
@@ -28,8 +29,10 @@ _XML: Final[Sequence[tuple[frozenset[str], Callable[[str, bytes], Export]]]] = (
 _ELEMENT: Final = re.compile(rb"<(?:[A-Za-z_][\w.-]*:)?([A-Za-z_][\w.-]*)")
 
 
-def read_exports(paths: Sequence[Path], *, zone_from: ZoneFrom = "device-pool") -> Site:
-    """Read files of any known kind and merge them, the first one first.
+def read_exports(
+    paths: Sequence[Path], *, zone_from: ZoneFrom = "device-pool", subnets: Sequence[IPv4Network] = ()
+) -> Site:
+    """Read files of any known kind and merge them, the first one first; `merge` has the other arguments.
 
     Raises:
         SiteError: with every error of every file.
@@ -43,7 +46,7 @@ def read_exports(paths: Sequence[Path], *, zone_from: ZoneFrom = "device-pool") 
             errors += error.errors
     if errors:
         raise SiteError(errors)
-    return merge(exports, zone_from=zone_from)
+    return merge(exports, zone_from=zone_from, subnets=subnets)
 
 
 def read_export(path: Path, *, addresses_once: bool = True) -> Export:

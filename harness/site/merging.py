@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from ipaddress import IPv4Address, IPv4Network
 from typing import Final, Literal
 
 from harness.site import models
@@ -75,12 +76,15 @@ class Site:
         return found
 
 
-def merge(exports: Sequence[Export], *, zone_from: ZoneFrom = "device-pool") -> Site:
+def merge(
+    exports: Sequence[Export], *, zone_from: ZoneFrom = "device-pool", subnets: Sequence[IPv4Network] = ()
+) -> Site:
     """Merge exports into a site.
 
     Args:
         exports: in the order of precedence.
         zone_from: what a phone's zone is taken from where no file gives one.
+        subnets: networks that are known; a phone in none of them has an assumed one.
 
     Raises:
         SiteError: no phone can be pushed to, two have one address, or more phones than a site can have.
@@ -116,6 +120,8 @@ def merge(exports: Sequence[Export], *, zone_from: ZoneFrom = "device-pool") -> 
         told = ", ".join(f"{count} {reason}" for reason, count in Counter(one.reason for one in left).items())
         hint = "" if any(one.address for one in merged.values()) else "; name an answer of RisPort beside it"
         raise SiteError([f"no phone with an address, so none to push to ({told or 'the files are empty'}){hint}"])
+    closest = sorted(subnets, key=lambda network: -network.prefixlen)
+    taken = [one if one.subnet else replace(one, subnet=_known_subnet(one.address, closest)) for one in taken]
     taken.sort(key=lambda one: tuple(int(part) for part in one.address.split(".")))
     return Site(
         phones=tuple(_phone(one, zone_from) for one in taken),
@@ -195,6 +201,10 @@ def _model_notes(taken: Sequence[Listed], notes: list[str]) -> None:
         hint = f"; the nearest known one is {near.model}" if near else ""
         phones = "1 phone" if count == 1 else f"{count:,} phones"
         notes.append(f"{told or 'no model'}: {phones} of a model that is not known{hint}")
+
+
+def _known_subnet(address: str, closest: Sequence[IPv4Network]) -> str:
+    return next((str(network) for network in closest if IPv4Address(address) in network), "")
 
 
 def _phone(one: Listed, zone_from: ZoneFrom) -> Phone:

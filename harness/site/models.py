@@ -8,7 +8,10 @@ import re
 import tomllib
 from dataclasses import dataclass
 from importlib import resources
+from typing import Final
 
+FALLBACK: Final = "CP-7961G"
+"""The emulated model that is taken where nothing is near. Assumed: the model that most sites of that time have."""
 _WORDS = re.compile(r"\b(?:cisco|unified|ip|phone)\b|^\s*cp-", re.IGNORECASE)
 _NUMBER = re.compile(r"[0-9]{1,9}")
 _NUMBERED = "model number "
@@ -74,6 +77,12 @@ def nearest(name: str) -> Model | None:
     """The known model whose name is nearest to one that is not known; None where nothing is near."""
     near = difflib.get_close_matches(_key(name), _table().by_name, n=1, cutoff=0.5)
     return _table().by_name[near[0]] if near else None
+
+
+def emulated_as(told: str) -> str:
+    """The emulated model that is taken for a model, whatever was told of it."""
+    model = find(told) or nearest(told)
+    return FALLBACK if model is None else (model.stands_in or model.model)
 
 
 def of_name(told: str) -> str:

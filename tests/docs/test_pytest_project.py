@@ -36,7 +36,8 @@ def run(tmp_path: Path) -> Run:
 
 def test_its_tests_pass(run: Run) -> None:
     said = run()
-    if skipped := re.search(r"SKIPPED.*inconclusive: .*", said):
+    # Lateness alone is the machine's: any other blindness would be a defect of the bed or of the pager.
+    if skipped := re.search(r"SKIPPED.*inconclusive: .*(held up|lateness\.).*", said):
         pytest.skip(f"this machine was too busy for a verdict: {skipped[0]}")
     assert re.search(r"^=+ 3 passed in", said, re.MULTILINE), said
     assert re.search(r"^pass +lab  /.*/report\.html$", said, re.MULTILINE), said

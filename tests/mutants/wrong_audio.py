@@ -19,6 +19,7 @@ from gateway.administration.page_request import PageRequest
 from gateway.cisco import Outcome
 from gateway.inventory import Phone
 from gateway.media import Audio, Pacer, rtp, schedule
+from gateway.media.audio import FRAME_MS
 from gateway.media.pacer_process import PacerProcess
 from gateway.media.schedule import Stream, Visit
 from gateway.product import Gateway
@@ -38,6 +39,7 @@ class _WithPacer(Gateway):
             source=self.configuration.source,
             rtp_port=self.configuration.rtp_port,
             multicast_ttl=self.configuration.multicast_ttl,
+            catch_up_frames=self.configuration.catch_up_ms // FRAME_MS,
             on_started=self._observe_started,
             on_stopped=self._observe_stopped,
             process=(sys.executable, PACER, self.pacer_name),

@@ -78,9 +78,15 @@ class Pushlab:
 
     def run(self, scenario: str, *words: str, phones: int = 10, before: Sequence[str] = ()) -> Ended:
         """`pushlab run` with few phones and short audio, and no limits on time: what is tested here is not speed."""
+        return self("run", scenario, "--phones", str(phones), *self._unhurried(), *words, before=before)
+
+    def run_site(self, scenario: str, site: Path, *words: str, before: Sequence[str] = ()) -> Ended:
+        """The same with the phones of a site's list."""
+        return self("run", scenario, "--csv", str(site), *self._unhurried(), *words, before=before)
+
+    def _unhurried(self) -> list[str]:
         settings = (f"page.audio={self.audio}", *UNHURRIED)
-        options = [word for setting in settings for word in ("--set", setting)]
-        return self("run", scenario, "--phones", str(phones), *options, *words, before=before)
+        return [word for setting in settings for word in ("--set", setting)]
 
     def run_and_kill(self, part: str, *, scenario: str = "burst-offload") -> Ended:
         """A scenario with the bundled announcement; one of its parts is killed when it begins to play."""

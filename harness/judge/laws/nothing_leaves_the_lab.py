@@ -16,13 +16,13 @@ def find(case: Case) -> Finding:
         return finding
     described = evidence.lab.text("phones_network")
     try:
-        # Real phones may be in any network: each is listed.
+        # Real phones may be in any network, as a site's twins: each is listed.
         listed = evidence.scenario.fleet.real and not described
         network = None if listed else ipaddress.IPv4Network(described)
     except ValueError:
         finding.undecided = "nobody described the phones' network"
         return finding
-    where = network or "the list of phones"
+    where = network if evidence.scenario.fleet.csv is None else "the list of phones"
     inside: dict[str, bool] = {}
 
     def is_phone(address: str) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from harness.capture.reader import Packets
 from harness.capture.rtp import BUNCHED_MS, Stream
@@ -66,9 +67,14 @@ def faults(packets: Packets, stream: Stream) -> Iterator[str]:
     if stream.destination_port != RTP_PORT:
         yield f"destination port {stream.destination_port}, not {RTP_PORT}"
     duration_ms = (stream.last_t_ns - stream.first_t_ns) / 1e6
-    slope = stream.clock_slope
-    if slope is not None and abs(slope - 1) > CLOCK and abs(slope - 1) * duration_ms > CLOCK_MS:
-        yield f"its clock is off by {(slope - 1) * 100:+.2f} %"
+    behind_ms = _behind_ms(packets, stream)
+    deviation = 0.0 if stream.clock_slope is None else stream.clock_slope - 1
+    is_off = _is_off(deviation, duration_ms)
+    # Most streams need no closer look.
+    medians = _medians(behind_ms) if is_off or np.ptp(behind_ms) > WANDER_MS else None
+    if is_off and (medians is None or _is_off(_tilt(medians) / (WANDER_PACKETS * PACKET_MS), duration_ms)):
+        # Some packets that a pause held up tilt the line through all, not the one through the medians of half seconds.
+        yield f"its clock is off by {deviation * 100:+.2f} %"
     if stream.packets >= MEAN_PACKETS:
         kind, middle = ("median", np.median) if stream.packets >= SPACING_PACKETS else ("mean", np.mean)
         spacing = float(middle(np.diff(packets.t_ns[stream.rows]))) / 1e6
@@ -77,26 +83,46 @@ def faults(packets: Packets, stream: Stream) -> Iterator[str]:
         elif stream.packets >= SPACING_PACKETS and stream.bunched > BUNCHED * stream.packets:
             # Sent in pairs, the median may be the mean of 0 and 40.
             yield f"{stream.bunched} packets come in bunches, less than {BUNCHED_MS} ms behind the one before"
-    if (wander := _wander_ms(packets, stream)) > WANDER_MS:
+    if medians is not None and (wander := _wander_ms(medians)) > WANDER_MS:
         yield f"its clock wanders by {wander:.0f} ms"
     near = int((packets.time_to_live[stream.rows] <= 1).sum())
     if near:
         yield f"{near} packets whose time to live is 1: no router lets them pass"
 
 
-def _wander_ms(packets: Packets, stream: Stream) -> float:
-    """How far the stream is from its own steady clock, from most ahead to most behind, half a second taken together."""
+def _is_off(deviation: float, duration_ms: float) -> bool:
+    return abs(deviation) > CLOCK and abs(deviation) * duration_ms > CLOCK_MS
+
+
+def _behind_ms(packets: Packets, stream: Stream) -> npt.NDArray[np.float64]:
+    """How late each packet is by the stream's own count of them, ms; the first is in time."""
     steps = np.diff(packets.sequence[stream.rows]).astype(np.int16).astype(np.int64)
-    behind_ms = (packets.t_ns[stream.rows] - stream.first_t_ns) / 1e6
+    behind_ms: npt.NDArray[np.float64] = (packets.t_ns[stream.rows] - stream.first_t_ns) / 1e6
     behind_ms[1:] -= np.cumsum(steps) * PACKET_MS
+    return behind_ms
+
+
+def _medians(behind_ms: npt.NDArray[np.float64]) -> npt.NDArray[np.float64] | None:
+    """The median of each half second; None of a stream that has few of them."""
     blocks = len(behind_ms) // WANDER_PACKETS
-    if blocks < WANDER_BLOCKS or np.ptp(behind_ms) <= WANDER_MS:
-        return 0.0
-    medians = np.median(behind_ms[: blocks * WANDER_PACKETS].reshape(blocks, WANDER_PACKETS), axis=1)
-    place = np.arange(blocks) - (blocks - 1) / 2
+    if blocks < WANDER_BLOCKS:
+        return None
+    medians: npt.NDArray[np.float64] = np.median(
+        behind_ms[: blocks * WANDER_PACKETS].reshape(blocks, WANDER_PACKETS), axis=1
+    )
+    return medians
+
+
+def _tilt(medians: npt.NDArray[np.float64]) -> float:
+    """By how much each is later than the one before, on the average (least squares)."""
+    place = np.arange(len(medians)) - (len(medians) - 1) / 2
+    return float(place @ medians / (place @ place))
+
+
+def _wander_ms(medians: npt.NDArray[np.float64]) -> float:
+    """How far the stream is from its own steady clock, from most ahead to most behind."""
     # A clock that is off is told by itself.
-    medians = medians - place * (place @ medians / (place @ place))
-    return float(np.ptp(medians))
+    return float(np.ptp(medians - np.arange(len(medians)) * _tilt(medians)))
 
 
 LAW = Law(

@@ -265,7 +265,8 @@ def test_the_process_ends_with_its_channel_and_not_with_signals():
         theirs.close()
         ours.settimeout(20)
         page = audio(3_000)
-        opening = {"command": "open", "id": 1, "source": SOURCE, "rtp_port": 9, "seed": 1, "multicast_ttl": 1}
+        opening = {"command": "open", "id": 1, "source": SOURCE, "rtp_port": 9, "seed": 1}
+        opening |= {"multicast_ttl": 1, "catch_up_frames": 3}
         ours.sendall(encode(opening))
         ours.sendall(encode({"command": "load", "id": 2, "page": "1", "crc32": page.crc32}, page.payload))
         ours.sendall(encode({"command": "start", "id": 3, "page": "1", "phones": [["A", "127.78.0.1"]]}))

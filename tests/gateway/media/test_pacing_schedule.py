@@ -27,8 +27,8 @@ def streams(*phones: str) -> list[Stream]:
 class Player:
     """Plays a schedule in imagined time and keeps what each phone got."""
 
-    def __init__(self, frames: int = 10) -> None:
-        self.schedule = Schedule(epoch_ns=0)
+    def __init__(self, frames: int = 10, catch_up_frames: int = 3) -> None:
+        self.schedule = Schedule(epoch_ns=0, catch_up_frames=catch_up_frames)
         self.schedule.add("1", frames)
         self.heard: dict[str, list[tuple[int, int, int, int, bool]]] = defaultdict(list)
         self.stopped: dict[str, tuple[int, int]] = {}
@@ -217,6 +217,18 @@ def test_after_a_long_stall_three_frames_go_and_the_timestamp_keeps_to_the_clock
     player.to_the_end()
     assert player.heard["A"][5][:2] == (542 * MS, 27)  # on the old grid again
     assert player.stopped["A"] == (1002 * MS, 2 + 3 + 23)
+
+
+def test_as_much_is_caught_up_with_as_is_set():
+    player = Player(frames=50, catch_up_frames=10)
+    player.schedule.start("1", streams("A"), NUMBERING, 0)
+    player.until(23 * MS)
+    player.at(23 * MS + 180 * MS)
+    assert player.frames("A") == list(range(11))
+    assert player.skipped == 0
+    player.at(23 * MS + 480 * MS)
+    assert player.frames("A")[11:] == list(range(16, 26))
+    assert player.skipped == 5
 
 
 def test_a_stall_before_the_first_packet_moves_the_beginning():

@@ -12,6 +12,7 @@ import pytest
 from harness.bed import session
 from harness.bed.errors import BedError
 from harness.bed.ground import LOOPBACK, Choice, Ground
+from harness.event_stream import EventStream
 from harness.run_folder import RunFolder
 from harness.scenario.file import parse
 from harness.scenario.model import Scenario
@@ -171,3 +172,38 @@ def test_results_that_cannot_be_written_are_told(
     (tmp_path / "file").touch()
     assert run_all(tmp_path, scenario("first"), junit=tmp_path / "file" / "results.xml") == 5
     assert "cannot be written" in capfd.readouterr().err
+
+
+def test_the_stream_and_the_metrics_tell_of_each_scenario(
+    tmp_path: Path, played: Callable[[Play], None], capfd: pytest.CaptureFixture[str]
+) -> None:
+    def play(chosen: Scenario, folder: RunFolder) -> int:
+        if chosen.name == "second":
+            raise BedError("gateway: port 80 is taken")
+        return passes(chosen, folder)
+
+    played(play)
+    lines: list[dict[str, object]] = []
+    code = session.run_all(
+        [scenario("first"), scenario("second")],
+        command_line=[],
+        out=tmp_path,
+        quiet=False,
+        prometheus=tmp_path / "pushlab.prom",
+        stream=EventStream(lambda line: lines.append(json.loads(line)), lambda: 0.0),
+    )
+    assert [line["event"] for line in lines] == [
+        "session.started",
+        *("run.started", "run.ended") * 2,
+        "session.ended",
+    ]
+    assert [(line["verdict"], line["error"]) for line in lines if line["event"] == "run.ended"] == [
+        ("pass", None),
+        (None, "gateway: port 80 is taken"),
+    ]
+    assert lines[-1]["exit_code"] == code == 5
+    assert Path(str(lines[-1]["suite"])).parent.name == "suite"
+    metrics = (tmp_path / "pushlab.prom").read_text()
+    assert 'pushlab_run_as_expected{scenario="first"} 1' in metrics
+    assert 'pushlab_run_judged{scenario="second"} 0' in metrics
+    assert capfd.readouterr().out == ""

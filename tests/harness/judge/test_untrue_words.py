@@ -194,10 +194,12 @@ def test_times_of_another_clock_are_no_times(judged: Judged, witness: str) -> No
     assert any(b.witness == witness and "CLOCK_MONOTONIC" in b.why for b in judgement.blind)
 
 
-def test_half_a_second_is_more_than_a_pause(judged: Judged) -> None:
-    """A pause of 150 ms that is caught up moves no half second."""
+@pytest.mark.parametrize("at", [0, 40, LONG - 10])
+def test_half_a_second_is_more_than_a_pause(judged: Judged, at: int) -> None:
+    """A pause of 200 ms that is caught up moves no half second, and is no clock that is off, wherever it comes."""
     run = Run(phones=PHONES, frames=LONG)
-    for packet in run.audio(1)[40:48]:
-        packet.t_ns = run.audio(1)[48].t_ns - MS
-    why = check_of(judged(run), "stream-well-formed").why
-    assert "wanders" not in why
+    late = run.audio(1)[at : at + 10]
+    for packet in late:
+        packet.t_ns = late[-1].t_ns
+    check = check_of(judged(run), "stream-well-formed")
+    assert check.verdict is Verdict.PASS, check.why

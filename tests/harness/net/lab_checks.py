@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import trio
@@ -254,6 +255,29 @@ def close_frees_the_namespaces(ground: Ground) -> None:
     assert descriptors() == before
 
 
+def a_site_in_several_networks_has_the_labs_usual_place(ground: Ground) -> None:
+    own = ("control_phone", "canary_phone", "gateway", "callmanager", "phones", "harness", "canary_source")
+    addresses = replace(
+        NETNS,
+        **{name: getattr(NETNS, name).replace("10.20.", "10.21.", 1) for name in own},
+        phones_network="10.21.127.248/29",
+        more_networks=("10.20.0.0/16", "192.168.7.0/24"),
+    )
+    with stand("netns", addresses=addresses) as built, _listen(built.host("phones"), "0.0.0.0", 80) as listener:
+        for phone in ("10.20.128.10", "10.20.5.17", "192.168.7.5", "10.21.127.254"):
+            with _unbound(built.host("gateway"), socket.SOCK_STREAM) as client:
+                client.connect((phone, 80))
+                accepted, peer = listener.accept()
+                accepted.close()
+                assert peer[0] == "10.21.128.10"
+        with _unbound(built.host("gateway"), socket.SOCK_STREAM) as client:
+            try:
+                client.connect(("10.30.0.1", 80))
+            except OSError:
+                return
+            raise AssertionError("a network that is not the site's was reached")
+
+
 CHECKS = {
     check.__name__: check
     for check in (
@@ -265,6 +289,7 @@ CHECKS = {
         blocked_host_is_silent_both_ways,
         unicast_reaches_one_host_only,
         multicast_reaches_every_host,
+        a_site_in_several_networks_has_the_labs_usual_place,
         nothing_leaves,
         canaries_arrive,
         parts_start_on_their_host,

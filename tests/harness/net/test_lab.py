@@ -25,7 +25,7 @@ def run_inside(*argv: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_every_check_is_known() -> None:
-    assert len(NAMES) == 12
+    assert len(NAMES) == 13
 
 
 @pytest.mark.real

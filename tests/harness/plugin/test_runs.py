@@ -176,6 +176,20 @@ def test_run_folders_go_where_they_are_wanted_and_stay_as_wanted(project: pytest
     assert not list((project.path / "runs").rglob("verdict.json"))
 
 
+def test_a_test_may_remove_its_run_folder(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        """
+        import shutil
+
+        def test_it(pushlab_run):
+            result = pushlab_run("fails")
+            shutil.rmtree(result.folder)
+            assert result
+        """
+    )
+    project.runpytest("--pushlab-keep=failing").assert_outcomes(failed=1)
+
+
 def test_several_tests_share_a_run_and_each_shows_it(project: pytest.Pytester) -> None:
     project.makepyfile(
         """
@@ -210,6 +224,7 @@ def test_scenario_files_are_tests(project: pytest.Pytester) -> None:
 VERDICTS_BY_FILE = ("passes", "fails", "blind", "misspelt")
 
 
+@pytest.mark.slow
 def test_junit_and_xdist_tell_of_runs_as_well(project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     project.makepyfile(
@@ -235,6 +250,7 @@ def test_a_run_that_takes_too_long_is_stopped(project: pytest.Pytester, monkeypa
     ended.stdout.fnmatch_lines(["E *RunError: the run did not end within 2 s and was stopped"])
 
 
+@pytest.mark.slow
 def test_ctrl_c_stops_the_run_in_order(project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FAKE_PUSHLAB_FOLDER", str(project.path))
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")

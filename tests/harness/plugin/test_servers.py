@@ -75,6 +75,17 @@ def test_several_fleets_stand_side_by_side(phones: Phones, tmp_path: Path) -> No
         assert {other.port, other.rtp_port}.isdisjoint({phones.port, phones.rtp_port})
 
 
+def test_a_project_with_packages_of_our_names_does_not_hide_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("harness", "gateway", "emulator"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("raise ImportError('the package of somebody else')")
+    monkeypatch.chdir(tmp_path)
+    with Phones(tmp_path, count=1) as running:
+        assert len(running.phones) == 1
+
+
 def test_what_cannot_start_says_why(tmp_path: Path) -> None:
     with pytest.raises(ServerError, match=r"phones ended before it was ready:\n.*CP-7960X"):
         Phones(tmp_path, count=1, models="CP-7960X")

@@ -40,7 +40,7 @@ def test_a_project_that_uses_nothing_loads_nothing(pytester: pytest.Pytester, mo
 
 def test_it_can_be_switched_off(pytester: pytest.Pytester) -> None:
     pytester.makepyfile("def test_it(request): assert not request.config.pluginmanager.has_plugin('pushlab')")
-    pytester.runpytest_subprocess("-p", "no:pushlab").assert_outcomes(passed=1)
+    pytester.runpytest_inprocess("-p", "no:pushlab").assert_outcomes(passed=1)
 
 
 def test_the_marker_is_known_and_described(pytester: pytest.Pytester) -> None:

@@ -107,7 +107,7 @@ WRONG = [
     (EMULATED + FEW + EXTERNAL + REAL_MANAGER + '[[callmanager.user]]\nname = "agpush"\n', "has users of its own"),
     (EMULATED + FEW + EXTERNAL + REAL_MANAGER.replace("10.9.0.40", "manager"), "a URL with an IPv4 address"),
     (EMULATED + FEW + EXTERNAL + REAL_MANAGER.replace("http", "https"), "a URL with an IPv4 address"),
-    (EMULATED + MANAGER + FEW + 'csv = "x.csv"\n' + EXTERNAL, 'fleet.csv: only of kind = "real"'),
+    ('phones_network = "10.10.0.0/16"\n' + MANAGER + '[fleet]\ncsv = "x.csv"\n' + EXTERNAL, "use --ground netns"),
     (MANAGER + REAL + EXTERNAL, "so nobody would see"),
     (MANAGER + 'gateway = "10.9.0.20"\n[fleet]\nkind = "real"\n', "fleet.csv: missing"),
     (MANAGER + GATEWAY + REAL + "authentication_timeout_s = 3\n", "real phones are as they are"),
@@ -122,7 +122,6 @@ WRONG = [
     (EMULATED + MANAGER + GATEWAY + "gateway_port = 8082\n" + FEW, "8082 is gateway_port already"),
     (EMULATED + MANAGER + "[fleet]\nphones = 252\n" + EXTERNAL, "has room for 251 phones from 10.9.128.1, got 252"),
     (EMULATED + MANAGER + FEW + EXTERNAL + '[thresholds]\n"push.answer_ms.p99" = "< 9"\n', "another's part"),
-    (MANAGER + GATEWAY + REAL + '[thresholds]\n"phones.delivered" = ">= 1"\n', "nobody but the phone knows"),
     ('phones_network = "10.0.0.0/8"\n' + MANAGER + FEW + EXTERNAL, "of 8 to 65536 addresses"),
     ('phones_network = "10.9.128.1/24"\n' + MANAGER + FEW + EXTERNAL, "has host bits set"),
     (MANAGER.replace("10.9.0.20", "10.9.0") + EMULATED + FEW + EXTERNAL, "an IPv4 address such as"),
@@ -153,7 +152,11 @@ def test_files_that_are_named_must_be_there(tmp_path: Path) -> None:
     text = LAB + GATEWAY + REAL + REAL_MANAGER + own
     with pytest.raises(ScenarioError) as caught:
         parse(text, path, (), files=True)
-    assert [error.rpartition(": ")[2] for error in caught.value.errors] == ["no such file"] * 2
-    (tmp_path / "site.csv").touch()
+    assert [error.rpartition(": ")[2] for error in caught.value.errors] == ["No such file or directory"]
+    line = "SEP001BD4000001,CP-7961G,10.9.64.1\n"
+    (tmp_path / "site.csv").write_text(f"device_name,model,address\n{line}", encoding="utf-8")
+    with pytest.raises(ScenarioError, match=r"gateway.password_file: .*: no such file"):
+        parse(text, path, (), files=True)
     (tmp_path / "password").touch()
-    assert parse(text, path, (), files=True).fleet.csv == tmp_path / "site.csv"
+    fleet = parse(text, path, (), files=True).fleet
+    assert (fleet.csv, fleet.phones) == (tmp_path / "site.csv", 1)

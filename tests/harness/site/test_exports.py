@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from harness.site import SiteError, models
 from harness.site.document import DEPTH_MAX, DOCUMENT_BYTES_MAX, walk
@@ -151,6 +153,27 @@ def test_what_is_no_export_is_refused_with_all_its_errors(tmp_path: Path, conten
     told = [error.removeprefix(f"{path}:") for error in caught.value.errors]
     assert [text[: len(expected)] for text, expected in zip(told, errors, strict=True)] == errors
     assert caught.value.exit_code == 4
+
+
+@given(
+    name=st.sampled_from(sorted(file.name for file in GOLDEN.iterdir() if file.suffix != ".md")),
+    at=st.floats(0, 1),
+    cut=st.integers(0, 40),
+    put=st.one_of(st.binary(max_size=12), st.sampled_from([b"<", b"&", b'"', b",", b"\n", b"]]>", b"<!--", b"\xff"])),
+)
+def test_a_damaged_export_is_read_or_refused_and_nothing_else(
+    tmp_path_factory: pytest.TempPathFactory, name: str, at: float, cut: int, put: bytes
+) -> None:
+    whole = (GOLDEN / name).read_bytes()
+    place = int(at * len(whole))
+    path = tmp_path_factory.getbasetemp() / "damaged"
+    path.write_bytes(whole[:place] + put + whole[place + cut :])
+    try:
+        export = read_export(path)
+    except SiteError as error:
+        assert error.errors  # noqa: PT017 - either end is right
+    else:
+        assert len(export.phones) <= 9
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
