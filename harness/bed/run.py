@@ -197,20 +197,17 @@ async def _play(
         await paging.canaries(ground, writer, "before")
         await paging.control(setup, roster, secrets, writer)
         told = foreign.environment(setup, roster, private, secrets, events["gateway"])
-        if setup.scenario.gateway.external:
-            control = roster.control.device_name if roster.control else None
-            async with trio.open_nursery() as beside:
-                beside.start_soon(paging.applications, setup, roster, secrets, writer)
-                await external.page(setup, parts["phones"], told, writer, events["phones"], control)
-            return
-        stage("running the command")
         async with trio.open_nursery() as beside, trio.open_nursery() as while_it_runs:
             beside.start_soon(paging.applications, setup, roster, secrets, writer)
             while_it_runs.start_soon(incidents.strike, setup, struck, None, secrets, writer)
-            while_it_runs.start_soon(probing.run_beside, setup, roster, private, secrets, writer)
-            status = await foreign.run_command(setup, told)
+            if setup.scenario.gateway.external:
+                control = roster.control.device_name if roster.control else None
+                await external.page(setup, parts["phones"], told, writer, events["phones"], control)
+            else:
+                stage("running the command")
+                while_it_runs.start_soon(probing.run_beside, setup, roster, private, secrets, writer)
+                writer.write("command.ended", exit_status=await foreign.run_command(setup, told))
             while_it_runs.cancel_scope.cancel()
-        writer.write("command.ended", exit_status=status)
         return
     private.forget_secrets()
     if setup.scenario.gateway.administered:
