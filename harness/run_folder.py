@@ -15,11 +15,10 @@ from pathlib import Path
 from typing import Final
 
 from harness.scenario.model import MAX_RECORDINGS
+from harness.scenario.sites import SITE
 
 SCENARIO: Final = "scenario.toml"
 ROSTER: Final = "roster.csv"
-SITE: Final = "site.csv"
-"""The site's phones that the fleet is a twin of, as they were listed."""
 EVENTS: Final = "events.jsonl.gz"
 CAPTURE: Final = "capture.pcap.gz"
 CAPTURE_FACTS: Final = "capture.json"

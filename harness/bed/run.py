@@ -35,6 +35,7 @@ from harness.scenario.audio import audio_seconds
 from harness.scenario.model import Scenario
 from harness.scenario.resolved import write_resolved
 from harness.scenario.schedule import schedule
+from harness.scenario.sites import SITE
 from harness.site.phone_list import write_phone_list
 
 WRITERS: Final = {
@@ -101,7 +102,7 @@ def _roster(setup: Setup) -> Roster:
     fleet, addresses = setup.scenario.fleet, setup.ground.addresses
     if fleet.csv is None:
         return build_roster(phones=fleet.phones, models=fleet.models, seed=setup.scenario.seed, addresses=addresses)
-    setup.folder.file(run_folder.SITE).write_text(write_phone_list(fleet.site), encoding="utf-8")
+    setup.folder.file(SITE).write_text(write_phone_list(fleet.site), encoding="utf-8")
     if fleet.real:
         # Nobody but the run may be pushed to beside them: a control phone would have to be one of the user's own.
         return Roster(phones=fleet.site, control=None)
@@ -205,20 +206,19 @@ async def _play(
         await paging.canaries(ground, writer, "before")
         await paging.control(setup, roster, secrets, writer)
         told = foreign.environment(setup, roster, private, secrets, events["gateway"])
-        if setup.scenario.gateway.external:
-            control = roster.control.device_name if roster.control else None
-            async with trio.open_nursery() as beside:
-                beside.start_soon(paging.applications, setup, roster, secrets, writer)
-                await external.page(setup, parts["phones"], told, writer, events["phones"], control)
-            return 0
-        stage("running the command")
+        status = 0
         async with trio.open_nursery() as beside, trio.open_nursery() as while_it_runs:
             beside.start_soon(paging.applications, setup, roster, secrets, writer)
             while_it_runs.start_soon(incidents.strike, setup, struck, None, secrets, writer)
-            while_it_runs.start_soon(probing.run_beside, setup, roster, private, secrets, writer)
-            status = await foreign.run_command(setup, told)
+            if setup.scenario.gateway.external:
+                control = roster.control.device_name if roster.control else None
+                await external.page(setup, parts["phones"], told, writer, events["phones"], control)
+            else:
+                stage("running the command")
+                while_it_runs.start_soon(probing.run_beside, setup, roster, private, secrets, writer)
+                status = await foreign.run_command(setup, told)
+                writer.write("command.ended", exit_status=status)
             while_it_runs.cancel_scope.cancel()
-        writer.write("command.ended", exit_status=status)
         return status
     private.forget_secrets()
     if setup.scenario.gateway.administered:

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from harness.report import figures
-from harness.run_folder import LEDGER, SCENARIO, SITE, VERDICT
+from harness.run_folder import LEDGER, SCENARIO, VERDICT
 from harness.scenario.lines import parts_of
+from harness.scenario.sites import SITE
 
 SCHEMA: Final = 1
 """The only schema of verdict.json there is."""

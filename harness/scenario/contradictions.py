@@ -15,6 +15,7 @@ from harness.scenario.findings import Findings
 from harness.scenario.intervals import Interval, left_by
 from harness.scenario.metrics import END_STATES, STATISTICS, metric_of
 from harness.scenario.model import SAME
+from harness.scenario.outside import witnesses
 from harness.scenario.thresholds import Threshold
 
 RESERVED: Final = ("suite", "latest")
@@ -90,8 +91,8 @@ def _measured(table: str, threshold: Threshold, values: Mapping[str, Any], findi
         why = "there is no directory server: [callmanager.directory] kind = slapd or samba"
     elif first == "administration" and values["gateway"]["set_up"] != "administration":
         why = 'nobody enters anything: [gateway] set_up = "administration"'
-    elif (seen_by := set(metric_of(name).witnesses) - {"harness"}) and not seen_by & set(values["witnesses"]):
-        why = f"its witness ({', '.join(sorted(seen_by))}) is left out of witnesses"
+    elif (seen_by := set(metric_of(name).witnesses) - {"harness"}) and not seen_by & set(witnesses(values)):
+        why = f"its witness ({', '.join(sorted(seen_by))}) is left out of witnesses, or another's part"
     # The limits of [integrity] are there by default: one of them that says nothing is no mistake of the file's.
     if why and table == "thresholds":
         findings.wrong((table, name), f"this scenario can never have it: {why}")

@@ -10,11 +10,11 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from harness.run_folder import SITE
 from harness.scenario.file import build
 from harness.scenario.findings import ASSUMED, dotted
 from harness.scenario.model import Fleet, Scenario, ScenarioError
 from harness.scenario.outside import EMULATED_KEYS, EXTERNAL_KEYS
+from harness.scenario.sites import SITE
 
 _SCALARS: Final = ("name", "purpose", "seed", "ground", "witnesses")
 

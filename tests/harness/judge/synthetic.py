@@ -429,16 +429,18 @@ name = "synthetic"
 purpose = "A run made by hand."
 {self.head}
 [fleet]
-phones = {self.phones}
+{"" if "csv =" in self.fleet else f"phones = {self.phones}"}
 authentication_url = "{self.url}"
 {self.fleet}
 {page}
 {self.scenario}
 """
-        scenario = parse(text, folder / "synthetic.toml", files=False)
-        write_resolved(scenario, folder / "scenario.toml", {"python": "3.11"}, {"cores": 2})
         header = ["device_name", "directory_number", "mac", "model", "address", "authentication_url", "web_access"]
         lines = [",".join(line) for line in (header, *self.roster)]
+        if "csv =" in self.fleet:
+            (folder / "site.csv").write_text("\n".join(lines) + "\n")
+        scenario = parse(text, folder / "synthetic.toml", files=False)
+        write_resolved(scenario, folder / "scenario.toml", {"python": "3.11"}, {"cores": 2})
         (folder / "roster.csv").write_text("\n".join(lines) + "\n")
         for ended in self.find("gateway", "page.ended"):
             ended.setdefault("outcomes", self._outcomes(ended["page"]))
