@@ -120,7 +120,9 @@ def choice(*values: str, later: Mapping[str, str] | None = None) -> Accept:
 
     def accept(value: object) -> object:
         if not isinstance(value, str) or value not in known:
-            raise WrongValueError(" | ".join(known))
+            near = get_close_matches(value, known, n=1) if isinstance(value, str) else []
+            hint = f" (did you mean {near[0]!r}?)" if near else ""
+            raise WrongValueError(" | ".join(known) + hint)
         if known[value]:
             raise NotYetError(f"{value!r} is not available yet: {known[value]}")
         return value

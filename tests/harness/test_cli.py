@@ -1,5 +1,7 @@
 """The command: help, misspelt names, and ends turned into exit codes."""
 
+from pathlib import Path
+
 import pytest
 
 from harness import cli, commands
@@ -75,3 +77,20 @@ def test_exec_without_a_command_is_wrong_usage(capsys: pytest.CaptureFixture[str
 def test_judging_what_is_no_run(tmp_path_factory: pytest.TempPathFactory, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["judge", str(tmp_path_factory.mktemp("empty"))]) == 6
     assert "no finished run" in capsys.readouterr().err
+
+
+def test_judging_and_comparing_what_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    absent = str(tmp_path / "absent")
+    assert cli.main(["judge", absent]) == 6
+    assert cli.main(["compare", absent, absent]) == 6
+    assert capsys.readouterr().err.count("no such folder") == 2
+
+
+def test_a_value_that_was_forgotten_is_told_the_form(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["check", "burst-offload", "--set", "callmanager.workers"]) == 4
+    assert "--set callmanager.workers: no value; expected KEY=VALUE" in capsys.readouterr().err
+
+
+def test_one_threshold_is_no_thresholds(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["check", "port-blocked-strict"]) == 0
+    assert capsys.readouterr().out == "port-blocked-strict: valid, 60 phones, 1 threshold\n"
