@@ -142,13 +142,15 @@ def whole(low: int, high: int) -> Accept:
 
 
 def number(low: float, high: float, *, above: bool = False) -> Accept:
-    """A number within limits, both included, or with `above` the lower one left out."""
+    """A number within limits, both included, or with `above` the lower one left out; from 0 to 1 it is a share."""
+    share = (low, high) == (0, 1)
 
     def accept(value: object) -> object:
         numeric = isinstance(value, int | float) and not isinstance(value, bool)
         if not numeric or not low <= float(str(value)) <= high or (above and float(str(value)) == low):
             raise WrongValueError(
-                f"a number {'above' if above else 'from'} {low:g} {'up ' if above else ''}to {high:g}"
+                f"a {'share' if share else 'number'} {'above' if above else 'from'} {low:g} "
+                f"{'up ' if above else ''}to {high:g}{' (0.05 is five of a hundred)' if share else ''}"
             )
         return float(str(value))
 

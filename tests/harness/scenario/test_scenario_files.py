@@ -239,9 +239,11 @@ def test_a_misspelt_name_or_file_is_told_what_may_have_been_meant(
     assert told.format(here=tmp_path) in error
 
 
-def test_a_misspelt_fault_or_recording_is_told_what_there_is() -> None:
+def test_a_wrong_fault_or_recording_is_told_what_there_is() -> None:
     [error] = errors_of(MINIMAL + '[[fault]]\nkind = "port-bloked"\nphones = 0.1\n')
     assert "did you mean 'port-blocked'?" in error
+    [error] = errors_of(MINIMAL + '[[fault]]\nkind = "hang"\nphones = 2\n')
+    assert "expected a share above 0 up to 1 (0.05 is five of a hundred), got 2" in error
     [error] = errors_of(MINIMAL + '[[page]]\naudio = "notise"\n', files=True)
     assert "the bundled recordings are announcement and notice, and a file of your own ends in .wav" in error
 
