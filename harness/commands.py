@@ -2,7 +2,8 @@
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import wraps
 from pathlib import Path
 from typing import Final
 
@@ -130,6 +131,23 @@ def check(argv: Sequence[str]) -> int:
     return 0
 
 
+def _of_runs(command: Callable[[Sequence[str]], int]) -> Callable[[Sequence[str]], int]:
+    """A command over runs' folders: one that may not be read or written is the caller's to mend, no defect of ours."""
+
+    @wraps(command)
+    def called(argv: Sequence[str]) -> int:
+        try:
+            return command(argv)
+        except OSError as error:
+            if error.filename is None:  # no file's fault: a reader who has gone, for one
+                raise
+            complain(f"{error.filename}: cannot be read or written: {error.strerror}")
+            return EXIT_NOTHING_JUDGED
+
+    return called
+
+
+@_of_runs
 def judge(argv: Sequence[str]) -> int:
     """`pushlab judge`: the verdict again, from the evidence alone."""
     parser = argparse.ArgumentParser(
@@ -154,6 +172,7 @@ def judge(argv: Sequence[str]) -> int:
     return code
 
 
+@_of_runs
 def report(argv: Sequence[str]) -> int:
     """`pushlab report`: report.html and junit.xml again, from the verdict there is."""
     parser = argparse.ArgumentParser(
@@ -178,6 +197,7 @@ def report(argv: Sequence[str]) -> int:
     return 0
 
 
+@_of_runs
 def compare(argv: Sequence[str]) -> int:
     """`pushlab compare`: two runs side by side; 1 where B is worse."""
     parser = argparse.ArgumentParser(

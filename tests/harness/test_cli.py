@@ -1,5 +1,6 @@
 """The command: help, misspelt names, and ends turned into exit codes."""
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -94,3 +95,15 @@ def test_a_value_that_was_forgotten_is_told_the_form(capsys: pytest.CaptureFixtu
 def test_one_threshold_is_no_thresholds(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["check", "port-blocked-strict"]) == 0
     assert capsys.readouterr().out == "port-blocked-strict: valid, 60 phones, 1 threshold\n"
+
+
+@pytest.mark.parametrize("command", ["judge", "report", "compare"])
+def test_a_folder_that_may_not_be_read_is_no_defect(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    def refused(path: Path) -> bool:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "is_file", refused)
+    assert cli.main([command, str(tmp_path), str(tmp_path)][: 3 if command == "compare" else 2]) == 6
+    assert "cannot be read or written: Permission denied" in capsys.readouterr().err
