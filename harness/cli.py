@@ -27,7 +27,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "judge": ("harness.commands:judge", "judge a run again from its evidence"),
     "report": ("harness.commands:report", "write a run's report again"),
     "compare": ("harness.commands:compare", "two runs, or two folders of runs, side by side"),
-    "capacity": ("harness.capacity.command:main", "the largest fleet with which a scenario passes on this machine"),
+    "capacity": ("harness.capacity.command:main", "the largest fleet and rate with which a scenario passes here"),
     "probe": ("harness.probe.command:main", "checks of an authentication endpoint, ours or anybody's"),
     "preflight": ("harness.preflight.command:main", "readiness of a real lab before a rollout, read-only by default"),
     "gateway": ("harness.bed.parts:gateway", "the paging gateway alone"),

@@ -11,6 +11,7 @@ from harness.event_stream import EventStream
 from harness.run_folder import RunFolder, RunFolderError, verify_beside_results
 from harness.scenario.file import GROUPS, bundled, files_of, load
 from harness.scenario.model import Scenario, ScenarioError
+from harness.scenario.schedule import schedule
 from harness.screen import complain, say
 
 EXIT_INVALID: Final = 4
@@ -121,7 +122,11 @@ def check(argv: Sequence[str]) -> int:
     if scenarios is None:
         return EXIT_INVALID
     for scenario in scenarios:
-        say(f"{scenario.name}: valid, {scenario.fleet.phones:,} phones, {len(scenario.thresholds)} thresholds")
+        sent = len(schedule(scenario, [str(number) for number in range(scenario.fleet.phones)]))
+        several = f"{sent} pages and alerts, " if sent > 1 else ""
+        say(
+            f"{scenario.name}: valid, {scenario.fleet.phones:,} phones, {several}{len(scenario.thresholds)} thresholds"
+        )
     return 0
 
 

@@ -14,14 +14,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from harness.scenario.model import MAX_RECORDINGS
+from harness.scenario.sites import SITE
+
 SCENARIO: Final = "scenario.toml"
 ROSTER: Final = "roster.csv"
-SITE: Final = "site.csv"
-"""The site's phones that the fleet is a twin of, as they were listed."""
 EVENTS: Final = "events.jsonl.gz"
 CAPTURE: Final = "capture.pcap.gz"
 CAPTURE_FACTS: Final = "capture.json"
 AUDIO: Final = "audio.wav"
+AUDIOS: Final = (AUDIO, *(f"audio-{number}.wav" for number in range(2, MAX_RECORDINGS + 1)))
+"""Copies of the recordings that were paged, in the scenario's order."""
 LOGS: Final = ("gateway.log", "phones.log", "callmanager.log", "directory.log", "capture.log")
 MANIFEST: Final = "manifest.json"
 VERDICT: Final = "verdict.json"
@@ -37,7 +40,7 @@ METRICS: Final = "metrics.prom"
 EXCERPTS: Final = "evidence"
 """Folder of what is cut out of the evidence for single phones; a result, made again with the others."""
 
-EVIDENCE: Final = (SCENARIO, ROSTER, SITE, EVENTS, CAPTURE, CAPTURE_FACTS, AUDIO, *LOGS)
+EVIDENCE: Final = (SCENARIO, ROSTER, SITE, EVENTS, CAPTURE, CAPTURE_FACTS, *AUDIOS, *LOGS)
 
 NEEDED: Final = (SCENARIO, ROSTER, EVENTS)
 """Evidence of every run; the rest is there as far as the run got, or had a wire."""

@@ -18,6 +18,18 @@ class BedError(Exception):
     exit_code = EXIT_BED
 
 
+class RefusedError(BedError):
+    """A part answered, and did not grant what was asked.
+
+    Attributes:
+        status: of its HTTP answer.
+    """
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
 class RosterError(Exception):
     """A fleet that cannot be built, with every error found.
 

@@ -3,15 +3,17 @@
 It is told by environment variables where everything is; passwords it finds in files, never in a variable.
 """
 
+import json
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 import trio
 
 from harness.bed.errors import BedError
+from harness.bed.paging import planned_of
 from harness.bed.plans import GATEWAY_CONFIGURATION, GATEWAY_ROSTER
 from harness.bed.probing import done_file
 from harness.bed.processes import PartPlan
@@ -19,6 +21,7 @@ from harness.bed.roster import Roster
 from harness.bed.secrets import PrivateFolder
 from harness.bed.setup import RunSecrets, Setup
 from harness.scenario.model import Scenario
+from harness.scenario.schedule import Planned
 
 LIMIT_S: Final = 600.0
 """A command that runs longer is stopped: no load goes on for ever."""
@@ -46,6 +49,7 @@ def environment(
         "PUSHLAB_PASSWORD_FILE": str(secrets.pushed.path),
         "PUSHLAB_NETRC_FILE": str(netrc),
         **_wish(setup.scenario),
+        **_pages(planned_of(setup, roster), private),
         "PUSHLAB_EVENTS": str(events),
         "PUSHLAB_GATEWAY_CONFIG": str(private.path / GATEWAY_CONFIGURATION),
     }
@@ -59,6 +63,26 @@ def _wish(scenario: Scenario) -> Mapping[str, str]:
     if scenario.alerts:
         return {"PUSHLAB_ALERT": scenario.alerts[0].text, "PUSHLAB_ALERT_TITLE": scenario.alerts[0].title}
     return {"PUSHLAB_AUDIO": str(scenario.pages[0].audio_path.absolute())}
+
+
+def _pages(planned: Sequence[Planned], private: PrivateFolder) -> Mapping[str, str]:
+    """A file with all pages, where there are several or one does not go to all phones."""
+    pages = [
+        {
+            "item": one.name,
+            "at_s": one.at_s,
+            "audio": str(one.page.audio_path.absolute()),
+            "phones": list(one.phones),
+            "delivery": one.page.delivery,
+            "priority": one.page.priority,
+            "busy": one.page.busy_rule,
+        }
+        for one in planned
+        if one.page
+    ]
+    if len(pages) < 2 and all(one.wish.phones == 1 for one in planned):
+        return {}
+    return {"PUSHLAB_PAGES": str(private.write("pages.json", json.dumps(pages)))}
 
 
 async def run_command(setup: Setup, told: Mapping[str, str]) -> int:

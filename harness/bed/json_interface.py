@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import trio
 
-from harness.bed.errors import BedError
+from harness.bed.errors import BedError, RefusedError
 from harness.bed.ground import Host
 
 TIMEOUT_S: Final = 60.0
@@ -43,7 +43,8 @@ class JsonInterface:
         """The answer's JSON object.
 
         Raises:
-            BedError: it was refused, or not answered.
+            RefusedError: it was refused.
+            BedError: it was not answered.
         """
 
         def ask() -> tuple[int, bytes]:
@@ -66,7 +67,7 @@ class JsonInterface:
             raise BedError(f"{self.part}: {method} {path} was not answered: {error}") from None
         if status >= 400:
             why = answered.get("error") or "; ".join(map(str, answered.get("errors", ())))
-            raise BedError(f"{self.part}: {method} {path} was refused ({status}): {why}")
+            raise RefusedError(f"{self.part}: {method} {path} was refused ({status}): {why}", status)
         return answered
 
 

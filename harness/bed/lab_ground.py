@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from pyroute2 import IPRoute
 
 from harness.bed.errors import BedError
+from harness.bed.faults import drifts_at
 from harness.bed.ground import Addresses, Ground, HostName, TapPlace
 from harness.net.anyip import AnyIpError, held
 from harness.scenario.model import LabPlace, Scenario
@@ -195,6 +196,11 @@ def _ports(scenario: Scenario, addresses: Addresses) -> Iterator[str]:
         tcp.append(("gateway_administration_port", addresses.gateway, addresses.gateway_administration_port))
     if not manager.external:
         tcp.append(("callmanager_port", addresses.callmanager, addresses.callmanager_authentication_port))
+        if scenario.fleet.boot == "fetch" or drifts_at(scenario, "callmanager"):
+            port = addresses.callmanager_administration_port
+            tcp.append(("callmanager_administration_port", addresses.callmanager, port))
+        if scenario.fleet.boot == "fetch":
+            tcp.append(("configuration_port", addresses.callmanager, addresses.configuration_port))
     for key, address, port in tcp:
         yield from _taken("TCP", socket.SOCK_STREAM, key, address, port)
 

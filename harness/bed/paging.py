@@ -3,8 +3,9 @@
 import hashlib
 import random
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import trio
 
@@ -12,23 +13,25 @@ from harness.bed.administering import ZONE
 from harness.bed.application import push
 from harness.bed.canary import CLAUSE_HOSTS, When, send_canaries
 from harness.bed.configuration import CONTROL_USER
-from harness.bed.errors import BedError
+from harness.bed.errors import BedError, RefusedError
 from harness.bed.fleet_client import FleetClient
 from harness.bed.gateway_client import GatewayClient
 from harness.bed.ground import Ground
 from harness.bed.json_interface import JsonInterface
+from harness.bed.load import Generator
 from harness.bed.roster import Roster
 from harness.bed.setup import RunSecrets, Setup
 from harness.observe import EventWriter
 from harness.scenario.audio import audio_seconds
 from harness.scenario.model import Alert, Application, Page, share_of
+from harness.scenario.schedule import STOPPING_S, Planned, schedule
 from harness.site import Phone
 
 POLL_S: Final = 0.1
-STOPPING_S: Final = 3.0
-"""What a page takes beside its audio, as shown to who waits: starting and stopping 1,000 phones (measured 2 s)."""
 PAGE_MARGIN_S: Final = 60.0
 """A page that takes this much longer than its plan allows is stopped, and the run ends as a bed that failed."""
+TOO_MANY: Final = 429
+"""The gateway has as many pages as it takes (docs/reference/gateway.md, Several pages)."""
 PUSH_TOTAL_S: Final = 10.0
 """The gateway's limit for one push (docs/design/parts.md)."""
 ALERT_SHARE: Final = 16
@@ -62,6 +65,22 @@ def describe(setup: Setup, roster: Roster, writer: EventWriter) -> None:
         # What is judged again later is held against the same recording or against none.
         audio_sha256=_digest(setup.scenario.pages[0].audio_path) if setup.scenario.pages else None,
     )
+    digests = {recording: _digest(recording) for recording in setup.scenario.recordings}
+    for one in planned_of(setup, roster):
+        kind, digest = ("page", digests[one.page.audio_path]) if one.page else ("alert", None)
+        everybody = len(one.phones) == len(roster.phones)
+        writer.write(
+            f"{kind}.planned",
+            item=one.name,
+            at_s=one.at_s,
+            phones=None if everybody else list(one.phones),
+            audio_sha256=digest,
+        )
+
+
+def planned_of(setup: Setup, roster: Roster) -> tuple[Planned, ...]:
+    """Every page and alert of the run."""
+    return schedule(setup.scenario, [phone.device_name for phone in roster.phones])
 
 
 def _digest(path: Path) -> str:
@@ -98,12 +117,48 @@ async def page(setup: Setup, client: GatewayClient, roster: Roster, secrets: Run
     Raises:
         BedError: a page does not come to an end.
     """
+    planned = planned_of(setup, roster)
+    generator = Generator(setup.scenario.load, writer)
     async with trio.open_nursery() as nursery:
-        for planned in setup.scenario.pages:
-            nursery.start_soon(_one_page, setup, client, writer, planned)
-        for alert in setup.scenario.alerts:
-            nursery.start_soon(_one_alert, setup, client, roster, writer, alert)
+        for one in planned:
+            send = _one_page if one.page else _one_alert
+            sending = Sending(
+                setup=setup,
+                client=client,
+                roster=roster,
+                writer=writer,
+                generator=generator,
+                planned=one,
+                several=len(planned) > 1,
+            )
+            nursery.start_soon(send, sending)
         nursery.start_soon(applications, setup, roster, secrets, writer)
+    generator.tell()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sending:
+    """What it takes to send one page or alert."""
+
+    setup: Setup
+    client: GatewayClient
+    roster: Roster
+    writer: EventWriter
+    generator: Generator
+    planned: Planned
+    several: bool
+    """Whether there are others in the run."""
+
+    def stage(self, text: str, *, ends_at: float | None = None) -> None:
+        """Tell who waits; which page it is, where there are several."""
+        self.setup.display.stage(f"{self.planned.name}: {text}" if self.several else text, ends_at=ends_at)
+
+    def requested(self, kind: str, **fields: object) -> None:
+        """Record that it is asked for now; of a load, beside when it was planned."""
+        told: dict[str, Any] = dict(fields)
+        if self.setup.scenario.load.open and kind == "page":
+            told["planned_t_ns"] = self.generator.planned_ns(self.planned)
+        self.writer.write(f"{kind}.requested", item=self.planned.name, at_s=self.planned.at_s, **told)
 
 
 async def applications(setup: Setup, roster: Roster, secrets: RunSecrets, writer: EventWriter) -> None:
@@ -113,48 +168,63 @@ async def applications(setup: Setup, roster: Roster, secrets: RunSecrets, writer
             nursery.start_soon(_application, setup, index, application, roster, secrets, writer)
 
 
-async def _one_page(setup: Setup, client: GatewayClient, writer: EventWriter, planned: Page) -> None:
-    await trio.sleep(planned.at_s)
-    ends_at = trio.current_time() + STOPPING_S + audio_seconds(planned.audio_path)
-    setup.display.stage("paging", ends_at=ends_at)
-    sent_ns = writer.write("page.requested", audio=planned.audio, at_s=planned.at_s)
-    assert sent_ns > 0
-    number = await client.begin_page(
-        {
-            "audio": str(planned.audio_path.absolute()),
-            **whom(setup),
-            "delivery": planned.delivery,
-            "start": planned.start,
-            "start_fraction": planned.start_fraction,
-            "start_deadline_s": planned.start_deadline_s,
-        }
-    )
-    limit_s = page_limit_s(setup, planned)
+async def _one_page(sending: Sending) -> None:
+    planned, client = sending.planned, sending.client
+    page = planned.page
+    assert page is not None
+    if not await sending.generator.due(planned):
+        return
+    ends_at = trio.current_time() + STOPPING_S + audio_seconds(page.audio_path)
+    sending.stage("paging", ends_at=ends_at)
+    sending.requested("page", audio=page.audio)
+    wish = {
+        "audio": str(page.audio_path.absolute()),
+        **whom(sending),
+        "delivery": page.delivery,
+        "start": page.start,
+        "start_fraction": page.start_fraction,
+        "start_deadline_s": page.start_deadline_s,
+        "priority": page.priority,
+        "busy": page.busy_rule,
+    }
+    try:
+        number = await client.begin_page(wish)
+    except RefusedError as error:
+        if error.status != TOO_MANY:
+            raise
+        sending.generator.dropped(planned, "gateway", str(error))
+        sending.generator.over(planned)
+        return
+    sending.writer.write("page.accepted", item=planned.name, page=number)
+    limit_s = page_limit_s(sending.setup, page) * len(planned_of(sending.setup, sending.roster))
     shown = "starting"
     with trio.move_on_after(limit_s):
         while True:
             state = await client.page(number)
             if state["state"] != shown:
                 shown = str(state["state"])
-                setup.display.stage(_STAGES.get(shown, shown))
+                sending.stage(_STAGES.get(shown, shown))
             if shown == "ended":
-                writer.write("page.done", page=number, reason=state["reason"])
+                sending.writer.write("page.done", item=planned.name, page=number, reason=state["reason"])
+                sending.generator.over(planned)
                 return
             await trio.sleep(POLL_S)
     await client.stop_page(number)
     raise BedError(f"page {number} did not end within {limit_s:g} s; it was stopped. See gateway.log")
 
 
-async def _one_alert(
-    setup: Setup, client: GatewayClient, roster: Roster, writer: EventWriter, planned: Alert
-) -> None:
+async def _one_alert(sending: Sending) -> None:
     """Send an alert, wait until no phone is awaited any more, and have people press keys."""
-    await trio.sleep(planned.at_s)
-    setup.display.stage("alerting")
-    writer.write("alert.requested", at_s=planned.at_s)
+    setup, client, planned = sending.setup, sending.client, sending.planned
+    alert = planned.alert
+    assert alert is not None
+    await sending.generator.due(planned)
+    sending.stage("alerting")
+    sending.requested("alert")
     number = await client.begin_alert(
-        {"text": planned.text, "title": planned.title, "priority": planned.priority, **whom(setup)}
+        {"text": alert.text, "title": alert.title, "priority": alert.priority, **whom(sending)}
     )
+    sending.writer.write("alert.accepted", item=planned.name, alert=number)
     rounds = -(-setup.scenario.fleet.phones // setup.scenario.gateway.concurrency)
     limit_s = ALERT_SHARE * rounds * PUSH_TOTAL_S + PAGE_MARGIN_S
     with trio.move_on_after(limit_s):
@@ -162,25 +232,25 @@ async def _one_alert(
             state = await client.alert(number)
             outcomes = dict(state["outcomes"])
             if not state["sending"] and not outcomes.keys() & {"waiting", "pushed"}:
-                outcomes = await _answer(setup, client, roster, number, planned) or outcomes
-                writer.write("alert.done", alert=number, outcomes=outcomes)
+                outcomes = await _answer(sending, number, alert) or outcomes
+                sending.writer.write("alert.done", item=planned.name, alert=number, outcomes=outcomes)
+                sending.generator.over(planned)
                 return
             await trio.sleep(POLL_S)
     raise BedError(f"alert {number} was not settled within {limit_s:g} s. See gateway.log")
 
 
-async def _answer(
-    setup: Setup, client: GatewayClient, roster: Roster, number: str, planned: Alert
-) -> dict[str, int]:
+async def _answer(sending: Sending, number: str, alert: Alert) -> dict[str, int]:
     """Press Acknowledge at some phones; the outcomes once the gateway knows of all, or did not hear of them in time."""
-    if not planned.acknowledge:
+    if not alert.acknowledge:
         return {}
-    setup.display.stage("people answer")
+    setup, client = sending.setup, sending.client
+    sending.stage("people answer")
     addresses, harness = setup.ground.addresses, setup.ground.host("harness")
     phones = JsonInterface(host=harness, part="phones", address=addresses.phones, port=addresses.phones_control_port)
     told = (await client.alert(number))["phones"]
     names = sorted(phone["phone"] for phone in told if phone["state"] == "displayed")
-    pressed = min(len(names), share_of(len(roster.phones), planned.acknowledge))
+    pressed = min(len(names), share_of(len(sending.planned.phones), alert.acknowledge))
     await trio.sleep(DRAWN_S)
     chosen = random.Random(f"acknowledge-{setup.scenario.seed}").sample(names, pressed)
     await FleetClient(interface=phones).press(chosen, "Acknowledge")
@@ -192,9 +262,11 @@ async def _answer(
     return outcomes
 
 
-def whom(setup: Setup) -> dict[str, object]:
-    """To whom pages and alerts go: the whole fleet, by its zone where an administrator put it into one."""
-    return {"zones": [ZONE]} if setup.scenario.gateway.administered else {"phones": "all"}
+def whom(sending: Sending) -> dict[str, object]:
+    """To whom it goes: named phones, or the whole fleet, by its zone where an administrator put it into one."""
+    if len(sending.planned.phones) < len(sending.roster.phones):
+        return {"phones": list(sending.planned.phones)}
+    return {"zones": [ZONE]} if sending.setup.scenario.gateway.administered else {"phones": "all"}
 
 
 _STAGES: Final = {"playing": "playing the announcement", "stopping": "stopping the phones", "ended": "page ended"}

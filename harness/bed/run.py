@@ -34,6 +34,8 @@ from harness.observe import EventWriter, merge_records
 from harness.scenario.audio import audio_seconds
 from harness.scenario.model import Scenario
 from harness.scenario.resolved import write_resolved
+from harness.scenario.schedule import schedule
+from harness.scenario.sites import SITE
 from harness.site.phone_list import write_phone_list
 
 WRITERS: Final = {
@@ -54,8 +56,9 @@ PACKETS_PER_S: Final = 50
 
 def expected_packets(scenario: Scenario) -> int:
     """RTP packets that the scenario's pages send at most."""
-    seconds = sum(audio_seconds(page.audio_path) for page in scenario.pages)
-    return math.ceil(seconds * PACKETS_PER_S) * scenario.fleet.phones
+    planned = schedule(scenario, [str(number) for number in range(scenario.fleet.phones)])
+    seconds = sum(audio_seconds(one.page.audio_path) * len(one.phones) for one in planned if one.page)
+    return math.ceil(seconds * PACKETS_PER_S)
 
 
 async def run(setup: Setup) -> list[str]:
@@ -72,8 +75,8 @@ async def run(setup: Setup) -> list[str]:
     scenario, folder = setup.scenario, setup.folder
     write_resolved(scenario, folder.file(run_folder.SCENARIO), _versions(), _machine())
     # Judged again elsewhere, the folder is all there is: nobody's word for the sound is needed there either.
-    if scenario.pages:
-        shutil.copyfile(scenario.pages[0].audio_path, folder.file(run_folder.AUDIO))
+    for recording, name in zip(scenario.recordings, run_folder.AUDIOS, strict=False):
+        shutil.copyfile(recording, folder.file(name))
     roster = _roster(setup)
     if roster.control is not None:
         # The control asks CallManager itself: it must not depend on the gateway that is under test.
@@ -98,7 +101,7 @@ def _roster(setup: Setup) -> Roster:
     fleet, addresses = setup.scenario.fleet, setup.ground.addresses
     if fleet.csv is None:
         return build_roster(phones=fleet.phones, models=fleet.models, seed=setup.scenario.seed, addresses=addresses)
-    setup.folder.file(run_folder.SITE).write_text(write_phone_list(fleet.site), encoding="utf-8")
+    setup.folder.file(SITE).write_text(write_phone_list(fleet.site), encoding="utf-8")
     if fleet.real:
         # Nobody but the run may be pushed to beside them: a control phone would have to be one of the user's own.
         return Roster(phones=fleet.site, control=None)
@@ -194,20 +197,17 @@ async def _play(
         await paging.canaries(ground, writer, "before")
         await paging.control(setup, roster, secrets, writer)
         told = foreign.environment(setup, roster, private, secrets, events["gateway"])
-        if setup.scenario.gateway.external:
-            control = roster.control.device_name if roster.control else None
-            async with trio.open_nursery() as beside:
-                beside.start_soon(paging.applications, setup, roster, secrets, writer)
-                await external.page(setup, parts["phones"], told, writer, events["phones"], control)
-            return
-        stage("running the command")
         async with trio.open_nursery() as beside, trio.open_nursery() as while_it_runs:
             beside.start_soon(paging.applications, setup, roster, secrets, writer)
             while_it_runs.start_soon(incidents.strike, setup, struck, None, secrets, writer)
-            while_it_runs.start_soon(probing.run_beside, setup, roster, private, secrets, writer)
-            status = await foreign.run_command(setup, told)
+            if setup.scenario.gateway.external:
+                control = roster.control.device_name if roster.control else None
+                await external.page(setup, parts["phones"], told, writer, events["phones"], control)
+            else:
+                stage("running the command")
+                while_it_runs.start_soon(probing.run_beside, setup, roster, private, secrets, writer)
+                writer.write("command.ended", exit_status=await foreign.run_command(setup, told))
             while_it_runs.cancel_scope.cancel()
-        writer.write("command.ended", exit_status=status)
         return
     private.forget_secrets()
     if setup.scenario.gateway.administered:

@@ -149,7 +149,7 @@ def _one(
         return Played(code=code, seconds=time.monotonic() - begun_s, folder=where, why=why)
 
     try:
-        audio_bytes = sum(page.audio_path.stat().st_size for page in scenario.pages)
+        audio_bytes = sum(recording.stat().st_size for recording in scenario.recordings)
         check_room(out, expected_packets(scenario), audio_bytes)
         require(scenario.callmanager.directory.kind)
         with _standing(scenario, ground_name) as ground:

@@ -17,7 +17,7 @@ from harness.cli import own_version
 from harness.interruption import terminated_as_interrupted
 from harness.scenario.file import load
 from harness.scenario.keys import MAX_PHONES
-from harness.scenario.model import Scenario, ScenarioError
+from harness.scenario.model import MAX_PAGES_PER_S, Scenario, ScenarioError
 from harness.screen import complain, say
 
 EXIT_NONE_HELD: Final = 1
@@ -33,6 +33,8 @@ CONFIRM: Final = 3
 START_PHONES: Final = 50
 
 PHONES: Final = Axis(name="fleet", unit="phone", key="fleet.phones")
+RATE: Final = Axis(name="rate", unit="page a second", key="load.pages_per_s", step=0.05)
+AXES: Final = {"fleet": PHONES, "rate": RATE}
 
 
 def main(argv: Sequence[str]) -> int:
@@ -45,17 +47,24 @@ def main(argv: Sequence[str]) -> int:
             complain(line)
         complain(f"pushlab {own_version()}: nothing was run")
         return EXIT_INVALID
-    wrong = _wrong(arguments)
+    wrong = _wrong(arguments, scenario)
     if wrong:
         for line in wrong:
             complain(line)
         return EXIT_INVALID
     out: Path = arguments.out / scenario.name / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
     out.mkdir(parents=True)
-    finding, interrupted = _search(arguments, scenario, out)
-    if finding is None:
+    findings: list[Finding] = []
+    interrupted = False
+    for name in _axes(arguments, scenario):
+        finding, interrupted = _search(arguments, scenario, AXES[name], out)
+        if finding is not None:
+            findings.append(finding)
+        if interrupted or finding is None:
+            break
+    if not findings:
         return EXIT_BED
-    card = _card(scenario, [finding], f"pushlab {shlex.join(['capacity', *argv])}")
+    card = _card(scenario, findings, f"pushlab {shlex.join(['capacity', *argv])}")
     (out / "card.json").write_text(json.dumps(card.to_json(), indent=1) + "\n", encoding="utf-8")
     (out / "card.html").write_text(page_of(card, scenario.thresholds), encoding="utf-8")
     if arguments.json:
@@ -67,30 +76,39 @@ def main(argv: Sequence[str]) -> int:
         say(f"\nCard  {out / 'card.html'}")
     if interrupted:
         return EXIT_INTERRUPTED
-    if finding.search.largest is None and not finding.cut_short and finding.search.breaks_at is not None:
+    if any(one.search.largest is None and one.search.breaks_at is not None and not one.cut_short for one in findings):
         return EXIT_NONE_HELD
     return 0 if card.is_found else EXIT_UNSURE
 
 
-def _search(arguments: argparse.Namespace, scenario: Scenario, out: Path) -> tuple[Finding | None, bool]:
+def _axes(arguments: argparse.Namespace, scenario: Scenario) -> Sequence[str]:
+    """What is searched: as was asked, else the fleet, and the rate where the scenario has one."""
+    if arguments.of != "both":
+        return [arguments.of] if arguments.of else ["fleet", *(["rate"] if scenario.load.shape == "rate" else [])]
+    return ["fleet", "rate"]
+
+
+def _range(arguments: argparse.Namespace, scenario: Scenario, axis: Axis) -> Range:
+    if axis is PHONES:
+        low, start, high = 1, arguments.start, arguments.to
+    else:
+        low, high = 1, round(arguments.rate_to / axis.step)
+        start = min(high, max(low, round(scenario.load.pages_per_s / axis.step)))
+    return Range(low=low, high=high, start=start, resolution=arguments.resolution, confirm=arguments.confirm)
+
+
+def _search(arguments: argparse.Namespace, scenario: Scenario, axis: Axis, out: Path) -> tuple[Finding | None, bool]:
     """What was found, None where the bed cannot run at all; and whether somebody interrupted it."""
     show: Callable[[str], None] = (lambda _: None) if arguments.quiet else complain
-    search = Search(
-        Range(
-            low=1,
-            high=arguments.to,
-            start=arguments.start,
-            resolution=arguments.resolution,
-            confirm=arguments.confirm,
-        )
-    )
+    search = Search(_range(arguments, scenario, axis))
     options = [word for text in arguments.set for word in ("--set", text)]
     if arguments.ground:
         options += ["--ground", arguments.ground]
     trials: list[Trial] = []
     began = time.monotonic()
     cut_short, interrupted = "", False
-    show(f"{scenario.name}: searching the largest fleet, {arguments.start:,} to {arguments.to:,} phones")
+    first, last = axis.text(search.range.start), axis.text(search.range.high)
+    show(f"{scenario.name}: searching the largest {axis.name}, {first} to {last} {axis.plural}")
     try:
         with terminated_as_interrupted():
             while (value := search.next()) is not None:
@@ -103,11 +121,11 @@ def _search(arguments: argparse.Namespace, scenario: Scenario, out: Path) -> tup
                 seed = scenario.seed + sum(trial.value == value for trial in trials)
                 run_began = time.monotonic()
                 trial = run_trial(
-                    str(scenario.source.absolute()), PHONES, value, seed=seed, out=out / "runs", options=options
+                    str(scenario.source.absolute()), axis, value, seed=seed, out=out / "runs", options=options
                 )
                 trials.append(trial)
                 search.tell(value, trial.answer)
-                show(_progress(search, trials, time.monotonic() - run_began))
+                show(_progress(Finding(axis=axis, search=search, trials=trials), time.monotonic() - run_began))
     except TrialError as error:
         complain(str(error))
         if not trials:
@@ -115,12 +133,12 @@ def _search(arguments: argparse.Namespace, scenario: Scenario, out: Path) -> tup
         cut_short = "a run left no verdict"
     except KeyboardInterrupt:
         cut_short, interrupted = "it was interrupted", True
-    return Finding(axis=PHONES, search=search, trials=trials, cut_short=cut_short), interrupted
+    return Finding(axis=axis, search=search, trials=trials, cut_short=cut_short), interrupted
 
 
-def _progress(search: Search, trials: Sequence[Trial], seconds: float) -> str:
-    trial = trials[-1]
-    value, answer, *_ = row(Finding(axis=PHONES, search=search, trials=trials), trial)
+def _progress(finding: Finding, seconds: float) -> str:
+    trial = finding.trials[-1]
+    value, answer, *_ = row(finding, trial)
     why = f"  {trial.why}" if trial.why else ""
     return f"  {value:>14}  {answer:<7}  {seconds:5.1f} s{why}"
 
@@ -143,9 +161,22 @@ def _card(scenario: Scenario, findings: Sequence[Finding], command: str) -> Card
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="pushlab capacity",
-        description="Search the largest fleet with which a scenario passes on this machine, and write a sizing card.",
+        description="Search the largest fleet, and the highest rate of pages, with which a scenario passes on this "
+        "machine, and write a sizing card.",
     )
     parser.add_argument("scenario", help="a bundled name or a file")
+    parser.add_argument(
+        "--of",
+        choices=("fleet", "rate", "both"),
+        help="what is searched (default: the fleet, and the rate of a scenario with [load] shape = rate)",
+    )
+    parser.add_argument(
+        "--rate-to",
+        type=float,
+        default=MAX_PAGES_PER_S,
+        metavar="N",
+        help=f"highest rate to try, pages a second (default {MAX_PAGES_PER_S:g})",
+    )
     parser.add_argument(
         "--from",
         dest="start",
@@ -173,9 +204,16 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _wrong(arguments: argparse.Namespace) -> list[str]:
+def _wrong(arguments: argparse.Namespace, scenario: Scenario) -> list[str]:
     """Everything that is wrong with the options together."""
     found = []
+    asked = _axes(arguments, scenario)
+    if "rate" in asked and scenario.load.shape != "rate":
+        found.append(f'--of {arguments.of}: {scenario.name} has no rate: expected [load] shape = "rate" in it')
+    if not RATE.step <= arguments.rate_to <= MAX_PAGES_PER_S:
+        found.append(f"--rate-to {arguments.rate_to:g}: expected {RATE.step:g} to {MAX_PAGES_PER_S:g}")
+    if "fleet" in asked and scenario.fleet.csv is not None:
+        found.append(f"{scenario.name} takes its fleet from a list, whose size cannot be searched: --of rate")
     if not 1 <= arguments.start <= arguments.to <= MAX_PHONES:
         found.append(f"--from {arguments.start} --to {arguments.to}: expected 1 <= from <= to <= {MAX_PHONES:,}")
     if not 0 < arguments.resolution <= 1:
@@ -185,9 +223,10 @@ def _wrong(arguments: argparse.Namespace) -> list[str]:
         for name in ("confirm", "runs_max", "minutes")
         if getattr(arguments, name) <= 0
     ]
-    changed = [text for text in arguments.set if text.partition("=")[0].strip() == PHONES.key]
+    searched = {AXES[name].key for name in asked}
+    changed = [text for text in arguments.set if text.partition("=")[0].strip() in searched]
     if changed:
-        found.append(f"--set {changed[0]}: this is what is searched; bound it by --from and --to")
+        found.append(f"--set {changed[0]}: this is what is searched; bound it by --from, --to and --rate-to")
     return found
 
 

@@ -14,6 +14,9 @@ from harness.run_folder import VERDICT
 
 LIMIT_S: Final = 1800.0
 """A run that takes half an hour is no step of a search; each has shorter limits of its own."""
+INVALID_CODE: Final = 4
+"""Exit code of a scenario that contradicts itself: one that was valid before its value was changed cannot have that
+value, such as a rate at which no group of phones is free again in time."""
 BED_CODES: Final = frozenset({5, 6})
 """Exit codes of a bed that could not start or could not be judged (docs/reference/exit-codes.md)."""
 
@@ -31,14 +34,12 @@ class Axis:
         unit: of one, for people: `phone`.
         key: the scenario's.
         step: a whole number of the search is this much of the key's value.
-        more: keys that have to be set beside it.
     """
 
     name: str
     unit: str
     key: str
     step: float = 1.0
-    more: Mapping[str, str] | None = None
 
     @property
     def plural(self) -> str:
@@ -51,8 +52,8 @@ class Axis:
         return f"{value * self.step:.12g}"
 
     def settings(self, value: int) -> list[str]:
-        """`KEY=VALUE` of all that a run needs."""
-        return [f"{self.key}={self.text(value)}", *(f"{key}={text}" for key, text in (self.more or {}).items())]
+        """`KEY=VALUE` of what a run is given."""
+        return [f"{self.key}={self.text(value)}"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +107,8 @@ def run_trial(scenario: str, axis: Axis, value: int, *, seed: int, out: Path, op
     said = ended.stderr.strip().splitlines()
     file = latest / VERDICT
     if not file.is_file():
+        if ended.returncode == INVALID_CODE and said:
+            return _trial(value, seed, Answer.BREAKS, "none", why=said[0])
         if ended.returncode in BED_CODES:
             why = f"the bed could not start: {said[0] if said else 'it did not say why'}"
             return _trial(value, seed, Answer.UNKNOWN, "error", why=why)

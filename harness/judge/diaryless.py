@@ -4,15 +4,17 @@ A real phone that answered that it executed a push was given its audio as far as
 heard, only the phone knows: its end state is `indeterminate`, unless the wire shows that there was nothing to hear.
 """
 
+from collections.abc import Sequence
+
+from harness.capture.rtp import Stream
 from harness.judge.diaries import PhoneStory
 from harness.judge.end_states import Heard
 from harness.judge.evidence import Evidence
 from harness.judge.hearing import FRACTION, PACKET_MS, Hearing
 
 
-def sent_to(evidence: Evidence, story: PhoneStory) -> Hearing:
+def sent_to(evidence: Evidence, story: PhoneStory, streams: Sequence[Stream]) -> Hearing:
     """What went out to one phone."""
-    streams = evidence.streams_of.get(story.name, [])
     on_wire = sum(stream.packets for stream in streams)
     told = sum(record.whole("packets") for record in story.stream_stopped)
     heard, why = Heard.UNKNOWN, f"{on_wire} packets went out to it; only the phone knows whether it was heard"

@@ -19,6 +19,7 @@ class EndState(StrEnum):
     GARBLED = "garbled"
     TIMED_OUT = "timed_out"
     INDETERMINATE = "indeterminate"
+    PREEMPTED = "preempted"
     NO_AUDIO = "no_audio"
     WRONG_AUDIO = "wrong_audio"
     PARTIAL_AUDIO = "partial_audio"
@@ -74,6 +75,18 @@ class Heard(StrEnum):
     """Only the phone knows, and it keeps no diary."""
 
 
+class Rival(StrEnum):
+    """What another page of the run has to do with it."""
+
+    NONE = "none"
+    HELD = "held"
+    """It had the phone and did not have to give it up: the phone was left alone."""
+    TOOK = "took"
+    """It took the phone, and might."""
+    ROBBED = "robbed"
+    """It took the phone, and might not."""
+
+
 class Shown(StrEnum):
     """What came onto its screen, by its diary."""
 
@@ -107,6 +120,7 @@ class Case:
     heard: Heard
     late: bool
     """It listened later than `late_after_ms` after Send."""
+    rival: Rival = Rival.NONE
 
 
 WHOSE: Final = {
@@ -117,6 +131,7 @@ WHOSE: Final = {
     EndState.GARBLED: "phone",
     EndState.TIMED_OUT: "phone, CallManager or gateway",
     EndState.INDETERMINATE: "",
+    EndState.PREEMPTED: "",
     EndState.NO_AUDIO: "network or gateway",
     EndState.WRONG_AUDIO: "gateway or attacker",
     EndState.PARTIAL_AUDIO: "network or gateway",
@@ -162,6 +177,11 @@ def end_state(case: Case) -> EndState:
     What the gateway was told decides, not what it should have been told: where that is not the phone's truth the state
     stays and the law `gateway-agrees-with-phones` fails.
     """
+    left_alone = case.says is GatewaySays.NOTHING and case.truth is not PhoneTruth.WEB_ACCESS_OFF
+    if case.rival is Rival.TOOK and (left_alone or case.says is GatewaySays.EXECUTED):
+        return EndState.PREEMPTED
+    if case.rival is Rival.HELD and left_alone:
+        return EndState.REFUSED_BUSY
     before = _before_executing(case.says, case.truth)
     if before is not None:
         return before
@@ -171,6 +191,8 @@ def end_state(case: Case) -> EndState:
         case Heard.FOREIGN:
             return EndState.WRONG_AUDIO
         case Heard.PART:
+            return EndState.PARTIAL_AUDIO
+        case Heard.ALL if case.rival is Rival.ROBBED:
             return EndState.PARTIAL_AUDIO
         case Heard.UNKNOWN:
             return EndState.INDETERMINATE

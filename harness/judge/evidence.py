@@ -18,14 +18,15 @@ from harness.capture.reader import TCP, DamagedCaptureError, Packets, address, r
 from harness.capture.rtp import Stream, analyse
 from harness.observe.records import Record, Records, RecordsError, read_records
 from harness.scenario import Scenario, read_resolved
+from harness.scenario.model import MAX_RECORDINGS
 
 SCENARIO: Final = "scenario.toml"
 ROSTER: Final = "roster.csv"
 EVENTS: Final = "events.jsonl.gz"
 CAPTURE: Final = "capture.pcap.gz"
 CAPTURE_FACTS: Final = "capture.json"
-AUDIO_FILE: Final = "audio.wav"
-"""The recording as it was paged: a folder can be judged where its scenario's files are not."""
+AUDIO_FILES: Final = ("audio.wav", *(f"audio-{number}.wav" for number in range(2, MAX_RECORDINGS + 1)))
+"""The recordings as they were paged: a folder can be judged where its scenario's files are not."""
 RTP_PORT: Final = 32674
 """Port of pushed audio (Citrix CTX111243)."""
 IN_FLIGHT_NS: Final = 50_000_000
@@ -76,8 +77,8 @@ class Evidence:
     problems: tuple[str, ...]
     """Why the records are not whole."""
     wire: Wire
-    audio: Path
-    """The recording: the folder's copy, or where the scenario says it was."""
+    audios: Mapping[Path, Path]
+    """The recordings by the scenario's path: the folder's copy, or where the scenario says it was."""
     lab: Record | None
     sent_t_ns: int | None
     """Send, the zero of the ledger's times."""
@@ -284,7 +285,7 @@ def read_evidence(folder: Path) -> Evidence:
         records=records,
         problems=tuple(problems),
         wire=_wire(folder),
-        audio=_audio(folder, scenario),
+        audios=_audios(folder, scenario),
         lab=lab,
         sent_t_ns=_zero(records, control, alert=bool(scenario.alerts)),
         excused=excused,
@@ -295,9 +296,9 @@ _SENDS: Final = (("harness", "page.requested"), ("harness", "alert.requested"))
 _TOLD_SENDS: Final = (("gateway", "page.started"), ("gateway", "push.sent"))
 
 
-def _audio(folder: Path, scenario: Scenario) -> Path:
-    copy = folder / AUDIO_FILE
-    return scenario.pages[0].audio_path if scenario.pages and not copy.is_file() else copy
+def _audios(folder: Path, scenario: Scenario) -> Mapping[Path, Path]:
+    copies = {path: folder / name for path, name in zip(scenario.recordings, AUDIO_FILES, strict=False)}
+    return {path: copy if copy.is_file() else path for path, copy in copies.items()}
 
 
 def _zero(records: Records, control: Phone | None, *, alert: bool) -> int | None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from harness.judge.diaries import PushDiary
+from harness.judge.end_states import Rival
 from harness.judge.evidence import Evidence, place_of
 from harness.judge.integrity import AUDIO, Integrity
 from harness.judge.ledger import Row
@@ -36,7 +37,7 @@ def faults_seen(evidence: Evidence, rows: Sequence[Row], sight: Integrity) -> li
 
 def _seen(evidence: Evidence, rows: Sequence[Row], kind: FaultKind, sight: Integrity) -> Check:
     wrong: list[str] = []
-    made = 0
+    made: set[str] = set()
     # What an administrator left undone shows by whom a phone asks; how its page ended is another matter.
     by_state = kind.carrier is not Carrier.PROCEDURE
     telling = set(kind.states) - UNREMARKABLE
@@ -45,8 +46,9 @@ def _seen(evidence: Evidence, rows: Sequence[Row], kind: FaultKind, sight: Integ
         fault = evidence.excused.get(row.phone.name)
         marked = mark is not None and mark(evidence, row)
         if fault == kind.name:
-            made += 1
-            if by_state and row.state.value not in kind.states:
+            made.add(row.phone.name)
+            # What another page of the run did to it, it did to phones without the fault as well.
+            if by_state and row.rival is Rival.NONE and row.state.value not in kind.states:
                 wrong.append(f"{row.phone.name} has it and is {row.state.value}")
             elif mark is not None and not marked:
                 wrong.append(f"{row.phone.name} has it, and its diary shows nothing of it")
@@ -54,7 +56,7 @@ def _seen(evidence: Evidence, rows: Sequence[Row], kind: FaultKind, sight: Integ
                 wrong.append(f"{row.phone.name} {why}")
         elif marked:
             wrong.append(f"{row.phone.name} does so without the fault")
-        elif row.state.value in telling and row.state.value not in _states(fault):
+        elif row.rival is Rival.NONE and row.state.value in telling and row.state.value not in _states(fault):
             wrong.append(f"{row.phone.name} is {row.state.value} without the fault")
     # A pacer that fell behind makes silences of its own: then a fault that shows by silence cannot be told from it.
     scopes = ("rtp", AUDIO) if telling & _SILENT else ("rtp",)
@@ -66,9 +68,9 @@ def _seen(evidence: Evidence, rows: Sequence[Row], kind: FaultKind, sight: Integ
         name=f"fault {kind.name} is seen",
         kind=Kind.CONTROL,
         verdict=verdict,
-        observed=made,
+        observed=len(made),
         witnesses=("phones", "gateway"),
-        why=blind or named or f"exactly {made} phones named",
+        why=blind or named or f"exactly {len(made)} phones named",
     )
 
 

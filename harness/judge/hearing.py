@@ -8,7 +8,7 @@ so the missing ones at both ends are known too.
 """
 
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -56,11 +56,10 @@ class Hearing:
     why: str
 
 
-def hearing(evidence: Evidence, story: PhoneStory) -> Hearing:
+def hearing(evidence: Evidence, story: PhoneStory, streams: Sequence[Stream]) -> Hearing:
     """Compare a phone's diary with what was sent to it."""
     own = [record for record in story.heard if not record.flag("foreign") and _is_page(story, record)]
     foreign = [record for record in story.heard if record.flag("foreign")]
-    streams = evidence.streams_of.get(story.name, [])
     times, sequences = _sent(evidence, story, streams)
     begin, end = _listened(evidence, story)
     uncertainty = evidence.uncertainty_ns
@@ -133,7 +132,7 @@ def _end(evidence: Evidence) -> int:
 
 
 def _sent(
-    evidence: Evidence, story: PhoneStory, streams: list[Stream]
+    evidence: Evidence, story: PhoneStory, streams: Sequence[Stream]
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """When each packet to this phone was sent, and its sequence number, in order of sequence.
 
@@ -184,7 +183,7 @@ def _ahead(low: int, high: int, limit: int) -> int:
     return distance if distance <= max(limit, 1) else 0
 
 
-def _checksum(evidence: Evidence, own: list[Record], streams: list[Stream]) -> tuple[bool, bool]:
+def _checksum(evidence: Evidence, own: list[Record], streams: Sequence[Stream]) -> tuple[bool, bool]:
     """Whether the phone's checksum could be compared with the wire's, and whether it differs."""
     packets = evidence.wire.packets
     compared = differs = False

@@ -14,8 +14,10 @@ from harness.judge.faults import faults_seen
 from harness.judge.integrity import integrity
 from harness.judge.laws import LAWS, Case, decide
 from harness.judge.ledger import Row, cells, ledger
+from harness.judge.load import load_as_planned
 from harness.judge.metrics import metrics_of
 from harness.judge.probing import probed
+from harness.judge.sendings import Sending, deliveries, sendings
 from harness.judge.verdict import Blindness, Check, Judgement, Kind, Verdict, merge
 from harness.scenario import ScenarioError
 
@@ -43,25 +45,28 @@ def judge(folder: Path, tell: Callable[[str], None] = _nobody) -> Judgement:
         return _nothing(folder, str(error).replace(f"{folder}/", ""))
     tell(f"following {len(evidence.roster):,} phones")
     told = stories(evidence)
-    rows = ledger(evidence, told)
-    metrics = metrics_of(evidence, rows)
+    items = sendings(evidence)
+    rows = ledger(evidence, deliveries(evidence, told, items))
+    metrics = metrics_of(evidence, rows, items, told)
     sight = integrity(evidence, metrics)
-    case = Case(evidence=evidence, rows=rows, stories=told, present=sight.present)
+    case = Case(evidence=evidence, rows=rows, sendings=items, stories=told, present=sight.present)
     scenario = evidence.scenario
     tell("holding the laws against it")
     checks = [decide(law, case, sight) for law in LAWS]
-    checks += [thresholds.decide(t, metrics, sight, scenario.fleet.authentication_url) for t in scenario.thresholds]
+    checks += [thresholds.decide(t, metrics, sight, scenario) for t in scenario.thresholds]
     checks += sight.checks
+    checks += load_as_planned(evidence, items)
     checks += faults_seen(evidence, rows, sight)
     checks += probed(evidence)
     tell("reading a sample of the capture a second time")
     checks += _readers(evidence)
-    return _judgement(evidence, rows, metrics, tuple(checks), sight.blind)
+    return _judgement(evidence, rows, items, metrics, tuple(checks), sight.blind)
 
 
 def _judgement(
     evidence: Evidence,
     rows: tuple[Row, ...],
+    items: tuple[Sending, ...],
     metrics: Mapping[str, float | int],
     checks: tuple[Check, ...],
     blind: tuple[Blindness, ...],
@@ -69,7 +74,7 @@ def _judgement(
     scenario = evidence.scenario
     counts = Counter(row.state for row in rows)
     verdict = merge(check.verdict for check in checks)
-    if sum(counts.values()) != scenario.fleet.phones:
+    if sum(counts.values()) != sum(item.size for item in items if item.asked):
         verdict = Verdict.ERROR
     expected = Verdict.of(scenario.expect.verdict)
     return Judgement(
@@ -78,13 +83,14 @@ def _judgement(
         unexpected=_unexpected(checks, expected, scenario.expect.checks),
         scenario=scenario.name,
         seed=scenario.seed,
-        phones=len(rows),
+        phones=len(evidence.roster),
+        deliveries=len(rows),
         ground=evidence.lab.text("ground") if evidence.lab else scenario.ground,
         outcomes={state.value: counts[state] for state in EndState if counts[state]},
         metrics=metrics,
         checks=checks,
         blind=blind,
-        ledger=tuple(cells(evidence, row) for row in rows),
+        ledger=tuple(cells(evidence, row, several=len(items) > 1) for row in rows),
     )
 
 
@@ -129,6 +135,7 @@ def _nothing(folder: Path, why: str) -> Judgement:
         scenario=folder.resolve().parent.name,
         seed=0,
         phones=0,
+        deliveries=0,
         ground="",
         outcomes={},
         metrics={},

@@ -11,10 +11,13 @@ from typing import Final
 import numpy as np
 
 from harness.capture.quality import mean_opinion_score
+from harness.judge.diaries import Attempt, PhoneStory
 from harness.judge.end_states import EndState, GatewaySays
 from harness.judge.evidence import Evidence, host
 from harness.judge.integrity import clauses
 from harness.judge.ledger import Row
+from harness.judge.load import load_figures
+from harness.judge.sendings import Sending
 from harness.observe.records import Record
 from harness.scenario.metrics import PARTS
 
@@ -23,7 +26,9 @@ _SECOND_NS: Final = 1_000_000_000
 Figures = dict[str, float | int]
 
 
-def metrics_of(evidence: Evidence, rows: Sequence[Row]) -> Figures:
+def metrics_of(
+    evidence: Evidence, rows: Sequence[Row], items: Sequence[Sending], stories: Mapping[str, PhoneStory]
+) -> Figures:
     """Every figure of the run. Control phone and canaries are in none of them."""
     figures: Figures = {}
     sources: tuple[Callable[[Evidence, Sequence[Row]], Figures], ...] = (
@@ -39,7 +44,9 @@ def metrics_of(evidence: Evidence, rows: Sequence[Row]) -> Figures:
     )
     for source in sources:
         figures |= source(evidence, rows)
-    return figures
+    if evidence.records.count("phones"):
+        figures["rtp.foreign_packets"] = _foreign(evidence, stories)
+    return figures | load_figures(evidence, items)
 
 
 def distribution(name: str, values: Iterable[float | None]) -> Figures:
@@ -85,32 +92,61 @@ def _phones(evidence: Evidence, rows: Sequence[Row]) -> Figures:
 
 
 def _pushes(evidence: Evidence, rows: Sequence[Row]) -> Figures:
-    ended = [attempt.ended for row in rows for attempt in (*row.story.start_attempts, *row.story.stop_attempts)]
-    figures = distribution("push.answer_ms", (record.number("answer_ms") for record in ended if record))
+    figures = distribution("push.answer_ms", _answers_ms(evidence, rows))
     figures |= _rate(rows)
     figures |= _concurrent(rows)
     listening = [row.listening_ms for row in rows if row.listening_ms is not None]
     figures |= distribution("page.listening_ms", listening)
-    zero_ns = evidence.sent_t_ns
-    first = [t_ns for row in rows if (t_ns := row.hearing.first_t_ns) is not None and zero_ns is not None]
-    figures |= distribution("page.first_packet_ms", ((t_ns - (zero_ns or 0)) / 1e6 for t_ns in first))
+    first = [
+        (row.hearing.first_t_ns - row.sending.sent_t_ns) / 1e6
+        for row in rows
+        if row.hearing.first_t_ns is not None and row.sending.sent_t_ns is not None
+    ]
+    figures |= distribution("page.first_packet_ms", first)
     displayed = [row.displayed_ms for row in rows if row.displayed_ms is not None]
     figures |= distribution("alert.displayed_ms", displayed)
     if listening:
-        figures["page.activation_spread_ms"] = round(max(listening) - min(listening), 6)
+        figures["page.activation_spread_ms"] = max(_spreads_ms(rows))
     return figures
 
 
+def _answers_ms(evidence: Evidence, rows: Sequence[Row]) -> Iterable[float | None]:
+    """Answer times: of a closed load from the request; of an open one from when its page was planned, starts alone.
+
+    What waits for its turn in the gateway was due all the same: to begin with the request would leave that out.
+    """
+    for row in rows:
+        story, zero_ns = row.story, row.sending.sent_t_ns
+        if not (evidence.scenario.load.open and row.sending.page):
+            for attempt in (*story.start_attempts, *story.stop_attempts):
+                if attempt.ended is not None:
+                    yield attempt.ended.number("answer_ms")
+        elif zero_ns is not None:
+            answered = [a.ended for a in story.start_attempts if a.ended and a.ended.number("answer_ms") is not None]
+            yield from ((record.t_ns - zero_ns) / 1e6 for record in answered)
+
+
+def _spreads_ms(rows: Sequence[Row]) -> list[float]:
+    """First to last phone listening, page by page."""
+    listening: dict[str, list[float]] = {}
+    for row in rows:
+        if row.listening_ms is not None:
+            listening.setdefault(row.sending.name, []).append(row.listening_ms)
+    return [round(max(times) - min(times), 6) for times in listening.values()]
+
+
 def _rate(rows: Sequence[Row]) -> Figures:
-    """`push.per_s`: answered start pushes over first sent to last answered."""
-    attempts = [attempt for row in rows for attempt in row.story.start_attempts]
-    sent = [attempt.sent.t_ns for attempt in attempts if attempt.sent]
-    answered = [
-        attempt.ended.t_ns for attempt in attempts if attempt.ended and attempt.ended.number("answer_ms") is not None
-    ]
-    if not sent or not answered or max(answered) <= min(sent):
-        return {}
-    return {"push.per_s": round(len(answered) * _SECOND_NS / (max(answered) - min(sent)), 3)}
+    """`push.per_s`: answered start pushes over first sent to last answered; of several pages, the slowest one's."""
+    pages: dict[str, list[Attempt]] = {}
+    for row in rows:
+        pages.setdefault(row.sending.name, []).extend(row.story.start_attempts)
+    rates = []
+    for attempts in pages.values():
+        sent = [attempt.sent.t_ns for attempt in attempts if attempt.sent]
+        answered = [a.ended.t_ns for a in attempts if a.ended and a.ended.number("answer_ms") is not None]
+        if sent and answered and max(answered) > min(sent):
+            rates.append(len(answered) * _SECOND_NS / (max(answered) - min(sent)))
+    return {"push.per_s": round(min(rates), 3)} if rates else {}
 
 
 def _concurrent(rows: Sequence[Row]) -> Figures:
@@ -242,7 +278,6 @@ def _rtp(evidence: Evidence, rows: Sequence[Row]) -> Figures:
         figures["rtp.packets_at_phones"] = sum(row.hearing.packets for row in rows)
         figures["rtp.duplicates"] = sum(record.whole("duplicates") for record in heard)
         figures["rtp.reordered"] = sum(record.whole("reordered") for record in heard)
-        figures["rtp.foreign_packets"] = _foreign(evidence, rows)
         if expected:
             figures["rtp.lost_fraction"] = sum(row.hearing.lost for row in rows) / expected
             heard_by = (row.hearing for row in rows if row.hearing.expected)
@@ -253,12 +288,12 @@ def _rtp(evidence: Evidence, rows: Sequence[Row]) -> Figures:
     return figures | distribution("rtp.gap_ms", (record.number("gap_ms") for record in heard))
 
 
-def _foreign(evidence: Evidence, rows: Sequence[Row]) -> int:
+def _foreign(evidence: Evidence, stories: Mapping[str, PhoneStory]) -> int:
     """Packets that the gateway did not send: the larger of what phones heard and what the wire saw."""
     at_phones = sum(
         record.whole("packets")
-        for row in rows
-        for record in (*row.story.heard, *row.story.unlistened)
+        for name in evidence.roster
+        for record in (*stories[name].heard, *stories[name].unlistened)
         if record.flag("foreign") or not evidence.from_gateway(host(record.text("source")))
     )
     on_wire = sum(s.packets for s in evidence.audio_streams if not evidence.from_gateway(s.source_address))

@@ -6,6 +6,7 @@ from typing import Final
 from harness.judge.integrity import AUDIO, TIMES, Integrity
 from harness.judge.verdict import Check, Kind, Verdict
 from harness.scenario.metrics import metric_of
+from harness.scenario.model import Scenario
 from harness.scenario.thresholds import Threshold
 
 _TIMED: Final = (
@@ -34,7 +35,7 @@ _ASKED_BETWEEN: Final = ("push.", "page.", "alert.", "authent")
 
 
 def decide(
-    threshold: Threshold, metrics: Mapping[str, float | int], integrity: Integrity, authentication_url: str
+    threshold: Threshold, metrics: Mapping[str, float | int], integrity: Integrity, scenario: Scenario
 ) -> Check:
     """One threshold. A figure that was not measured, or whose witness is blind, decides nothing.
 
@@ -42,15 +43,17 @@ def decide(
         threshold: what must hold.
         metrics: the run's figures.
         integrity: who was blind.
-        authentication_url: `[fleet] authentication_url`: where phones ask CallManager, its lateness is in their times.
+        scenario: where phones ask CallManager, its lateness is in their times; under a load, the generator's is.
     """
     metric = metric_of(threshold.metric)
     observed = metrics.get(threshold.metric)
     witnesses = metric.witnesses
     timed = threshold.metric.startswith(_TIMED)
     judged_by = witnesses
-    if timed and authentication_url == "callmanager" and threshold.metric.startswith(_ASKED_BETWEEN):
+    if timed and scenario.fleet.authentication_url == "callmanager" and threshold.metric.startswith(_ASKED_BETWEEN):
         judged_by = (*witnesses, "callmanager")
+    if timed and scenario.load.open:
+        judged_by = (*judged_by, "harness")
     why = integrity.why_blind(judged_by, scopes_of(threshold.metric))
     if observed is None and not why:
         why = "it was not measured"

@@ -111,13 +111,16 @@ class Judgement:
     scenario: str
     seed: int
     phones: int
+    """Of the fleet."""
+    deliveries: int
+    """Rows of the ledger: phones of each page and alert that was asked for; of one page to all, as many as phones."""
     ground: str
     outcomes: Mapping[str, int]
     metrics: Mapping[str, float | int]
     checks: tuple[Check, ...]
     blind: tuple[Blindness, ...]
     ledger: tuple[Mapping[str, str | int | float | None], ...]
-    """One row per phone, keys are `ledger.COLUMNS`; `ledger_csv` writes it."""
+    """One row per phone and page, keys are `ledger.COLUMNS`; `ledger_csv` writes it."""
 
     @property
     def as_expected(self) -> bool:
@@ -144,6 +147,7 @@ class Judgement:
             "scenario": self.scenario,
             "seed": self.seed,
             "phones": self.phones,
+            "deliveries": self.deliveries,
             "ground": self.ground,
             "outcomes": dict(self.outcomes),
             "metrics": dict(self.metrics),

@@ -40,6 +40,7 @@ def judgement(results: Sequence[Result], password: str) -> Judgement:
         scenario=NAME,
         seed=0,
         phones=0,
+        deliveries=0,
         ground=GROUND,
         outcomes={},
         metrics={},

@@ -159,7 +159,7 @@ def _side(folder: Path) -> Side:
     return Side(
         name=first.scenario if count == 1 else f"{first.scenario}, median of {count}",
         scenario=first.scenario,
-        phones=first.phones,
+        phones=first.deliveries,
         runs=count,
         verdict=max((result.verdict for result in results), key=VERDICTS.index),
         as_expected=all(result.as_expected for result in results),

@@ -5,6 +5,8 @@ from typing import Final
 from harness.report import figures
 
 _BETTER: Final[dict[str, int]] = {
+    "load.pages_late": -1,
+    "load.pages_dropped": -1,
     "push.answer_ms": -1,
     "push.per_s": +1,
     "push.executed": +1,

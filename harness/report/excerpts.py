@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from harness.report import figures
-from harness.report.result import Result
+from harness.report.result import PAGE, Result, first_of_each
 from harness.report.story import Story, read_stories
 from harness.run_folder import CAPTURE, CAPTURE_FACTS, EXCERPTS
 
@@ -18,7 +18,7 @@ PHONES_MAX: Final = 50
 def chosen(result: Result) -> tuple[Mapping[str, str], ...]:
     """Ledger rows of the phones to tell of: those that missed it, each end state in turn: none is crowded out."""
     by_state: dict[str, list[Mapping[str, str]]] = defaultdict(list)
-    for row in result.missed:
+    for row in first_of_each(result.missed):
         if _is_name(row.get("phone", "")):
             by_state[row.get("state", "")].append(row)
     found: list[Mapping[str, str]] = []
@@ -93,6 +93,10 @@ def _write_packets(
 
 def _transcript(result: Result, row: Mapping[str, str], story: Story | None, packets: str) -> Iterable[str]:
     yield f"{row['phone']}  {row.get('state', '')}"
+    if result.several:
+        for other in result.ledger:
+            if other.get("phone") == row["phone"]:
+                yield f"{other.get(PAGE, '')}: {other.get('state', '')}  {other.get('why', '')}".rstrip()
     for name in ("why", "whose", "directory_number", "model", "address", "authorised_by"):
         if row.get(name):
             yield f"{name.replace('_', ' ')}: {row[name]}"
@@ -101,5 +105,5 @@ def _transcript(result: Result, row: Mapping[str, str], story: Story | None, pac
     yield f"run: {result.title}"
     yield f"repeat: {result.command}"
     yield ""
-    yield "Milliseconds after Send, who recorded it, what it says:"
+    yield f"Milliseconds after {result.send}, who recorded it, what it says:"
     yield from story.lines if story else ("nothing was recorded of this phone",)

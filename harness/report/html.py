@@ -96,7 +96,7 @@ def _first_screen(result: Result, around: Circumstances) -> Iterable[str]:
         yield f'<p class="quiet">{escape(result.url)}</p>'
     else:
         yield (
-            f'<p class="quiet">{figures.counted(result.phones, "phone")} · seed {result.seed} · ground '
+            f'<p class="quiet">{escape(result.fleet)} · seed {result.seed} · ground '
             f"{escape(result.ground)} · {escape(result.outcome_text())}</p>"
         )
     if around.faults:

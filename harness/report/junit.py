@@ -12,7 +12,7 @@ from itertools import islice, zip_longest
 from typing import Final
 
 from harness.report import figures
-from harness.report.result import Check, Result
+from harness.report.result import PAGE, Check, Result, first_of_each
 from harness.report.story import Story
 from harness.run_folder import EXCERPTS, JUNIT, LEDGER
 
@@ -56,6 +56,8 @@ def _properties(result: Result) -> Iterable[tuple[str, str]]:
     yield "verdict", result.verdict
     yield "as_expected", "true" if result.as_expected else "false"
     yield "phones", str(result.phones)
+    if result.several:
+        yield "deliveries", str(result.deliveries)
     yield "seed", str(result.seed)
     yield "ground", result.ground
     yield "command", result.command
@@ -71,12 +73,13 @@ def phones_told(result: Result, stories: Mapping[str, Story]) -> Iterable[str]:
         return
     yield f"{result.missed_title}:"
     for row in result.missed[:NAMED_PHONES]:
-        yield " ".join(filter(None, (row.get("phone"), row.get("address"), row.get("state"), row.get("why"))))
+        told = (row.get("phone"), row.get(PAGE), row.get("address"), row.get("state"), row.get("why"))
+        yield " ".join(filter(None, told))
     if len(result.missed) > NAMED_PHONES:
         yield f"and {len(result.missed) - NAMED_PHONES:,} more in {LEDGER}"
     for story in _few(result, stories):
         yield ""
-        yield f"{story.phone}, milliseconds after Send:"
+        yield f"{story.phone}, milliseconds after {result.send}:"
         yield from story.lines
     if len(stories) > TOLD_PHONES:
         yield ""
@@ -86,7 +89,7 @@ def phones_told(result: Result, stories: Mapping[str, Story]) -> Iterable[str]:
 def _few(result: Result, stories: Mapping[str, Story]) -> Sequence[Story]:
     """Stories of phones in as many different end states as there are, up to `TOLD_PHONES`."""
     by_state: dict[str, list[Story]] = {}
-    for row in result.missed:
+    for row in first_of_each(result.missed):
         if row.get("phone") in stories:
             by_state.setdefault(row.get("state", ""), []).append(stories[row["phone"]])
     turns = (story for turn in zip_longest(*by_state.values()) for story in turn if story is not None)

@@ -10,12 +10,13 @@ from typing import Any, Final
 
 from harness.report import figures
 from harness.report.excerpts import files_of
-from harness.report.result import Result
+from harness.report.result import PAGE, Result, first_of_each
 from harness.report.story import Story
 from harness.run_folder import EXCERPTS, LEDGER
 
 SHOWN: Final = {
     "phone": "Phone",
+    PAGE: "Page",
     "directory_number": "DN",
     "model": "Model",
     "address": "Address",
@@ -56,7 +57,7 @@ def ledger_section(result: Result, stories: Mapping[str, Story]) -> Iterable[str
         "<section class=ledger><h2>Ledger</h2><div class=tools id=tools hidden>"
         '<label>Filter <input id=filter type=search autocomplete=off placeholder="name, number, address …"></label>'
         f'<label>State <select id=state><option value="">all</option>{states}</select></label></div>'
-        f"<p id=count class=quiet role=status>{len(first):,} of {figures.counted(len(result.ledger), 'phone')}, those "
+        f"<p id=count class=quiet role=status>{len(first):,} of {result.counted(len(result.ledger))}, those "
         f"that missed it first{more}</p>"
         f"<div class=wide><table id=ledger><thead><tr>{heads}</tr></thead><tbody>"
     )
@@ -64,7 +65,8 @@ def ledger_section(result: Result, stories: Mapping[str, Story]) -> Iterable[str
         yield from _row(row, columns)
     yield (
         "</tbody></table></div><p><button type=button id=more hidden>Show more</button></p>"
-        "<p class=quiet>Times are milliseconds after Send. <span id=hint hidden>Choose a phone's name for its timeline "
+        f"<p class=quiet>Times are milliseconds after Send{' of the page' if result.several else ''}. "
+        "<span id=hint hidden>Choose a phone's name for its timeline "
         "and all its figures, a column's heading to sort.</span></p></section>"
     )
     yield from _stories(result, stories)
@@ -81,6 +83,7 @@ def ledger_data(result: Result, stories: Mapping[str, Story]) -> dict[str, Any]:
         "worked": sorted(figures.WORKED),
         "first": FIRST_ROWS,
         "stories": sorted(stories),
+        "rows": "deliveries" if result.several else "phones",
         "cells": [_column([row.get(name, "") for row in rows]) for name in columns],
     }
 
@@ -127,10 +130,15 @@ def _row(row: Mapping[str, str], columns: Sequence[str]) -> Iterable[str]:
     yield "</tr>"
 
 
+def _which(row: Mapping[str, str]) -> str:
+    """The page or alert that a row is about, where there are several."""
+    return f"<span class=quiet>{escape(row[PAGE])}</span> " if row.get(PAGE) else ""
+
+
 def _stories(result: Result, stories: Mapping[str, Story]) -> Iterable[str]:
     if not stories:
         return
-    told = [row for row in result.missed if row.get("phone") in stories]
+    told = [row for row in first_of_each(result.missed) if row.get("phone") in stories]
     count = figures.counted(len(told), "phone")
     yield f"<section><h2>What happened at {count} that missed it</h2>"
     if len(result.missed) > len(told):
@@ -142,11 +150,11 @@ def _stories(result: Result, stories: Mapping[str, Story]) -> Iterable[str]:
         name = escape(story.phone)
         yield (
             f'<details class=story id="story-{name}"><summary><span class=mono>{name}</span> '
-            f'<span class="verdict fail">{escape(row.get("state", ""))}</span> '
+            f'{_which(row)}<span class="verdict fail">{escape(row.get("state", ""))}</span> '
             f"<span class=quiet>{escape(row.get('why', ''))}</span></summary>"
             f"<pre tabindex=0>{lines}</pre>{f'<p>{links}</p>' if links else ''}</details>"
         )
     yield (
-        "<p class=quiet>Milliseconds after Send, who recorded it, what it says. "
+        f"<p class=quiet>Milliseconds after {result.send}, who recorded it, what it says. "
         f"The folder {EXCERPTS}/ has the same as text, and each phone's packets.</p></section>"
     )

@@ -6,7 +6,7 @@ from typing import Final
 
 from harness.report import figures
 from harness.report.places import KINDS, places
-from harness.report.result import Result
+from harness.report.result import PAGE, Result
 from harness.report.summary import key_figures
 
 PHONES_NAMED: Final = 10
@@ -45,7 +45,7 @@ def _summary(result: Result) -> Iterable[str]:
     yield from _list("What was blind", result.blind)
     if result.missed:
         named = [
-            " ".join(filter(None, (row.get("phone"), row.get("address"), row.get("state"), row.get("why"))))
+            " ".join(filter(None, (row.get(name) for name in ("phone", PAGE, "address", "state", "why"))))
             for row in result.missed[:PHONES_NAMED]
         ]
         more = len(result.missed) - PHONES_NAMED

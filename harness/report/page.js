@@ -134,7 +134,7 @@
   function list(wanted) {
     const until = Math.min(found.length, listed + wanted);
     for (; listed < until; listed++) body.append(line(found[listed]));
-    count.textContent = grouped(found.length) + " of " + grouped(size) + " phones" +
+    count.textContent = grouped(found.length) + " of " + grouped(size) + " " + data.rows +
       (listed < found.length ? ", first " + grouped(listed) + " shown" : "");
     more.hidden = listed >= found.length;
   }

@@ -6,15 +6,16 @@ import math
 import shlex
 import tomllib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from harness.report import figures
-from harness.run_folder import LEDGER, SCENARIO, SITE, VERDICT
+from harness.run_folder import LEDGER, SCENARIO, VERDICT
 from harness.scenario.lines import parts_of
+from harness.scenario.sites import SITE
 
 SCHEMA: Final = 1
 """The only schema of verdict.json there is."""
@@ -22,6 +23,8 @@ SCHEMA: Final = 1
 VERDICTS: Final = ("none", "pass", "inconclusive", "fail", "error")
 """From best to worst; a run has the worst of its checks."""
 
+PAGE: Final = "page"
+"""Column of ledger.csv that is there in runs with several pages and alerts."""
 _EXCUSED_NAMED: Final = 10
 """Excused phones named with a check; verdict.json names all."""
 _LEDGER_BYTES: Final = 256 * 2**20
@@ -60,9 +63,11 @@ class Result:
     as_expected: bool
     seed: int
     phones: int
+    deliveries: int
+    """phones of each page and alert; of one page to all, as many as phones"""
     ground: str
     outcomes: Mapping[str, int]
-    """end state → phones"""
+    """end state → deliveries"""
     metrics: Mapping[str, float]
     """without those that were not measured"""
     checks: tuple[Check, ...]
@@ -82,7 +87,27 @@ class Result:
         """Which run this is, in a line."""
         if self.url:
             return f"{self.scenario} · {self.url}"
-        return f"{self.scenario} · {figures.counted(self.phones, 'phone')} · seed {self.seed} · {self.ground}"
+        return f"{self.scenario} · {self.fleet} · seed {self.seed} · {self.ground}"
+
+    @property
+    def fleet(self) -> str:
+        """How many phones, and of several pages how many deliveries."""
+        phones = figures.counted(self.phones, "phone")
+        return f"{phones} · {self.counted(self.deliveries)}" if self.several else phones
+
+    @property
+    def several(self) -> bool:
+        """Whether the run has several pages and alerts: then each row of the ledger says which one it is about."""
+        return bool(self.ledger) and PAGE in self.ledger[0]
+
+    @property
+    def send(self) -> str:
+        """What a phone's story is told after."""
+        return "the first Send" if self.several else "Send"
+
+    def counted(self, rows: int) -> str:
+        """Rows of the ledger in words: phones, or of several pages deliveries."""
+        return figures.counted(rows, "delivery", "deliveries") if self.several else figures.counted(rows, "phone")
 
     @property
     def why(self) -> str:
@@ -95,10 +120,10 @@ class Result:
             hold = f"all {count:,} checks hold" if count > 1 else "1 check holds"
             if not self.missed:
                 return hold
-            phones = figures.counted(len(self.missed), "phone")
+            missed = self.counted(len(self.missed))
             if self.unheard:
-                return f"{hold}; whether {phones} heard it, nobody but they knows"
-            return f"{hold}; {phones} did not get it in time, as the scenario allows"
+                return f"{hold}; whether {missed} heard it, nobody but they knows"
+            return f"{hold}; {missed} {'not' if self.several else 'did not get it'} in time, as the scenario allows"
         if not worst:
             return "no single check says so"
         first = worst[0]
@@ -127,7 +152,7 @@ class Result:
     def missed(self) -> tuple[Mapping[str, str], ...]:
         """Ledger rows of the phones that did not get what was sent, or got it late."""
         rows = [row for row in self.ledger if row.get("state") not in figures.WORKED]
-        return tuple(sorted(rows, key=lambda row: (row.get("state", ""), row.get("phone", ""))))
+        return tuple(sorted(rows, key=lambda row: (row.get("state", ""), row.get("phone", ""), row.get(PAGE, ""))))
 
     @property
     def unheard(self) -> bool:
@@ -150,6 +175,14 @@ class Result:
         return " · ".join(f"{count:,} {state}" for state, count in ordered if count) or "no phones"
 
 
+def first_of_each(rows: Iterable[Mapping[str, str]]) -> tuple[Mapping[str, str], ...]:
+    """Rows of a ledger, of each phone the first one alone: a phone has one story, whatever it missed."""
+    first: dict[str, Mapping[str, str]] = {}
+    for row in rows:
+        first.setdefault(row.get("phone", ""), row)
+    return tuple(first.values())
+
+
 def read_result(folder: Path) -> Result:
     """Read a finished run.
 
@@ -170,8 +203,9 @@ def _contradiction(result: Result) -> str:
     worst = max((check.verdict for check in result.checks), key=_rank, default="none")
     if _rank(result.verdict) < _rank(worst):
         return f"the verdict is {result.verdict} and a check says {worst}"
-    if result.outcomes and result.verdict != "error" and sum(result.outcomes.values()) != result.phones:
-        return f"{sum(result.outcomes.values()):,} phones have an end state, the fleet has {result.phones:,}"
+    if result.outcomes and result.verdict != "error" and sum(result.outcomes.values()) != result.deliveries:
+        whose = "the fleet has" if result.deliveries == result.phones else "deliveries are"
+        return f"{sum(result.outcomes.values()):,} phones have an end state, {whose} {result.deliveries:,}"
     if result.ledger:
         counted = Counter(row.get("state", "") for row in result.ledger)
         told = {state: count for state, count in result.outcomes.items() if count}
@@ -191,6 +225,7 @@ def _result(folder: Path, verdict: Mapping[str, Any]) -> Result:
             as_expected=bool(verdict["as_expected"]),
             seed=seed,
             phones=phones,
+            deliveries=int(verdict.get("deliveries", phones)),
             ground=ground,
             outcomes={figures.clean(str(state)): int(count) for state, count in verdict["outcomes"].items()},
             metrics={

@@ -23,15 +23,15 @@ def _got_it(result: Result) -> KeyFigure:
         return KeyFigure(label="Phones that executed the push", value=executed, note=result.outcome_text())
     worked = sum(count for state, count in result.outcomes.items() if state in figures.WORKED)
     return KeyFigure(
-        label="Phones that got it in time",
-        value=f"{worked:,} of {result.phones:,}",
-        note=result.outcome_text() if worked != result.phones or len(result.outcomes) > 1 else "",
+        label="Deliveries in time" if result.several else "Phones that got it in time",
+        value=f"{worked:,} of {result.deliveries:,}",
+        note=result.outcome_text() if worked != result.deliveries or len(result.outcomes) > 1 else "",
     )
 
 
 def key_figures(result: Result) -> tuple[KeyFigure, ...]:
     """The summary of a run: phones, burst, answers, both authentication servers, CallManager's load, audio."""
-    show, phones = result.show, result.phones
+    show, phones = result.show, result.deliveries
     if not phones and not result.metrics:
         return (_checks(result),)
     return (

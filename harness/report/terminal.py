@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.report import figures
-from harness.report.result import Check, Result, read_result
+from harness.report.result import PAGE, Check, Result, read_result
 from harness.report.summary import key_figures
 from harness.run_folder import EXCERPTS, LEDGER, REPORT
 
@@ -120,7 +120,7 @@ def check_block(check: Check) -> Padding:
 def _missed(result: Result) -> Iterable[str]:
     """One line a phone: the whole reason is in the ledger."""
     shown = result.missed[:NAMED_PHONES]
-    columns = ("phone", "address", "state", "why")
+    columns = ("phone", *((PAGE,) if result.several else ()), "address", "state", "why")
     widths = [max(len(row.get(column, "")) for row in shown) for column in columns]
     for row in shown:
         yield "  ".join(

@@ -8,6 +8,7 @@ from harness.scenario.probe_checks import PROBE_CHECKS
 
 LAWS: Final = (
     "every-phone-one-end-state",
+    "pages-kept-apart",
     "gateway-agrees-with-phones",
     "pushes-well-formed",
     "executed-only-when-authorised",
@@ -32,6 +33,7 @@ CONTROLS: Final = (
     "events-seen",
     "readers-agree",
 )
+LOADED: Final = "load-as-planned"
 PROBED: Final = "probe-complete"
 
 
@@ -48,6 +50,7 @@ def check_names(values: Mapping[str, Any]) -> tuple[str, ...]:
         *(threshold.name for threshold in values["thresholds"]),
         *(limit.name for limit in values["integrity"]),
         *CONTROLS,
+        *([LOADED] if values["load"]["shape"] != "once" else []),
         *(f"fault {kind} is applied" for kind in kinds),
         *(f"fault {kind} is seen" for kind in kinds if FAULTS[kind].strikes_phones),
         *probed,

@@ -15,12 +15,13 @@ from harness.scenario.findings import Findings
 from harness.scenario.intervals import Interval, left_by
 from harness.scenario.metrics import END_STATES, STATISTICS, metric_of
 from harness.scenario.model import SAME
+from harness.scenario.outside import witnesses
 from harness.scenario.thresholds import Threshold
 
 RESERVED: Final = ("suite", "latest")
 """Names that a folder beside the scenarios' own has already; a test holds them equal to the run folder's."""
 ALERT_STATES: Final = frozenset({"not_displayed", "displayed_late", "displayed", "acknowledged"})
-PAGE_STATES: Final = frozenset({"no_audio", "wrong_audio", "partial_audio", "delivered_late", "delivered"})
+PAGE_STATES: Final = frozenset({"preempted", "no_audio", "wrong_audio", "partial_audio", "delivered_late", "delivered"})
 _SHARE: Final = Interval(low=0, high=1)
 _AMOUNT: Final = Interval(low=0)
 _UNBOUNDED_SHARES: Final = frozenset({"lateness.callmanager_model_fraction"})
@@ -73,20 +74,25 @@ def _measured(table: str, threshold: Threshold, values: Mapping[str, Any], findi
     first, _, rest = metric.partition(".")
     state = rest.removesuffix("_fraction") if first == "phones" else ""
     alerts = values["alert"]
-    pages = values["page"] or not alerts
+    loaded = values["load"]["shape"] != "once"
+    pages = values["page"] or not alerts or loaded
     why = ""
     if (first in ("page", "rtp") or state in PAGE_STATES) and not pages:
         why = "an alert is text and has no audio: [[page]] has"
     elif (first == "alert" or state in ALERT_STATES) and not alerts:
         why = "a page is audio and shows no text: [[alert]] does"
+    elif state == "preempted" and _to_everybody_once(values):
+        why = "one page alone is taken by no other: [[page]] twice"
+    elif (first == "load" or metric == "lateness.load_ms") and not loaded:
+        why = "nothing is sent by a schedule: [load] shape"
     elif state == "acknowledged" and not any(alert["acknowledge"] for alert in alerts):
         why = "nobody presses a key: [[alert]] acknowledge"
     elif rest.startswith("directory_") and values["callmanager"]["directory"]["kind"] == "builtin":
         why = "there is no directory server: [callmanager.directory] kind = slapd or samba"
     elif first == "administration" and values["gateway"]["set_up"] != "administration":
         why = 'nobody enters anything: [gateway] set_up = "administration"'
-    elif (seen_by := set(metric_of(name).witnesses) - {"harness"}) and not seen_by & set(values["witnesses"]):
-        why = f"its witness ({', '.join(sorted(seen_by))}) is left out of witnesses"
+    elif (seen_by := set(metric_of(name).witnesses) - {"harness"}) and not seen_by & set(witnesses(values)):
+        why = f"its witness ({', '.join(sorted(seen_by))}) is left out of witnesses, or another's part"
     # The limits of [integrity] are there by default: one of them that says nothing is no mistake of the file's.
     if why and table == "thresholds":
         findings.wrong((table, name), f"this scenario can never have it: {why}")
@@ -115,8 +121,8 @@ def _together(thresholds: Sequence[Threshold], values: Mapping[str, Any], findin
 def _to_everybody_once(values: Mapping[str, Any]) -> bool:
     """Whether the ledger has one row a phone: one page or alert, to the whole fleet."""
     wishes = [*values["page"], *values["alert"]]
-    shape = values.get("load", {}).get("shape", "once")
-    return len(wishes) <= 1 and shape == "once" and all(wish.get("phones", 1.0) == 1 for wish in wishes)
+    once = values["load"]["shape"] == "once"
+    return len(wishes) <= 1 and once and all(wish["phones"] == 1 for wish in wishes)
 
 
 def _statistics(held: Sequence[Threshold], findings: Findings) -> None:

@@ -27,6 +27,7 @@ from harness.scenario.model import (
     Fleet,
     Gateway,
     LabPlace,
+    Load,
     Page,
     Probe,
     Scenario,
@@ -37,6 +38,7 @@ from harness.scenario.model import (
 )
 from harness.scenario.outside import LAB
 from harness.scenario.overrides import Overrides, overlay
+from harness.scenario.schedule_errors import contradictions, load_limit, too_often
 from harness.site import Phone
 
 MAX_FILE_BYTES: Final = 2**20
@@ -156,6 +158,7 @@ def build(raw: dict[str, Any], text: str, path: Path, overrides: Overrides, *, f
     values = checked(raw, findings)
     site = sites.read(values, path, findings, files=files)
     if findings.whole:
+        _limit_load(values, findings)
         _contradictions(values, findings)
         check_together(values, findings)
     if findings.errors:
@@ -163,10 +166,18 @@ def build(raw: dict[str, Any], text: str, path: Path, overrides: Overrides, *, f
     scenario = _scenario(values, path, findings, site)
     if files:
         _audio(scenario, findings)
+        if not findings.errors:
+            too_often(scenario, findings)
         outside.files(scenario, findings)
     if findings.errors:
         raise ScenarioError(tuple(findings.errors))
     return scenario
+
+
+def _limit_load(values: dict[str, Any], findings: Findings) -> None:
+    """A load has a limit of `[integrity]` more."""
+    limit = load_limit(Load(**values["load"]), values["integrity"], findings.origins)
+    values["integrity"] = (*values["integrity"], *limit)
 
 
 def _find(name: str) -> Path:
@@ -226,12 +237,7 @@ def _contradictions(values: Mapping[str, Any], findings: Findings) -> None:
         findings.wrong(("gateway", "restarted"), 'only with set_up = "administration"')
     if values["fleet"]["boot"] != "fetch" and values["fleet"]["authentication_url_at_boot"] != SAME:
         findings.wrong(("fleet", "authentication_url_at_boot"), 'only with boot = "fetch"')
-    if len(values["page"]) > 1:
-        findings.wrong(("page", "1"), "not available yet: several pages in one run")
-    if len(values["alert"]) > 1:
-        findings.wrong(("alert", "1"), "not available yet: several alerts in one run")
-    if values["alert"] and values["page"]:
-        findings.wrong(("alert", "0"), "not available yet: an alert beside a page in one run")
+    contradictions(values, findings)
     if gateway["kind"] != "own" and any(alert["acknowledge"] for alert in values["alert"]):
         findings.wrong(("alert", "0", "acknowledge"), "not available yet: keys pressed on alerts of another gateway")
     _faults(values, findings)
@@ -290,7 +296,8 @@ def _scenario(values: Mapping[str, Any], path: Path, findings: Findings, site: t
     origins = findings.origins
     fleet, manager, gateway = values["fleet"], values["callmanager"], values["gateway"]
     users = manager["user"] or [{"name": gateway["user"], "cti": True, "devices": "all"}]
-    pages = values["page"] or ([] if values["alert"] else [_default_page(origins)])
+    bare = values["alert"] and values["load"]["shape"] == "once"
+    pages = values["page"] or ([] if bare else [_default_page(origins)])
     return Scenario(
         name=values["name"],
         purpose=values["purpose"],
@@ -341,6 +348,7 @@ def _scenario(values: Mapping[str, Any], path: Path, findings: Findings, site: t
         applications=tuple(Application(**application) for application in values["application"]),
         pages=tuple(Page(**page, audio_path=audio_path(page["audio"], path.parent)) for page in pages),
         alerts=tuple(Alert(**alert) for alert in values["alert"]),
+        load=Load(**values["load"]),
         faults=tuple(Fault(**fault) for fault in values["fault"]),
         probe=Probe(**values["probe"]),
         capture=Capture(**values["capture"]),

@@ -89,6 +89,17 @@ def text_of(most: int) -> Accept:
     return accept
 
 
+def any_text(most: int) -> Accept:
+    """A text of at most so many characters on one line; the empty one, too."""
+
+    def accept(value: object) -> object:
+        if not isinstance(value, str) or len(value) > most or not (value == "" or value.isprintable()):
+            raise WrongValueError(f"a text of at most {most} characters on one line")
+        return value.strip()
+
+    return accept
+
+
 def flag(value: object) -> object:
     """True or false."""
     if not isinstance(value, bool):

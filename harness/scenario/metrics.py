@@ -20,6 +20,7 @@ END_STATES: Final = (
     "garbled",
     "timed_out",
     "indeterminate",
+    "preempted",
     "no_audio",
     "wrong_audio",
     "partial_audio",
@@ -52,11 +53,11 @@ def _metric(name: str, unit: str, witnesses: str, meaning: str, *, distribution:
 
 def _catalogue() -> tuple[Metric, ...]:
     states = [
-        _metric(f"phones.{state}", "phones", "gateway phones", f"phones whose end state is {state} (end-states.md)")
+        _metric(f"phones.{state}", "phones", "gateway phones", f"deliveries whose end state is {state} (end-states.md)")
         for state in END_STATES
     ]
     shares = [
-        _metric(f"phones.{state}_fraction", "share", "gateway phones", f"phones.{state} of the whole fleet")
+        _metric(f"phones.{state}_fraction", "share", "gateway phones", f"phones.{state} of all deliveries")
         for state in END_STATES
     ]
     lags = [
@@ -68,13 +69,19 @@ def _catalogue() -> tuple[Metric, ...]:
         *states,
         *shares,
         _metric(
-            "push.answer_ms", "ms", "gateway", "request sent to whole answer, start and stop pushes", distribution=True
+            "push.answer_ms",
+            "ms",
+            "gateway",
+            "request sent to whole answer, start and stop pushes; under a [load] a page's planned "
+            "time to whole answer, start pushes",
+            distribution=True,
         ),
         _metric(
             "push.per_s",
             "1/s",
             "gateway",
-            "answered start pushes of a page over the time from its first sent to its last answered",
+            "answered start pushes of a page over the time from its first sent to its last answered; of several "
+            "pages, the slowest one's",
         ),
         _metric(
             "push.executed",
@@ -84,6 +91,17 @@ def _catalogue() -> tuple[Metric, ...]:
         ),
         _metric("push.executed_fraction", "share", "gateway", "push.executed of the whole fleet"),
         _metric("push.concurrent_max", "pushes", "phones", "most pushes of the page that waited for phones' answers"),
+        _metric("load.pages_planned", "pages", "harness", "pages of a [load], by its schedule"),
+        _metric("load.pages_started", "pages", "harness", "of them asked for and taken by the gateway"),
+        _metric(
+            "load.pages_late", "pages", "harness", "of them asked for later than 5 % of the interval after their time"
+        ),
+        _metric(
+            "load.pages_dropped",
+            "pages",
+            "harness",
+            "of them not sent: the generator was an interval behind, phones were not free, or the gateway refused",
+        ),
         _metric("page.listening_ms", "ms", "phones", "Send to the moment a phone listens", distribution=True),
         _metric("alert.displayed_ms", "ms", "phones", "Send to the moment a phone shows the alert", distribution=True),
         _metric(
@@ -93,7 +111,9 @@ def _catalogue() -> tuple[Metric, ...]:
             "Send to the first audio packet of the gateway that a phone hears",
             distribution=True,
         ),
-        _metric("page.activation_spread_ms", "ms", "phones", "first phone listening to last phone listening"),
+        _metric(
+            "page.activation_spread_ms", "ms", "phones", "first to last phone listening; of several pages, the longest"
+        ),
         _metric("authentication.gateway", "requests", "gateway", f"requests answered by the gateway, {asked}"),
         _metric("authentication.redirected", "requests", "gateway", "of them redirected to CallManager"),
         _metric("authentication.refused", "requests", "gateway", "of them refused by the gateway itself"),
@@ -240,7 +260,12 @@ def document() -> str:
         "",
         "The rate `push.per_s` counts every answered start push, refused ones too, from the first request sent to the",
         "last answer. Percentiles of answer times are of a closed load: the gateway waits for a free slot before it",
-        "sends, and that wait is in `page.listening_ms`, not in `push.answer_ms`.",
+        "sends, and that wait is in `page.listening_ms`, not in `push.answer_ms`. Under a `[load]` they are of an open",
+        "one: a start push is timed from the moment for which its page was planned, so every wait is in it; stops are",
+        "left out.",
+        "",
+        "A delivery is one page or alert to one phone, a row of the ledger: in a run of one page to all, a phone.",
+        "`load.*` is there under a `[load]` alone.",
         "",
         "| name | unit | kind | witnesses | meaning |",
         "|---|---|---|---|---|",

@@ -10,6 +10,21 @@ from harness.site.phone import Phone as SitePhone
 
 EXIT_INVALID: Final = 4
 SAME: Final = "same"
+MAX_PAGES: Final = 500
+"""Pages and alerts of one run: each is a row per phone in the ledger, and one more to watch while it goes."""
+MAX_DELIVERIES: Final = 200_000
+"""Pages times phones: a ledger that a browser still opens, and evidence that a judge reads within a minute."""
+MAX_RECORDINGS: Final = 16
+"""Different WAV files of one run: the folder keeps a copy of each, to be judged where the scenario's files are not."""
+MAX_LOAD_S: Final = 3_600.0
+"""An hour of 500 pages is one each seven seconds; longer runs measure the disk."""
+MAX_PAGES_PER_S: Final = 50.0
+"""The gateway runs eight pages of a priority at once (docs/reference/gateway.md): more only queue or are refused."""
+LATE_SHARE: Final = 0.05
+"""Of the interval between two pages: one that begins later is late, and with its p99 beyond that the load was not the
+one that the scenario asked for."""
+AT_ONCE_S: Final = 1.0
+"""Pages that all begin at once have no interval; theirs is taken for a second (assumed)."""
 
 
 class ScenarioError(Exception):
@@ -211,11 +226,56 @@ class Page:
     start_deadline_s: float
     late_after_ms: float
     """A phone that listens later than this after Send is `delivered_late`."""
+    phones: float = 1.0
+    """Share of the fleet that it goes to."""
+    group: str = ""
+    """Name of these phones; empty: drawn for this page alone."""
+    priority: str = "normal"
+    busy: str = "usual"
+
+    @property
+    def busy_rule(self) -> str:
+        """What becomes of a phone that another page has: `now`, `queue` or `skip`, as the gateway takes it."""
+        if self.busy != "usual":
+            return self.busy
+        return "now" if self.priority == "emergency" else "skip"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """How often the page is sent."""
+
+    shape: str = "once"
+    """`once`: no load; `rate`, `ramp`, `overlap`."""
+    pages_per_s: float = 0.0
+    from_per_s: float = 0.0
+    to_per_s: float = 0.0
+    duration_s: float = 0.0
+    pages: int = 0
+    every_s: float = 0.0
+    groups: str = "disjoint"
+    overlapping: bool = False
+
+    @property
+    def open(self) -> bool:
+        """Whether pages begin by a schedule, whatever became of those before."""
+        return self.shape != "once"
+
+    @property
+    def interval_s(self) -> float:
+        """Between two pages, at the highest rate."""
+        highest = {"rate": self.pages_per_s, "ramp": max(self.from_per_s, self.to_per_s)}.get(self.shape, 0.0)
+        return 1 / highest if highest else self.every_s or AT_ONCE_S
+
+    @property
+    def late_ms(self) -> float:
+        """A page that begins later than this after its planned time is late."""
+        return round(LATE_SHARE * self.interval_s * 1000, 3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
-    """One text alert to the whole fleet."""
+    """One text alert."""
 
     at_s: float
     text: str
@@ -225,6 +285,9 @@ class Alert:
     """A phone that shows it later than this after Send is `displayed_late`."""
     acknowledge: float
     """Share of the fleet where a person presses Acknowledge once all phones are settled; drawn by the seed."""
+    phones: float = 1.0
+    """Share of the fleet that it goes to."""
+    group: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -292,8 +355,9 @@ class Scenario:
     gateway: Gateway
     applications: tuple[Application, ...]
     pages: tuple[Page, ...]
-    """Empty where there is an alert."""
+    """Empty where there are alerts alone."""
     alerts: tuple[Alert, ...]
+    load: Load
     faults: tuple[Fault, ...]
     probe: Probe
     capture: Capture
@@ -308,6 +372,6 @@ class Scenario:
     """Of ground `lab` alone."""
 
     @property
-    def late_after_ms(self) -> float:
-        """Of the page or the alert."""
-        return self.alerts[0].late_after_ms if self.alerts else self.pages[0].late_after_ms
+    def recordings(self) -> tuple[Path, ...]:
+        """The pages' audio files, each once, in the order in which they are first named."""
+        return tuple(dict.fromkeys(page.audio_path for page in self.pages))

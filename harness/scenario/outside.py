@@ -9,7 +9,7 @@ from ipaddress import IPv4Address, IPv4Network
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from harness.scenario.faults import FAULTS, Carrier
+from harness.scenario.faults import CREDENTIAL_DRIFT, FAULTS, Carrier
 from harness.scenario.findings import ASSUMED, DEFAULT, Findings
 from harness.scenario.lines import Path
 from harness.scenario.model import Scenario
@@ -114,6 +114,9 @@ def _callmanager(values: Mapping[str, Any], findings: Findings) -> _Wrong:
         yield ("callmanager", "directory", "kind"), "a CallManager that is not started has a directory of its own"
     if values["application"]:
         yield ("application",), "other applications need users of the emulated CallManager: kind = own"
+    for index, fault in enumerate(values["fault"]):
+        if fault["kind"] == CREDENTIAL_DRIFT and fault["where"] != "gateway":
+            yield ("fault", str(index), "where"), "a CallManager that is not started keeps its passwords"
     if values["fleet"]["boot"] == "fetch":
         yield ("fleet", "boot"), "phones fetch their configuration from the emulated CallManager: kind = own"
     if values["gateway"]["kind"] != "external" and values["gateway"]["password_file"] is None:

@@ -30,11 +30,11 @@ def overlay(raw: dict[str, object], overrides: Overrides) -> tuple[dict[Path, st
             errors.append(f"--set {key}={text}: expected KEY=VALUE such as gateway.concurrency=50")
             continue
         try:
-            place = _put(raw, path, _value(text))
+            places = _put(raw, path, _value(text))
         except LookupError as error:
             errors.append(f"{origin} {key}={text}: {error.args[0]}")
             continue
-        origins[place] = origin
+        origins.update(dict.fromkeys(places, origin))
     return origins, errors
 
 
@@ -55,27 +55,26 @@ def _value(text: str) -> object:
     return parsed["value"] if set(parsed) == {"value"} else text
 
 
-def _put(raw: dict[str, object], path: Path, value: object) -> Path:
-    """Set a value; a repeated table is entered by its number, which may be left out where there is one."""
-    table: object = raw
-    done: Path = ()
-    rest = path
-    while len(rest) > 1:
-        assert isinstance(table, dict)
-        step, *after = rest
-        table = table.setdefault(step, {})
-        done, rest = (*done, step), tuple(after)
-        if isinstance(table, list):
-            index = int(rest[0]) if rest[0].isdecimal() else 0
-            if rest[0].isdecimal() and len(rest) == 1:
-                raise LookupError("expected a key inside the table")
-            if index >= len(table) or (not rest[0].isdecimal() and len(table) != 1):
-                raise LookupError(f"{'.'.join(done)} has {len(table)} entries; name one as {'.'.join(done)}.0")
-            rest = rest[1:] if rest[0].isdecimal() else rest
-            table = table[index]
-            done = (*done, str(index))
-        if not isinstance(table, dict):
+def _put(table: dict[str, object], path: Path, value: object, done: Path = ()) -> list[Path]:
+    """Set a value; a repeated table is entered by its number, or without one in each of its entries."""
+    step, *rest = path
+    if not rest:
+        table[step] = value
+        return [(*done, step)]
+    inner, done = table.setdefault(step, {}), (*done, step)
+    if not isinstance(inner, list):
+        if not isinstance(inner, dict):
             raise LookupError(f"{'.'.join(done)} is no table")  # noqa: TRY004 - the caller's mistake is the path
-    assert isinstance(table, dict)
-    table[rest[0]] = value
-    return (*done, rest[0])
+        return _put(inner, tuple(rest), value, done)
+    numbered = rest[0].isdecimal()
+    if numbered and len(rest) == 1:
+        raise LookupError("expected a key inside the table")
+    if not inner or (numbered and int(rest[0]) >= len(inner)):
+        raise LookupError(f"{'.'.join(done)} has {len(inner)} entries; name one as {'.'.join(done)}.0")
+    places = []
+    for index in [int(rest[0])] if numbered else range(len(inner)):
+        entry, where = inner[index], (*done, str(index))
+        if not isinstance(entry, dict):
+            raise LookupError(f"{'.'.join(where)} is no table")  # noqa: TRY004 - as above
+        places += _put(entry, tuple(rest[1:] if numbered else rest), value, where)
+    return places

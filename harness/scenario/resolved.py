@@ -10,11 +10,11 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from harness.run_folder import SITE
 from harness.scenario.file import build
 from harness.scenario.findings import ASSUMED, dotted
 from harness.scenario.model import Fleet, Scenario, ScenarioError
 from harness.scenario.outside import EMULATED_KEYS, EXTERNAL_KEYS
+from harness.scenario.sites import SITE
 
 _SCALARS: Final = ("name", "purpose", "seed", "ground", "witnesses")
 
@@ -60,6 +60,7 @@ def write_resolved(
         page["audio"] = original.audio if _is_bundled(original.audio) else str(original.audio_path.absolute())
     lines += _repeated(("page",), pages, origins)
     lines += _repeated(("alert",), [_plain(alert) for alert in scenario.alerts], origins)
+    lines += _table(("load",), _plain(scenario.load), origins)
     lines += _repeated(("fault",), [_plain(fault) for fault in scenario.faults], origins)
     lines += _table(("probe",), _plain(scenario.probe), origins)
     lines += _table(("capture",), _plain(scenario.capture), origins)

@@ -11,6 +11,7 @@ from harness.scenario.keys import (
     Table,
     address,
     any_of,
+    any_text,
     choice,
     devices,
     flag,
@@ -27,6 +28,7 @@ from harness.scenario.keys import (
     url_or,
     whole,
 )
+from harness.scenario.model import MAX_LOAD_S, MAX_PAGES, MAX_PAGES_PER_S
 from harness.scenario.probe_checks import PROBE_CHECKS
 
 WITNESSES: Final = ("gateway", "phones", "callmanager", "wire")
@@ -36,7 +38,7 @@ INTEGRITY: Final = {
     "lateness.callmanager_model_fraction.p99": "<= 0.1",
     "lateness.pacer_ms.p99": "<= 10",
 }
-"""Beyond these a witness is blind. The limit of `lateness.load_ms` belongs to open loads."""
+"""Beyond these a witness is blind. Under a `[load]` `lateness.load_ms.p99` has a limit as well (`Load.late_ms`)."""
 
 _ROOT: Final = {
     "schema": Key(accept=whole(1, 1), default=1, meaning="version of this format"),
@@ -210,6 +212,14 @@ _APPLICATION: Final = {
     "phones": Key(accept=number(0, 1, above=True), meaning="share of the fleet that it pushes to"),
     "at_s": Key(accept=number(0, MAX_SECONDS), default=0.0, meaning="when, seconds after the run's zero"),
 }
+_WHOM: Final = {
+    "phones": Key(accept=number(0, 1, above=True), default=1.0, meaning="share of the fleet that it goes to"),
+    "group": Key(
+        accept=any_text(32),
+        default="",
+        meaning="name of its phones: one name, the same phones; two names, no phone in both; empty: drawn for it alone",
+    ),
+}
 _PAGE: Final = {
     "at_s": Key(accept=number(0, MAX_SECONDS), default=0.0, meaning="when, seconds after the run's zero"),
     "audio": Key(accept=text, default="announcement", meaning="bundled recording or a WAV file"),
@@ -227,6 +237,15 @@ _PAGE: Final = {
         accept=number(0, 1, above=True), default=1.0, meaning="share of listening phones that audio waits for"
     ),
     "start_deadline_s": Key(accept=number(0, MAX_SECONDS), default=2.0, meaning="longest wait for them"),
+    **_WHOM,
+    "priority": Key(
+        accept=choice("normal", "emergency"), default="normal", meaning="an emergency takes phones from normal pages"
+    ),
+    "busy": Key(
+        accept=choice("usual", "now", "queue", "skip"),
+        default="usual",
+        meaning="what becomes of a phone that another page has; usual: skip, of an emergency now",
+    ),
     "late_after_ms": Key(
         accept=number(0, MAX_SECONDS * 1000, above=True),
         default=2000.0,
@@ -240,6 +259,7 @@ _ALERT: Final = {
     "priority": Key(
         accept=choice("emergency", "normal"), default="emergency", meaning="at once, or when the phone is idle"
     ),
+    **_WHOM,
     "late_after_ms": Key(
         accept=number(0, MAX_SECONDS * 1000, above=True),
         default=2000.0,
@@ -247,6 +267,33 @@ _ALERT: Final = {
     ),
     "acknowledge": Key(
         accept=number(0, 1), default=0.0, meaning="share of the phones where somebody presses Acknowledge in the end"
+    ),
+}
+_LOAD: Final = {
+    "shape": Key(
+        accept=choice("once", "rate", "ramp", "overlap"),
+        default="once",
+        meaning="once: the pages as written; else the one [[page]] many times: at a rate, from a rate to a rate, or "
+        "several over each other",
+    ),
+    "pages_per_s": Key(accept=number(0, MAX_PAGES_PER_S), default=0.0, meaning="of rate: pages that begin in a second"),
+    "from_per_s": Key(accept=number(0, MAX_PAGES_PER_S), default=0.0, meaning="of ramp: the rate at its beginning"),
+    "to_per_s": Key(accept=number(0, MAX_PAGES_PER_S), default=0.0, meaning="of ramp: the rate at its end"),
+    "duration_s": Key(accept=number(0, MAX_LOAD_S), default=0.0, meaning="of rate and ramp: how long pages begin"),
+    "pages": Key(accept=whole(0, MAX_PAGES), default=0, meaning="of overlap: how many"),
+    "every_s": Key(
+        accept=number(0, MAX_LOAD_S), default=0.0, meaning="of overlap: from one to the next; 0: all at once"
+    ),
+    "groups": Key(
+        accept=choice("same", "disjoint"),
+        default="disjoint",
+        meaning="of overlap: all to the same phones, or no phone in two of them",
+    ),
+    "overlapping": Key(
+        accept=flag,
+        default=False,
+        meaning="of rate and ramp: whether a phone may be asked for a page while it has another; the gateway's rules "
+        "decide then",
     ),
 }
 _FAULT: Final = {
@@ -330,7 +377,7 @@ SCHEMA: Final = Table(
         "application": Table(keys=_APPLICATION, repeated=True),
         "page": Table(keys=_PAGE, repeated=True),
         "alert": Table(keys=_ALERT, repeated=True),
-        "load": Table(keys={}, later="load shapes; one page is sent"),
+        "load": Table(keys=_LOAD),
         "fault": Table(keys=_FAULT, repeated=True),
         "probe": Table(keys=_PROBE),
         "capture": Table(keys=_CAPTURE),

@@ -12,6 +12,8 @@ from harness.scenario.keys import MAX_PHONES
 from harness.scenario.lines import Path as KeyPath
 from harness.site import Phone, SiteError, models, read_phone_list
 
+SITE: Final = "site.csv"
+"""The list in a run's folder, beside its scenario: the site's phones that the fleet is a twin of."""
 _CSV: Final = ("fleet", "csv")
 _INSTEAD: Final = ("phones", "models")
 """What the list says as well."""

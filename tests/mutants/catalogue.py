@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from typing import Final
 
 PAGE: Final = "burst-offload"
+SEVERAL: Final = "ci/two-pages-at-once"
+"""What these do wrong, one page alone does not show."""
+SEVERAL_FOLLOWS: Final = ("phones.delivered == 16", "phones.preempted == 8")
 DELIVERED: Final = "phones.delivered_fraction == 1"
 ANYTHING: Final = ("*",)
 """Whoever comes later is not served any more: what else fails is no accident."""
@@ -586,7 +589,23 @@ MUTANTS: Final[tuple[Mutant | Probed | InTests | Compared, ...]] = (
         caught_by=("right-to-the-end",),
         follows=ANYTHING,
     ),
+    Mutant(
+        number="X41",
+        name="mixes-up-pages",
+        defect="of two pages at once, the second one's audio goes to the first one's phones",
+        caught_by=("pages-kept-apart",),
+        follows=(*SEVERAL_FOLLOWS, "audio-is-the-source", "stream-well-formed", "audio-only-to-listeners"),
+        scenario=SEVERAL,
+    ),
+    Mutant(
+        number="X42",
+        name="drops-the-second-page",
+        defect="says yes to a second page, and does nothing",
+        caught_by=("every-phone-one-end-state",),
+        follows=SEVERAL_FOLLOWS,
+        scenario=SEVERAL,
+    ),
 )
 
-CI: Final = ("M10", "M13", "M15", "M17", "M23", "M28", "M29", "M32", "M34", "X01", "X12")
+CI: Final = ("M10", "M13", "M15", "M17", "M23", "M28", "M29", "M32", "M34", "X01", "X12", "X42")
 """Numbers of those that the second tier of the tests runs; `make mutants` runs all."""

@@ -7,12 +7,14 @@ A scenario runs one with `[gateway] kind = "command"`. All it needs is in PUSHLA
 `clean` has no defect: it shows that a verdict of another variant comes from the defect and not from the way it is run.
 """
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
@@ -102,6 +104,8 @@ VARIANTS: dict[str, type[Gateway]] = {
     "byte-order-mark": wrong_answers.ByteOrderMark,
     "headers-on-redirects": wrong_answers.HeadersOnRedirects,
     "hangs-after-a-hundred": wrong_answers.HangsAfterAHundred,
+    "mixes-up-pages": wrong_audio.MixesUpPages,
+    "drops-the-second-page": wrong_pushes.DropsTheSecondPage,
 }
 
 
@@ -117,15 +121,39 @@ def main(name: str, mode: str = "page") -> int:
         if not server.stdout.readline():
             return server.wait()
         _wait_for_probe(server)
-        page = subprocess.Popen([sys.executable, "-m", "harness.cli", "gateway", *_wish(), "--config", config])
-        try:
-            return page.wait(PATIENCE_S)
-        except subprocess.TimeoutExpired:
-            page.send_signal(signal.SIGINT)  # it has the gateway interrupt the page
-            return page.wait(2 * PATIENCE_S)
+        began = time.monotonic()
+        pages = []
+        for at_s, wish in _wishes():
+            time.sleep(max(0.0, began + at_s - time.monotonic()))
+            pages.append(
+                subprocess.Popen([sys.executable, "-m", "harness.cli", "gateway", *wish, "--config", config])
+            )
+        return max(_wait(page) for page in pages)
     finally:
         server.send_signal(signal.SIGTERM)
         server.wait(timeout=90)
+
+
+def _wait(page: subprocess.Popen[bytes]) -> int:
+    try:
+        return page.wait(PATIENCE_S)
+    except subprocess.TimeoutExpired:
+        page.send_signal(signal.SIGINT)  # it has the gateway interrupt the page
+        return page.wait(2 * PATIENCE_S)
+
+
+def _wishes() -> list[tuple[float, list[str]]]:
+    """What is sent when, in order."""
+    if "PUSHLAB_PAGES" not in os.environ:
+        return [(0.0, _wish())]
+    pages = json.loads(Path(os.environ["PUSHLAB_PAGES"]).read_text(encoding="utf-8"))
+    pages.sort(key=lambda page: page["at_s"])
+    return [(page["at_s"], _of_page(page)) for page in pages]
+
+
+def _of_page(page: dict[str, Any]) -> list[str]:
+    rules = ["--priority", page["priority"], "--busy", page["busy"], "--delivery", page["delivery"]]
+    return ["page", page["audio"], *rules, "--phones", *page["phones"]]
 
 
 def _wish() -> list[str]:

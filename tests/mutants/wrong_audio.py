@@ -112,6 +112,23 @@ class SwapsTwoPhones(_WithPacer):
             await super().start(page, swapped, frame=frame)
 
 
+class MixesUpPages(_WithPacer):
+    """X: of two pages at once, the second one's audio goes to the first one's phones."""
+
+    pacer_name = "clean"
+
+    class pacer_class(Pacer):  # noqa: N801
+        first: Sequence[tuple[str, str]] = ()
+        mixed_up = False
+
+        async def start(self, page: str, phones: Sequence[tuple[str, str]], *, frame: int = 0) -> None:
+            if phones and not self.first:
+                self.first = list(phones)
+            elif phones and not self.mixed_up:
+                self.mixed_up, phones = True, self.first
+            await super().start(page, phones, frame=frame)
+
+
 class OnePhoneMore(_WithPacer):
     """X: the audio goes to a phone as well that is not in the page."""
 

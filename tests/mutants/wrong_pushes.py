@@ -16,6 +16,7 @@ from gateway.authentication import Decision, Request
 from gateway.cisco import Credentials, Outcome, PushAnswer
 from gateway.inventory import Phone
 from gateway.media import Audio
+from gateway.paging import Pages
 from gateway.product import Gateway
 from gateway.push import Busy, Limits, Page, PagePlan, Pusher, Slots, crew
 from gateway.push import page as paging
@@ -270,6 +271,30 @@ class TwoPagesAtOnce(Gateway):
             await self.request_page(wish)
         except RequestError:
             _log.exception("the second page was refused")
+
+
+class DropsTheSecondPage(Gateway):
+    """X: takes a second page for the first one asked for once more, says yes, and does nothing."""
+
+    def make_pages(self) -> Pages:
+        made = super().make_pages()
+        made.__class__ = _TwiceTheFirst
+        return made
+
+
+class _TwiceTheFirst(Pages):
+    asked = 0
+    first = ""
+
+    async def request(self, wish: PageRequest, *, requested_by: str | None = None) -> str:
+        self.asked += 1
+        if self.asked == 2:
+            while not self.first:
+                await trio.sleep(0.01)
+            return self.first
+        number = await super().request(wish, requested_by=requested_by)
+        self.first = self.first or number
+        return number
 
 
 class SaysItIsOverTooSoon(Gateway):

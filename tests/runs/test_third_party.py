@@ -15,6 +15,7 @@ EXAMPLE = "docs/examples/third-party-gateway"
 
 
 @pytest.mark.real
+@pytest.mark.slow
 @pytest.mark.usefixtures("netns")
 def test_every_phone_is_paged_and_callmanager_is_asked_twice_for_each(pushlab: Pushlab) -> None:
     # Its scenario names the script as seen from the clone.

@@ -16,6 +16,7 @@ from harness.judge.laws import (
     no_foreign_audio,
     no_secret_told,
     nothing_leaves_the_lab,
+    pages_kept_apart,
     pushes_well_formed,
     stream_well_formed,
     wire_agrees_with_phones,
@@ -24,6 +25,7 @@ from harness.judge.laws.law import Case, Law, decide
 
 LAWS: Final[tuple[Law, ...]] = (
     every_phone_one_end_state.LAW,
+    pages_kept_apart.LAW,
     gateway_agrees_with_phones.LAW,
     pushes_well_formed.LAW,
     executed_only_when_authorised.LAW,

@@ -2,17 +2,20 @@
 
 import hashlib
 import zlib
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from harness.capture.rtp import Stream
+from harness.judge.end_states import Rival
 from harness.judge.evidence import Evidence, host
 from harness.judge.integrity import AUDIO
 from harness.judge.laws.law import EXAMPLES, Case, Finding, Law
 from harness.judge.ledger import Row
 from harness.judge.places import departures
+from harness.judge.sendings import Sending
 from harness.judge.sound import Sound, frames_of, source_rate, source_sound, unlike
 from harness.judge.source import FRAME, mistakes, source_samples
 from harness.observe.records import Record
@@ -31,15 +34,22 @@ def find(case: Case) -> Finding:
     if evidence.wire.packets is None:
         finding.undecided = "nothing was captured"
         return finding
-    reference = _reference(evidence)
+    references: dict[str, _Reference] = {}
+    sent: dict[str, list[Sequence[Stream]]] = {}
     for row in case.rows:
-        if not row.executed:
+        sent.setdefault(row.sending.name, []).append(row.streams)
+    for row in case.rows:
+        if not row.executed or row.sending.page is None:
             continue
+        reference = references.get(row.sending.name)
+        if reference is None:
+            reference = _Reference(evidence, row.sending, sent[row.sending.name])
+            references[row.sending.name] = reference
         finding.looked_at += 1
         if row.hearing.differs:
             finding.add("heard other sound than the wire saw", row.phone.name)
-        streams = evidence.streams_of.get(row.phone.name, [])
-        if not streams:
+        streams = row.streams
+        if not streams and row.rival is Rival.NONE:
             finding.add("listened, and no audio was sent to it", row.phone.name)
         for stream in streams:
             why = _wrong(row, stream, reference, finding)
@@ -51,12 +61,17 @@ def find(case: Case) -> Finding:
 class _Reference:
     """What the audio is, by the gateway's word and by the source itself."""
 
-    def __init__(self, evidence: Evidence) -> None:
-        started = evidence.of("gateway", "page.started")
+    def __init__(self, evidence: Evidence, sending: Sending, streams: Sequence[Sequence[Stream]]) -> None:
+        started = [
+            record
+            for record in evidence.of("gateway", "page.started")
+            if not sending.number or record.text("page") == sending.number
+        ]
         self.crc32 = started[-1].text("audio_crc32") if started else ""
         self.told_frames = started[-1].whole("audio_frames") if started else 0
-        path = evidence.audio
-        self.missing = _why_not_the_source(evidence)
+        path = sending.audio
+        self.missing = _why_not_the_source(sending)
+        self._streams = streams
         self.samples = None if self.missing else source_samples(path)
         self._sound: Sound | None = None
         if self.samples is None and not self.missing:
@@ -134,6 +149,18 @@ class _Reference:
         assert self._sound is not None
         return unlike(payload, self._sound[first_frame * FRAME :], self._rate) == 0
 
+    def begins_right(self, stream: Stream, first_frame: int) -> bool | None:
+        """Whether a stream that ends early is the audio from a frame on; None where nothing tells."""
+        begin = first_frame * FRAME
+        payload = self._bytes_of(stream)
+        if self.samples is not None:
+            return mistakes(payload, self.samples[begin : begin + len(payload)]) == 0
+        if self._payload is not None:
+            return bool(np.array_equal(payload, self._payload[begin : begin + len(payload)]))
+        if self._sound is None or not len(payload):
+            return None
+        return unlike(payload, self._sound[begin : begin + len(payload)], self._rate) == 0
+
     def where(self, stream: Stream, first_frame: int) -> str:
         """What of the source is missing, doubled or otherwise: of the first few different streams only."""
         key = (stream.crc32, first_frame)
@@ -146,7 +173,7 @@ class _Reference:
         return self._told[key]
 
     def _whole_payload(self) -> npt.NDArray[np.uint8] | None:
-        for streams in self._evidence.streams_of.values():
+        for streams in self._streams:
             for stream in streams:
                 if self.crc32 and stream.crc32 == self.crc32 and not stream.wrong_size:
                     return self._bytes_of(stream)
@@ -158,20 +185,15 @@ class _Reference:
         return packets.payloads(stream.rows).reshape(-1)
 
 
-def _why_not_the_source(evidence: Evidence) -> str:
+def _why_not_the_source(sending: Sending) -> str:
     """Why the file that was paged cannot be asked any more; empty where it can."""
-    path = evidence.audio
-    digest = evidence.lab.text("audio_sha256") if evidence.lab else ""
+    path, digest = sending.audio, sending.audio_sha256
     try:
         with path.open("rb") as file:
             same = not digest or hashlib.file_digest(file, "sha256").hexdigest() == digest
     except OSError as error:
         return f"the source cannot be read any more ({path}: {error.strerror or error})"
     return "" if same else f"the source is not what it was at the time of the run ({path})"
-
-
-def _reference(evidence: Evidence) -> _Reference:
-    return _Reference(evidence)
 
 
 def _wrong(row: Row, stream: Stream, reference: _Reference, finding: Finding) -> str:
@@ -183,6 +205,10 @@ def _wrong(row: Row, stream: Stream, reference: _Reference, finding: Finding) ->
     first = 0 if started is None else started.whole("first_frame")
     if started is not None and (why := reference.why_not_joined(row, stream, started)):
         return why
+    if row.rival is not Rival.NONE and not stream.lost and stream.packets < (reference.frames or 0) - first:
+        # Another page took the phone: what it got until then is to be right.
+        right = reference.begins_right(stream, first)
+        return "the sound sent before another page took it is not the source's" if right is False else ""
     if stream.lost or (reference.frames is not None and stream.packets != reference.frames - first):
         expected = reference.frames - first if reference.frames is not None else stream.expected
         return _with(f"{stream.packets} frames were sent, the audio has {expected}", reference.where(stream, first))

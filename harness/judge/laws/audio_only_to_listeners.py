@@ -44,23 +44,23 @@ def find(case: Case) -> Finding:
 
 def _to_the_right_address(case: Case, finding: Finding) -> None:
     """A stream that is one phone's by the gateway's word and went to another address."""
-    for row in case.rows:
-        for record in row.story.stream_started:
+    for phone, story in case.fleet():
+        for record in story.stream_started:
             place = host(record.text("destination"))
-            if record.phone == row.phone.name and place != row.phone.address:
-                finding.add(f"its audio was sent to {place}, it is at {row.phone.address}", row.phone.name)
+            if record.phone == phone.name and place != phone.address:
+                finding.add(f"its audio was sent to {place}, it is at {phone.address}", phone.name)
 
 
 def _by_diaries(case: Case, finding: Finding) -> None:
     """Where there is no wire: what the phones themselves saw while they did not listen."""
-    for row in case.rows:
+    for phone, story in case.fleet():
         finding.looked_at += 1
-        stops = [record.t_ns for record in row.story.stopped]
-        for record in row.story.unlistened:
+        stops = [record.t_ns for record in story.stopped]
+        for record in story.unlistened:
             last, first = record.whole("last_t_ns", record.t_ns), record.whole("first_t_ns", record.t_ns)
             in_flight = any(stop <= first and last <= stop + IN_FLIGHT_NS for stop in stops)
             if case.evidence.from_gateway(host(record.text("source"))) and not in_flight:
-                finding.add(f"{record.whole('packets')} packets while it did not listen", row.phone.name)
+                finding.add(f"{record.whole('packets')} packets while it did not listen", phone.name)
 
 
 LAW = Law(

@@ -19,13 +19,13 @@ def find(case: Case) -> Finding:
         first == evidence.server_places.get("gateway") and evidence.scenario.gateway.own_user_mismatch == "redirect"
     )
     page = {first, callmanager} if mismatch and relays else {first}
-    for row in case.rows:
-        for name, push in row.story.pushes.items():
-            own = name in row.story.page_pushes
+    for phone, story in case.fleet():
+        for name, push in story.pushes.items():
+            own = name in story.page_pushes
             finding.looked_at += 1
             allowed = page if own else {first, callmanager}
             for why in _wrong(evidence, push, allowed, first, by=None if own else callmanager):
-                finding.add(why, row.phone.name)
+                finding.add(why, phone.name)
     return finding
 
 

@@ -22,28 +22,28 @@ def find(case: Case) -> Finding:
         for witness in ("gateway", "callmanager")
         if witness in case.present
     }
-    for row in case.rows:
-        for push in row.story.pushes.values():
+    for phone, story in case.fleet():
+        for push in story.pushes.values():
             for answer in push.answered:
                 server = evidence.servers.get(answer.text("server"), "")
                 word = answer.text("answer")
                 if word in _READ and answer.text("connection") in authorised.get(server, ()):
-                    finding.add(f"was told {word} by {server}, whose log says authorized", row.phone.name)
+                    finding.add(f"was told {word} by {server}, whose log says authorized", phone.name)
             if push.answered_first:
-                finding.add("answered a push before it was told whether it was genuine", row.phone.name)
+                finding.add("answered a push before it was told whether it was genuine", phone.name)
             if push.executed is None:
                 continue
             finding.looked_at += 1
             why = _wrong(push)
             if why:
-                finding.add(why, row.phone.name)
+                finding.add(why, phone.name)
                 continue
             for answer in push.answered:
                 server = evidence.servers.get(answer.text("server"), "")
                 if answer.text("answer") != "authorized" or server not in authorised:
                     continue
                 if answer.text("connection") not in authorised[server]:
-                    finding.add(f"it was authorised by {server}, whose log has no such answer", row.phone.name)
+                    finding.add(f"it was authorised by {server}, whose log has no such answer", phone.name)
     return finding
 
 

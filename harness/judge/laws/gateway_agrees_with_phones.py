@@ -28,19 +28,15 @@ def find(case: Case) -> Finding:
         _screens(case, finding)
     _pages(case, finding)
     _control(case, finding)
-    for row in case.rows:
-        for attempt in (*row.story.start_attempts, *row.story.stop_attempts):
+    for phone, story in case.fleet():
+        for attempt in (*story.start_attempts, *story.stop_attempts):
             finding.looked_at += 1
-            disagreement = _disagreement(attempt, row.story, web_access=row.phone.web_access)
+            disagreement = _disagreement(attempt, story, web_access=phone.web_access)
             if disagreement:
-                finding.add(disagreement, row.phone.name)
-        for name, push in row.story.pushes.items():
-            if (
-                push.received is not None
-                and name not in row.story.page_pushes
-                and name not in case.evidence.foreign_pushes
-            ):
-                finding.add(f"it was pushed to by {name}, and nobody says so", row.phone.name)
+                finding.add(disagreement, phone.name)
+        for name, push in story.pushes.items():
+            if push.received is not None and name not in story.page_pushes and name not in case.evidence.foreign_pushes:
+                finding.add(f"it was pushed to by {name}, and nobody says so", phone.name)
     return finding
 
 
@@ -48,14 +44,14 @@ def _pages(case: Case, finding: Finding) -> None:
     """What the gateway told of each page when it was over: after everything else, and as each push had ended."""
     executed: Counter[str] = Counter()
     last_push: dict[str, int] = {}
-    for row in case.rows:
+    for _, story in case.fleet():
         pages = set()
-        for attempt in (*row.story.start_attempts, *row.story.stop_attempts):
+        for attempt in (*story.start_attempts, *story.stop_attempts):
             for record in (attempt.sent, attempt.ended):
                 if record is not None:
                     page = record.text("page")
                     last_push[page] = max(last_push.get(page, 0), record.t_ns)
-        for attempt in row.story.start_attempts:
+        for attempt in story.start_attempts:
             if attempt.ended is not None and attempt.ended.text("outcome") == GatewaySays.EXECUTED:
                 pages.add(attempt.ended.text("page"))
         executed.update(pages)
@@ -93,12 +89,21 @@ def _screens(case: Case, finding: Finding) -> None:
 
     A phone that fetched and shows something else, or an error, had no alert whatever the gateway gave it.
     """
-    told = {kind: {r.phone for r in case.evidence.of("gateway", f"alert.{kind}")} for kind in _SCREENS}
+    told = {
+        kind: {(r.text("alert"), r.phone) for r in case.evidence.of("gateway", f"alert.{kind}")} for kind in _SCREENS
+    }
+    by_number = len([sending for sending in case.sendings if sending.alert]) > 1
     for row in case.rows:
+        if row.sending.alert is None:
+            continue
         seen = {"displayed": row.displayed_ms is not None, "acknowledged": row.acknowledged_ms is not None}
         for kind in _SCREENS:
             finding.looked_at += 1
-            if (row.phone.name in told[kind]) != seen[kind]:
+            says = any(
+                phone == row.phone.name and (not by_number or number == row.sending.number)
+                for number, phone in told[kind]
+            )
+            if says != seen[kind]:
                 who, other = ("its diary", "the gateway") if seen[kind] else ("the gateway", "its diary")
                 finding.add(f"{who} says {kind}, {other} does not", row.phone.name)
 

@@ -1,13 +1,14 @@
 """What a law is: a sentence that holds in every run, who must have seen for it to be decided, and who is excused."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from harness.judge.diaries import PhoneStory
-from harness.judge.evidence import Evidence
+from harness.judge.evidence import Evidence, Phone
 from harness.judge.integrity import Integrity
 from harness.judge.ledger import Row
+from harness.judge.sendings import Sending
 from harness.judge.verdict import Check, Kind, Verdict
 from harness.scenario.faults import FAULTS
 
@@ -21,9 +22,17 @@ class Case:
 
     evidence: Evidence
     rows: Sequence[Row]
+    """One for each page or alert and each phone that it goes to."""
+    sendings: Sequence[Sending]
     stories: Mapping[str, PhoneStory]
+    """All of each phone, whatever page it is about."""
     present: frozenset[str]
     """Witnesses that the scenario has."""
+
+    def fleet(self) -> Iterator[tuple[Phone, PhoneStory]]:
+        """Every phone with all of its story."""
+        for name, phone in self.evidence.roster.items():
+            yield phone, self.stories[name]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +71,7 @@ class Law:
     scopes: tuple[str, ...] = ()
     """Scopes of blindness that matter to it: clauses of the capture, `times`, `audio`."""
     audio: bool = False
-    """It is about a page's audio: a run with an alert is not asked."""
+    """It is about pages' audio: a run with alerts alone is not asked."""
     find: Callable[[Case], Finding]
 
     @property
@@ -76,7 +85,7 @@ def decide(law: Law, case: Case, integrity: Integrity) -> Check:
     absent = [witness for witness in law.essential if witness not in case.present]
     if absent:
         return _check(law, Verdict.NONE, f"not asked: the scenario has no witness {' or '.join(absent)}")
-    if law.audio and case.evidence.scenario.alerts:
+    if law.audio and not case.evidence.scenario.pages:
         return _check(law, Verdict.NONE, "not asked: no page in this scenario")
     try:
         finding = law.find(case)

@@ -14,14 +14,14 @@ _STOP: Final = "Stop"
 def find(case: Case) -> Finding:
     """A page's push that its phone could not read, or that asks for another port, another source, or something else."""
     finding = Finding()
-    for row in case.rows:
-        for name, push in row.story.pushes.items():
-            if name not in row.story.page_pushes or push.received is None:
+    for phone, story in case.fleet():
+        for name, push in story.pushes.items():
+            if name not in story.page_pushes or push.received is None:
                 continue
             finding.looked_at += 1
             why = _wrong(case.evidence, push)
             if why:
-                finding.add(why, row.phone.name)
+                finding.add(why, phone.name)
     return finding
 
 

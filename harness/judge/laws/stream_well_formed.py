@@ -1,5 +1,6 @@
 """Each phone gets one stream, and the stream is what a Cisco phone plays: G.711 mu-law, 20 ms, port 32674."""
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
@@ -8,7 +9,8 @@ import numpy.typing as npt
 
 from harness.capture.reader import Packets
 from harness.capture.rtp import BUNCHED_MS, Stream
-from harness.judge.evidence import RTP_PORT
+from harness.judge.end_states import PhoneTruth
+from harness.judge.evidence import RTP_PORT, Evidence
 from harness.judge.integrity import AUDIO
 from harness.judge.laws.law import Case, Finding, Law
 
@@ -21,6 +23,8 @@ SPACING_MS: Final = (16.0, 24.0)
 SPACING_PACKETS: Final = 10
 """A median of fewer says nothing."""
 PACKET_MS: Final = 20.0
+HELD_UP_MS: Final = 10.0
+"""A pacer that was later than this at p99 was held up by its machine: the limit of `[integrity]` where none is set."""
 BUNCHED: Final = 0.25
 """Share of the packets that may come close behind the one before (`rtp.BUNCHED_MS`): sent in pairs it is a half, in
 fives four fifths (assumed)."""
@@ -43,19 +47,36 @@ def find(case: Case) -> Finding:
     if evidence.wire.packets is None:
         finding.undecided = "nothing was captured"
         return finding
+    timed = _times_are_its_own(evidence)
+    listened = Counter(row.phone.name for row in case.rows if row.sending.page and row.truth is PhoneTruth.EXECUTED)
     for name, streams in evidence.streams_of.items():
         started = len(case.stories[name].stream_started)
-        if len(streams) > max(started, 1):
+        # Of a gateway that tells no streams: one for each page that it listened to.
+        if len(streams) > max(started, listened[name], 1):
             finding.add(f"{len(streams)} streams (SSRC) instead of one", name)
         for stream in streams:
             finding.looked_at += 1
             for why in faults(evidence.wire.packets, stream):
                 finding.add(why, name)
+            for why in unsteadiness(evidence.wire.packets, stream) if timed else ():
+                finding.add(why, name)
     return finding
 
 
+def _times_are_its_own(evidence: Evidence) -> bool:
+    """Whether the packets' times are the gateway's doing.
+
+    Where the machine held its pacer up the gateway is blind, or the scenario takes that (`[integrity]`): then nothing
+    is said of a clock that nobody could keep.
+    """
+    if evidence.scenario.gateway.kind != "own":
+        return True
+    told = (record.number("p99") or 0.0 for record in evidence.of("gateway", "schedule.lateness"))
+    return max(told, default=0.0) <= HELD_UP_MS
+
+
 def faults(packets: Packets, stream: Stream) -> Iterator[str]:
-    """What is wrong with one stream."""
+    """What is wrong with the packets of one stream."""
     if stream.wrong_version:
         yield f"{stream.wrong_version} packets that are not RTP version 2"
     if stream.wrong_payload_type:
@@ -66,6 +87,13 @@ def faults(packets: Packets, stream: Stream) -> Iterator[str]:
         yield f"{stream.wrong_steps} steps of the timestamp that are not 160 a packet"
     if stream.destination_port != RTP_PORT:
         yield f"destination port {stream.destination_port}, not {RTP_PORT}"
+    near = int((packets.time_to_live[stream.rows] <= 1).sum())
+    if near:
+        yield f"{near} packets whose time to live is 1: no router lets them pass"
+
+
+def unsteadiness(packets: Packets, stream: Stream) -> Iterator[str]:
+    """What is wrong with the times of one stream: a clock that is off or wanders, packets in bunches."""
     duration_ms = (stream.last_t_ns - stream.first_t_ns) / 1e6
     behind_ms = _behind_ms(packets, stream)
     deviation = 0.0 if stream.clock_slope is None else stream.clock_slope - 1
@@ -85,9 +113,6 @@ def faults(packets: Packets, stream: Stream) -> Iterator[str]:
             yield f"{stream.bunched} packets come in bunches, less than {BUNCHED_MS} ms behind the one before"
     if medians is not None and (wander := _wander_ms(medians)) > WANDER_MS:
         yield f"its clock wanders by {wander:.0f} ms"
-    near = int((packets.time_to_live[stream.rows] <= 1).sum())
-    if near:
-        yield f"{near} packets whose time to live is 1: no router lets them pass"
 
 
 def _is_off(deviation: float, duration_ms: float) -> bool:

@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Mapping
 
 from harness.capture.rtp import Stream
-from harness.judge.evidence import host, is_group
+from harness.judge.diaries import PhoneStory
+from harness.judge.evidence import Phone, host, is_group
 from harness.judge.laws.law import Case, Finding, Law
 from harness.judge.ledger import Row
 from harness.scenario.faults import IMPAIRMENT
@@ -28,43 +29,52 @@ def find(case: Case) -> Finding:
             continue
         streams[stream.destination_address, stream.source_text, stream.ssrc] = stream
         on_wire.setdefault(stream.destination_address, Counter())[stream.source_address] += stream.packets
+    in_groups = set()
     for row in case.rows:
-        finding.looked_at += 1
-        wire = on_wire.get(row.phone.address, Counter())
-        phone: Counter[str] = Counter()
         if any(is_group(record.text("source")) for record in row.story.listening):
+            finding.looked_at += 1
+            in_groups.add(row.phone.name)
             _compare_group(finding, row)
+    for one, story in case.fleet():
+        if one.name in in_groups:
             continue
-        for record in (*row.story.heard, *row.story.unlistened):
+        finding.looked_at += 1
+        wire = on_wire.get(one.address, Counter())
+        phone: Counter[str] = Counter()
+        for record in (*story.heard, *story.unlistened):
             source = host(record.text("source"))
             if source not in evidence.outsiders:
                 phone[source] += record.whole("packets")
-        _compare_streams(finding, row, streams, impaired=evidence.excused.get(row.phone.name) == IMPAIRMENT)
-        if evidence.excused.get(row.phone.name) == IMPAIRMENT:
-            for door in row.story.impaired:
+        impaired = evidence.excused.get(one.name) == IMPAIRMENT
+        _compare_streams(finding, one, story, streams, impaired=impaired)
+        if impaired:
+            for door in story.impaired:
                 phone[host(door.text("source"))] += door.whole("lost") - door.whole("duplicated")
         for source in sorted(wire.keys() | phone.keys()):
             if wire[source] != phone[source]:
-                finding.add(
-                    f"counted {phone[source]} packets from {source}, the wire saw {wire[source]}", row.phone.name
-                )
+                finding.add(f"counted {phone[source]} packets from {source}, the wire saw {wire[source]}", one.name)
     return finding
 
 
 def _compare_streams(
-    finding: Finding, row: Row, streams: Mapping[tuple[str, str, int], Stream], *, impaired: bool
+    finding: Finding,
+    phone: Phone,
+    story: PhoneStory,
+    streams: Mapping[tuple[str, str, int], Stream],
+    *,
+    impaired: bool,
 ) -> None:
     """Each stream that a phone heard is one that flew to it, and what came twice on the wire came twice to it."""
-    for record in row.story.heard:
+    for record in story.heard:
         if record.whole("malformed"):
             continue  # what is no RTP has no source that two would read alike
-        stream = streams.get((row.phone.address, record.text("source"), record.whole("ssrc")))
+        stream = streams.get((phone.address, record.text("source"), record.whole("ssrc")))
         if stream is None:
-            finding.add(f"heard a stream of {record.text('source')} that the wire never saw", row.phone.name)
+            finding.add(f"heard a stream of {record.text('source')} that the wire never saw", phone.name)
         elif not impaired and record.whole("packets") == stream.packets:
             twice = record.whole("duplicates")
             if twice != stream.duplicates:
-                finding.add(f"counted {twice} packets twice, the wire saw {stream.duplicates}", row.phone.name)
+                finding.add(f"counted {twice} packets twice, the wire saw {stream.duplicates}", phone.name)
 
 
 def _compare_group(finding: Finding, row: Row) -> None:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.capacity.command import PHONES
+from harness.capacity.command import PHONES, RATE
 from harness.capacity.search import Answer
-from harness.capacity.trial import Axis, TrialError, read_trial, run_trial
+from harness.capacity.trial import TrialError, read_trial, run_trial
 
 
 def test_what_a_run_came_to(judged: Callable[..., Path]) -> None:
@@ -24,9 +24,8 @@ def test_what_a_run_came_to(judged: Callable[..., Path]) -> None:
 
 def test_what_is_set_for_a_value() -> None:
     assert PHONES.settings(50) == ["fleet.phones=50"]
-    rate = Axis(name="rate", unit="page a second", key="load.pages_per_s", step=0.01, more={"load.shape": "rate"})
-    assert rate.settings(7) == ["load.pages_per_s=0.07", "load.shape=rate"]
-    assert (rate.plural, PHONES.plural) == ("pages a second", "phones")
+    assert RATE.settings(7) == ["load.pages_per_s=0.35"]
+    assert (RATE.plural, PHONES.plural) == ("pages a second", "phones")
 
 
 def planted(monkeypatch: pytest.MonkeyPatch, code: int, said: str, leave: Callable[[Path], None] | None = None) -> None:
@@ -43,6 +42,12 @@ def test_a_bed_that_cannot_start_says_nothing_of_the_gateway(tmp_path: Path, mon
     trial = run_trial("x", PHONES, 40_000, seed=1, out=tmp_path, options=[])
     assert trial.answer is Answer.UNKNOWN
     assert trial.why.endswith("has room for 32252")
+
+
+def test_a_value_that_the_scenario_cannot_have_breaks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    planted(monkeypatch, 4, "a.toml: load.pages_per_s: no group is free again\nnothing was run")
+    trial = run_trial("x", RATE, 900, seed=1, out=tmp_path, options=[])
+    assert (trial.answer, trial.why) == (Answer.BREAKS, "a.toml: load.pages_per_s: no group is free again")
 
 
 def test_a_run_without_a_verdict_ends_the_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

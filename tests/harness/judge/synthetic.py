@@ -71,12 +71,21 @@ class Run:
     """TOML put above all tables."""
     alert: str = ""
     """TOML of an alert in place of the page's; the records are the test's business."""
+    pages: str = ""
+    """TOML of several pages in place of the one; {audio} is the recording."""
+    to: tuple[int, ...] | None = None
+    """Phones of the first page; None: all."""
     records: list[Record] = field(default_factory=list)
     packets: list[Packet] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
     roster: list[list[str]] = field(default_factory=list)
     samples: np.ndarray = field(default_factory=lambda: np.zeros(0))
     payload: bytes = b""
+    page: int = 1
+    """Which page is being made, and how much later than the first."""
+    shift_ns: int = 0
+    sizes: dict[str, int] = field(default_factory=dict)
+    """How many phones each page goes to."""
 
     def __post_init__(self) -> None:
         seconds = np.arange(self.frames * 160) / 8000
@@ -89,7 +98,8 @@ class Run:
         for index in range(self.phones):
             self.roster.append([name_of(index), str(2001 + index), "", "CP-7960G", address_of(index), "", "true"])
             self._inventory(index)
-            self._phone(index)
+            if self.to is None or index in self.to:
+                self._phone(index)
         self.roster.append([CONTROL, "9999", "", "CP-7960G", CONTROL_ADDRESS, "", "true"])
         self._parts()
         self.facts = {
@@ -130,12 +140,38 @@ class Run:
         assert packet.payload is not None
         packet.payload = packet.payload[:at] + value + packet.payload[at + len(value) :]
 
-    def _outcomes(self) -> dict[str, int]:
+    def _outcomes(self, page: str) -> dict[str, int]:
         """As each start push ended by the gateway's own records: what a right gateway sums up."""
-        last = {r["phone"]: r["outcome"] for r in self.find("gateway", "push.ended") if r["action"] == "start"}
-        counts = Counter(last.values())
-        counts["not_sent"] = self.phones - len(last)
+        ended = [r for r in self.find("gateway", "push.ended", action="start") if r.get("page", page) == page]
+        counts = Counter({r["phone"]: r["outcome"] for r in ended}.values())
+        counts["not_sent"] = self.sizes[page] - len({r["phone"] for r in ended})
         return dict(counts)
+
+    def also(self, number: int, to: tuple[int, ...], at_ms: int) -> None:
+        """Another right page: `at_ms` after the first one, to these phones."""
+        self.page, self.shift_ns = number, at_ms * MS
+        self._asked(to)
+        self.add(
+            SEND + self.shift_ns + MS,
+            "gateway",
+            "page.started",
+            page=str(number),
+            phones=len(to),
+            audio="announcement",
+            audio_frames=self.frames,
+            audio_crc32=f"{zlib.crc32(self.payload):08x}",
+        )
+        for index in to:
+            self._phone(index)
+        at = self.audio_end + self.shift_ns + 900 * MS
+        self.add(at, "gateway", "page.ended", page=str(number), reason="completed")
+
+    def _asked(self, to: tuple[int, ...]) -> None:
+        item, page, at = f"page {self.page}", str(self.page), SEND + self.shift_ns
+        self.sizes[page] = len(to)
+        self.add(SEND - 490 * MS, "harness", "page.planned", item=item, phones=[name_of(index) for index in to])
+        self.add(at, "harness", "page.requested", item=item, audio="announcement")
+        self.add(at, "harness", "page.accepted", item=item, page=page)
 
     # The right run.
 
@@ -182,14 +218,18 @@ class Run:
             at + 10 * MS, "phones", "push.received", phone=CONTROL, push=push, items=["Key:Services"], well_formed=True
         )
         self._question(at + 11 * MS, CONTROL, CONTROL_ADDRESS, 51000, push, "callmanager", 0)
-        self.add(SEND, "harness", "page.requested", page="1", audio="announcement")
+        if self.pages:
+            self._asked(self.to if self.to is not None else tuple(range(self.phones)))
+        else:
+            self.sizes["1"] = self.phones
+            self.add(SEND, "harness", "page.requested", page="1", audio="announcement")
         self.add(self.audio_end + 2000 * MS, "harness", "secrets.searched", files=9, found=[])
         self.add(
             SEND + MS,
             "gateway",
             "page.started",
             page="1",
-            phones=self.phones,
+            phones=self.phones if self.to is None else len(self.to),
             audio="announcement",
             audio_frames=self.frames,
             audio_crc32=f"{zlib.crc32(self.payload):08x}",
@@ -263,10 +303,18 @@ class Run:
         push = f"{GATEWAY}:{port}"
         item = f"RTPRx:{GATEWAY}:32674" if action == "start" else "RTPRx:Stop"
         self.add(
-            t_ns, "gateway", "push.sent", phone=phone, push=push, page="1", action=action, attempt=1, address=address
+            t_ns,
+            "gateway",
+            "push.sent",
+            phone=phone,
+            push=push,
+            page=str(self.page),
+            action=action,
+            attempt=1,
+            address=address,
         )
         self.add(t_ns + MS, "phones", "push.received", phone=phone, push=push, items=[item], well_formed=True)
-        self._question(t_ns + 2 * MS, phone, address, 30000 + (port & 1), push, self.url, 0)
+        self._question(t_ns + 2 * MS, phone, address, 30000 + (port & 1) + 2 * self.page, push, self.url, 0)
         done = item if action == "stop" else "RTPRx"
         self.add(
             t_ns + 5 * MS,
@@ -284,7 +332,7 @@ class Run:
             "push.ended",
             phone=phone,
             push=push,
-            page="1",
+            page=str(self.page),
             action=action,
             attempt=1,
             outcome="executed",
@@ -295,17 +343,17 @@ class Run:
 
     def _phone(self, index: int) -> None:
         phone, address = name_of(index), address_of(index)
-        begin = SEND + 5 * MS + index * self.step_ns
-        push = self._push(index, begin, 1000 + 2 * index, "start")
+        begin = SEND + self.shift_ns + 5 * MS + index * self.step_ns
+        push = self._push(index, begin, 1000 * self.page + 2 * index, "start")
         self.add(begin + 5 * MS, "phones", "stream.listening", phone=phone, push=push, source=GATEWAY, port=32674)
-        ssrc, sequence, timestamp, port = 7_000_000 + index, (65_500 + index) & 0xFFFF, 123_456, 20_000
-        at = AUDIO + index * MS // 100
+        ssrc, sequence, timestamp, port = 7_000_000 * self.page + index, (65_500 + index) & 0xFFFF, 123_456, 20_000
+        at = AUDIO + self.shift_ns + index * MS // 100
         self.add(
             at - MS,
             "gateway",
             "stream.started",
             phone=phone,
-            page="1",
+            page=str(self.page),
             source=f"{GATEWAY}:{port}",
             destination=f"{address}:32674",
             ssrc=ssrc,
@@ -319,9 +367,16 @@ class Run:
             )
             sound = self.payload[160 * frame : 160 * frame + 160]
             self.packets.append(Packet(at + frame * 20 * MS, GATEWAY, port, address, 32674, header + sound))
-        self.add(self.audio_end, "gateway", "stream.stopped", phone=phone, page="1", packets=self.frames)
-        end = self.audio_end + 100 * MS + index * self.step_ns
-        stop = self._push(index, end, 1001 + 2 * index, "stop")
+        self.add(
+            self.audio_end + self.shift_ns,
+            "gateway",
+            "stream.stopped",
+            phone=phone,
+            page=str(self.page),
+            packets=self.frames,
+        )
+        end = self.audio_end + self.shift_ns + 100 * MS + index * self.step_ns
+        stop = self._push(index, end, 1000 * self.page + 1 + 2 * index, "stop")
         self.add(
             end + 5 * MS,
             "phones",
@@ -368,25 +423,27 @@ class Run:
             file.setsampwidth(2)
             file.setframerate(8000)
             file.writeframes(self.samples.astype("<i2").tobytes())
-        page = self.alert or f'[[page]]\naudio = "{audio}"'
+        page = self.alert or self.pages.replace("{audio}", str(audio)) or f'[[page]]\naudio = "{audio}"'
         text = f"""
 name = "synthetic"
 purpose = "A run made by hand."
 {self.head}
 [fleet]
-phones = {self.phones}
+{"" if "csv =" in self.fleet else f"phones = {self.phones}"}
 authentication_url = "{self.url}"
 {self.fleet}
 {page}
 {self.scenario}
 """
-        scenario = parse(text, folder / "synthetic.toml", files=False)
-        write_resolved(scenario, folder / "scenario.toml", {"python": "3.11"}, {"cores": 2})
         header = ["device_name", "directory_number", "mac", "model", "address", "authentication_url", "web_access"]
         lines = [",".join(line) for line in (header, *self.roster)]
+        if "csv =" in self.fleet:
+            (folder / "site.csv").write_text("\n".join(lines) + "\n")
+        scenario = parse(text, folder / "synthetic.toml", files=False)
+        write_resolved(scenario, folder / "scenario.toml", {"python": "3.11"}, {"cores": 2})
         (folder / "roster.csv").write_text("\n".join(lines) + "\n")
         for ended in self.find("gateway", "page.ended"):
-            ended.setdefault("outcomes", self._outcomes())
+            ended.setdefault("outcomes", self._outcomes(ended["page"]))
         ordered = sorted(self.records, key=lambda r: r["t_ns"])
         body = "\n".join(json.dumps(r) for r in ordered) + "\n"
         (folder / "events.jsonl.gz").write_bytes(gzip.compress(body.encode(), 1))

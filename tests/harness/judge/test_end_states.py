@@ -11,6 +11,7 @@ from harness.judge.end_states import (
     GatewaySays,
     Heard,
     PhoneTruth,
+    Rival,
     Shown,
     alert_end_state,
     end_state,
@@ -18,34 +19,41 @@ from harness.judge.end_states import (
 from harness.scenario.metrics import END_STATES
 
 EVERY_CASE = [
-    Case(says=says, truth=truth, heard=heard, late=late)
-    for says, truth, heard, late in product(GatewaySays, PhoneTruth, Heard, (False, True))
+    Case(says=says, truth=truth, heard=heard, late=late, rival=rival)
+    for says, truth, heard, late, rival in product(GatewaySays, PhoneTruth, Heard, (False, True), Rival)
 ]
 
 
 def rows_of_the_table(case: Case) -> list[EndState]:
     """The table of the reference page, each row by itself, written down apart from the code."""
     away = case.truth is PhoneTruth.WEB_ACCESS_OFF and case.says in (GatewaySays.UNREACHABLE, GatewaySays.NOTHING)
-    executed = case.says is GatewaySays.EXECUTED
+    left_alone = case.says is GatewaySays.NOTHING and not away
+    held = left_alone and case.rival is Rival.HELD
+    taken = case.rival is Rival.TOOK and (left_alone or case.says is GatewaySays.EXECUTED)
+    executed = case.says is GatewaySays.EXECUTED and not taken
+    cut = case.heard is Heard.ALL and case.rival is Rival.ROBBED
+    whole = executed and case.heard is Heard.ALL and not cut
     rows = {
         EndState.WEB_ACCESS_DISABLED: away,
-        EndState.UNREACHABLE: case.says in (GatewaySays.UNREACHABLE, GatewaySays.NOTHING) and not away,
+        EndState.UNREACHABLE: case.says in (GatewaySays.UNREACHABLE, GatewaySays.NOTHING)
+        and not (away or held or taken),
         EndState.REFUSED_AUTHENTICATION: case.says is GatewaySays.REFUSED_AUTHENTICATION,
-        EndState.REFUSED_BUSY: case.says is GatewaySays.REFUSED_BUSY,
+        EndState.REFUSED_BUSY: case.says is GatewaySays.REFUSED_BUSY or held,
+        EndState.PREEMPTED: taken,
         EndState.GARBLED: case.says in (GatewaySays.GARBLED, GatewaySays.REFUSED),
         EndState.TIMED_OUT: case.says is GatewaySays.TIMED_OUT,
         EndState.INDETERMINATE: case.says is GatewaySays.INDETERMINATE or (executed and case.heard is Heard.UNKNOWN),
         EndState.NO_AUDIO: executed and case.heard is Heard.NOTHING,
         EndState.WRONG_AUDIO: executed and case.heard is Heard.FOREIGN,
-        EndState.PARTIAL_AUDIO: executed and case.heard is Heard.PART,
-        EndState.DELIVERED_LATE: executed and case.heard is Heard.ALL and case.late,
-        EndState.DELIVERED: executed and case.heard is Heard.ALL and not case.late,
+        EndState.PARTIAL_AUDIO: executed and (case.heard is Heard.PART or cut),
+        EndState.DELIVERED_LATE: whole and case.late,
+        EndState.DELIVERED: whole and not case.late,
     }
     return [state for state, applies in rows.items() if applies]
 
 
 def test_every_combination_has_exactly_one_state() -> None:
-    assert len(EVERY_CASE) == len(GatewaySays) * len(PhoneTruth) * len(Heard) * 2
+    assert len(EVERY_CASE) == len(GatewaySays) * len(PhoneTruth) * len(Heard) * 2 * len(Rival)
     for case in EVERY_CASE:
         assert rows_of_the_table(case) == [end_state(case)], case
 
@@ -54,7 +62,7 @@ EVERY_ALERT = [
     AlertCase(says=says, truth=truth, shown=shown, late=late, pressed=pressed)
     for says, truth, shown, late, pressed in product(GatewaySays, PhoneTruth, Shown, (False, True), (False, True))
 ]
-AUDIO = {"no_audio", "wrong_audio", "partial_audio", "delivered_late", "delivered"}
+AUDIO = {"preempted", "no_audio", "wrong_audio", "partial_audio", "delivered_late", "delivered"}
 ALERT = {"not_displayed", "displayed_late", "displayed", "acknowledged"}
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from judge_synthetic import AUDIO, CONTROL, CONTROL_ADDRESS, TIMES, Run, name_of
+from judge_synthetic import AUDIO, CONTROL, CONTROL_ADDRESS, MS, TIMES, Run, name_of
 
 from harness.capture.dissection import CrossCheck, Disagreement
 from harness.judge import Judgement, Verdict, judge, judging
@@ -130,8 +130,9 @@ def test_a_capture_that_ends_early_is_blind(tmp_path: Path, cut: int) -> None:
 
 
 def test_a_metric_that_nobody_measured_is_inconclusive(judged: Judged) -> None:
-    found = judged(Run(scenario='[thresholds]\n"lateness.load_ms.p99" = "< 5"'))
-    check = next(check for check in found.checks if check.name == "lateness.load_ms.p99 < 5")
+    run = Run(scenario='[thresholds]\n"loop.lag_ms.gateway.p99" = "< 5"')
+    run.one("gateway", "part.ended", part="gateway")["loop_lag_ms"] = None
+    check = next(check for check in judged(run).checks if check.name == "loop.lag_ms.gateway.p99 < 5")
     assert check.verdict is Verdict.INCONCLUSIVE
     assert check.why == "it was not measured"
 
@@ -332,6 +333,27 @@ def test_every_limit_of_integrity_is_a_check(judged: Judged, metric: str, judged
     assert judged_too | {f"{metric} <= 0.1"} == {
         check.name for check in found.checks if check.verdict is Verdict.INCONCLUSIVE
     }
+
+
+@pytest.mark.parametrize(
+    ("limit", "late_ms", "verdict"),
+    [
+        ("<= 10", 5, Verdict.FAIL),
+        ("<= 10", 150, Verdict.INCONCLUSIVE),
+        ("<= 200", 5, Verdict.FAIL),
+        ("<= 200", 150, Verdict.PASS),
+    ],
+)
+def test_a_machine_that_held_the_pacer_up_makes_no_gateway_fail(
+    judged: Judged, limit: str, late_ms: float, verdict: Verdict
+) -> None:
+    run = Run()
+    run.scenario += f'\n[integrity]\n"lateness.pacer_ms.p99" = "{limit}"\n'
+    run.one("gateway", "schedule.lateness")["p99"] = late_ms
+    for place, packet in enumerate(run.audio(0)):
+        packet.t_ns += place // 5 * 100 * MS - place * 20 * MS
+    (check,) = (one for one in judged(run).checks if one.name == "stream-well-formed")
+    assert check.verdict is verdict
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), 10**400])

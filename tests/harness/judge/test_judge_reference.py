@@ -31,6 +31,7 @@ def test_every_law_is_listed_as_it_is() -> None:
 def test_the_contracts_laws_are_all_there() -> None:
     assert [law.name for law in LAWS] == [
         "every-phone-one-end-state",
+        "pages-kept-apart",
         "gateway-agrees-with-phones",
         "pushes-well-formed",
         "executed-only-when-authorised",

@@ -6,6 +6,7 @@ from harness.scenario.metrics import known, names
 
 WITHOUT = {
     "authentication.gateway", "authentication.redirected", "authentication.refused", "callmanager.directory_asked",
+    "load.pages_planned", "load.pages_started",
     "push.concurrent_max", "rtp.packets_expected", "rtp.packets_on_wire", "rtp.packets_at_phones", "capture.received",
 }  # fmt: skip
 """Metrics that say how much there was to do."""

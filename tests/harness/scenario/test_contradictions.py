@@ -146,6 +146,26 @@ def test_what_goes_together(text: str) -> None:
     accept(text)
 
 
+SEVERAL = "[[page]]\n[[page]]\nat_s = 9\n"
+LOADED = '[[page]]\nphones = 0.5\n[load]\nshape = "overlap"\npages = 2\n'
+
+
+@pytest.mark.parametrize("name", ["load.pages_dropped", "lateness.load_ms.p99", "phones.preempted"])
+def test_what_one_page_alone_cannot_have(name: str) -> None:
+    (error,) = errors_of(f'[thresholds]\n"{name}" = "== 0"\n')
+    assert "this scenario can never have it" in error
+
+
+def test_what_several_pages_and_loads_can_have() -> None:
+    accept(SEVERAL + '[fleet]\nphones = 10\n[thresholds]\n"phones.delivered" = "== 15"\n"phones.preempted" = "== 5"\n')
+    accept(
+        LOADED + '[thresholds]\n"load.pages_dropped" = "== 0"\n[expect]\nverdict = "inconclusive"\n'
+        'checks = ["load-as-planned", "lateness.load_ms.p99 <= 50"]\n'
+    )
+    (error,) = errors_of(SEVERAL + '[expect]\nverdict = "fail"\nchecks = ["load-as-planned"]\n')
+    assert "is no check of this scenario" in error
+
+
 def test_names_of_checks_are_the_judges() -> None:
     assert tuple(law.name for law in LAWS) == check_names.LAWS
     assert {f"canary {clause}" for clause in CLAUSES} <= set(check_names.CONTROLS)

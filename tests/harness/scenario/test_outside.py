@@ -121,6 +121,7 @@ WRONG = [
     (EMULATED + MANAGER + "callmanager_port = 80\n" + FEW + EXTERNAL, "80 is phone_port already"),
     (EMULATED + MANAGER + GATEWAY + "gateway_port = 8082\n" + FEW, "8082 is gateway_port already"),
     (EMULATED + MANAGER + "[fleet]\nphones = 252\n" + EXTERNAL, "has room for 251 phones from 10.9.128.1, got 252"),
+    (EMULATED + MANAGER + FEW + EXTERNAL + '[thresholds]\n"push.answer_ms.p99" = "< 9"\n', "another's part"),
     ('phones_network = "10.0.0.0/8"\n' + MANAGER + FEW + EXTERNAL, "of 8 to 65536 addresses"),
     ('phones_network = "10.9.128.1/24"\n' + MANAGER + FEW + EXTERNAL, "has host bits set"),
     (MANAGER.replace("10.9.0.20", "10.9.0") + EMULATED + FEW + EXTERNAL, "an IPv4 address such as"),

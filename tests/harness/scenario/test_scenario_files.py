@@ -88,11 +88,10 @@ adio = "x"
 
 
 LATER = [
-    "[[page]]\n[[page]]",
-    "[[alert]]\n[[alert]]",
-    "[[page]]\n[[alert]]",
+    '[gateway]\nkind = "command"\ncommand = ["x"]\n[[page]]\n[[alert]]',
+    '[gateway]\nset_up = "administration"\n[[page]]\nphones = 0.5\n[load]\nshape = "overlap"\npages = 2',
     '[gateway]\nkind = "command"\ncommand = ["x"]\n[[alert]]\nacknowledge = 0.5',
-    '[load]\nshape = "rate"',
+    '[gateway]\nkind = "command"\ncommand = ["x"]\n[[page]]\nphones = 0.5\n[load]\nshape = "overlap"\npages = 2',
 ]
 
 
@@ -287,9 +286,15 @@ def test_options_and_settings_are_remembered() -> None:
     assert origins["name"] == "scenario"
 
 
-@pytest.mark.parametrize("key", ["page.1.audio", "page.audio", "fleet.phones.x", "page.0", ""])
+@pytest.mark.parametrize("key", ["page.2.audio", "alert.title", "fleet.phones.x", "page.0", ""])
 def test_settings_that_mean_nothing(key: str) -> None:
     assert errors_of(MINIMAL + "[[page]]\n[[page]]\n", [(key, "1")])[0].startswith("--set")
+
+
+def test_a_setting_without_a_number_is_for_all_entries() -> None:
+    scenario = read(MINIMAL + "[[page]]\n[[page]]\n", ("page.start_fraction", "0.5"), ("page.1.at_s", "3"))
+    assert [(page.start_fraction, page.at_s) for page in scenario.pages] == [(0.5, 0), (0.5, 3)]
+    assert [scenario.origins[f"page.{n}.start_fraction"] for n in (0, 1)] == ["--set", "--set"]
 
 
 @given(st.text(max_size=30), st.text(max_size=30))
