@@ -120,7 +120,7 @@ def _print_task(console: Console, number: int, task: Task) -> None:
     if BY_NAME[task.check].about == "phone":
         named = task.results[:NAMED_PHONES]
         said = {told_of(result, task) for result in task.results}
-        once = f"{said.pop()}\n" if len(task.results) > 1 and len(said) == 1 else ""
+        once = f"{said.pop()}\n" if len(task.results) > 1 and len(said) == 1 and "" not in said else ""
         body.append(once)
         for result in named:
             body.append(f"{result.subject}  {result.address:<15}", style="cyan")
