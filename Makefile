@@ -1,4 +1,4 @@
-# make demo | test | test-all | lint | mutants | bench | docs
+# make install | demo | test | test-all | lint | mutants | bench | docs
 # PYTHON names the interpreter (3.11 or newer) that .venv is made with.
 PYTHON ?= python3
 VENV   := .venv
@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed-dev
 RUNTIME_STAMP := $(VENV)/.installed
 
-.PHONY: demo test test-all lint mutants bench docs system clean
+.PHONY: install demo test test-all lint mutants bench docs system clean
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "pushlab needs Python 3.11 or newer, this is " + sys.version.split()[0] + ": make PYTHON=/path/to/python3.11")'
@@ -23,6 +23,8 @@ $(STAMP): pyproject.toml | $(BIN)/python
 # Debian packages that some tests use; only where it is asked for, never a reason to fail.
 system:
 	@if [ "$${PUSHLAB_INSTALL_SYSTEM:-}" = 1 ]; then sh tests/install-system.sh; fi
+
+install: $(RUNTIME_STAMP)
 
 # The comparison is shown whatever the runs came to; the exit code is the runs' where they are not as expected.
 demo: $(RUNTIME_STAMP)

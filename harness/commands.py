@@ -2,7 +2,8 @@
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import wraps
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +12,7 @@ from harness.event_stream import EventStream
 from harness.run_folder import RunFolder, RunFolderError, verify_beside_results
 from harness.scenario.file import GROUPS, bundled, files_of, load
 from harness.scenario.model import Scenario, ScenarioError
+from harness.scenario.overrides import EXPECTED_SET
 from harness.scenario.schedule import schedule
 from harness.screen import complain, say
 
@@ -124,12 +126,28 @@ def check(argv: Sequence[str]) -> int:
     for scenario in scenarios:
         sent = len(schedule(scenario, [str(number) for number in range(scenario.fleet.phones)]))
         several = f"{sent} pages and alerts, " if sent > 1 else ""
-        say(
-            f"{scenario.name}: valid, {scenario.fleet.phones:,} phones, {several}{len(scenario.thresholds)} thresholds"
-        )
+        phones, thresholds = _counted(scenario.fleet.phones, "phone"), _counted(len(scenario.thresholds), "threshold")
+        say(f"{scenario.name}: valid, {phones}, {several}{thresholds}")
     return 0
 
 
+def _of_runs(command: Callable[[Sequence[str]], int]) -> Callable[[Sequence[str]], int]:
+    """A command over runs' folders: one that may not be read or written is the caller's to mend, no defect of ours."""
+
+    @wraps(command)
+    def called(argv: Sequence[str]) -> int:
+        try:
+            return command(argv)
+        except OSError as error:
+            if error.filename is None:  # no file's fault: a reader who has gone, for one
+                raise
+            complain(f"{error.filename}: cannot be read or written: {error.strerror}")
+            return EXIT_NOTHING_JUDGED
+
+    return called
+
+
+@_of_runs
 def judge(argv: Sequence[str]) -> int:
     """`pushlab judge`: the verdict again, from the evidence alone."""
     parser = argparse.ArgumentParser(
@@ -154,6 +172,7 @@ def judge(argv: Sequence[str]) -> int:
     return code
 
 
+@_of_runs
 def report(argv: Sequence[str]) -> int:
     """`pushlab report`: report.html and junit.xml again, from the verdict there is."""
     parser = argparse.ArgumentParser(
@@ -178,6 +197,7 @@ def report(argv: Sequence[str]) -> int:
     return 0
 
 
+@_of_runs
 def compare(argv: Sequence[str]) -> int:
     """`pushlab compare`: two runs side by side; 1 where B is worse."""
     parser = argparse.ArgumentParser(
@@ -249,14 +269,15 @@ def _stream(arguments: argparse.Namespace) -> EventStream | None:
     return EventStream() if arguments.json else None
 
 
-def _overrides(arguments: argparse.Namespace) -> list[tuple[str, str]]:
+def _overrides(arguments: argparse.Namespace) -> list[tuple[str, str | None]]:
     named = [(f"--{name}", getattr(arguments, name)) for name in ("phones", "csv", "seed", "ground")]
     return [(name, text) for name, text in named if text is not None] + [_pair(text) for text in arguments.set]
 
 
-def _pair(text: str) -> tuple[str, str]:
-    key, _, value = text.partition("=")
-    return key.strip(), value.strip()
+def _pair(text: str) -> tuple[str, str | None]:
+    """Key and value; no value where there is no `=`."""
+    key, equals, value = text.partition("=")
+    return key.strip(), value.strip() if equals else None
 
 
 def _split(argv: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -280,10 +301,15 @@ def _twice(scenarios: Sequence[Scenario]) -> list[str]:
     return errors
 
 
-def _load_all(names: Sequence[str], overrides: Sequence[tuple[str, str]]) -> list[Scenario] | None:
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def _load_all(names: Sequence[str], overrides: Sequence[tuple[str, str | None]]) -> list[Scenario] | None:
     """Every scenario named; None, with all errors of all of them printed, where one is invalid."""
     found: list[Scenario] = []
-    errors: list[str] = []
+    errors = [f"--set {key}: no value; {EXPECTED_SET}" for key, text in overrides if text is None]
+    given = [(key, text) for key, text in overrides if text is not None]
     for name in names:
         try:
             files = files_of(name)
@@ -292,13 +318,13 @@ def _load_all(names: Sequence[str], overrides: Sequence[tuple[str, str]]) -> lis
             continue
         for file in files:
             try:
-                found.append(load(file, overrides))
+                found.append(load(file, given))
             except ScenarioError as error:
                 errors.extend(error.errors)
     errors.extend(_twice(found))
     for line in errors:
         complain(line)
     if errors:
-        complain(f"pushlab {own_version()}: nothing was run; {len(errors)} error{'s' if len(errors) > 1 else ''}")
+        complain(f"pushlab {own_version()}: nothing was run; {_counted(len(errors), 'error')}")
         return None
     return found

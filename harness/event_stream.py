@@ -85,9 +85,9 @@ class EventStream:
             error=why or None,
         )
 
-    def stage(self, text: str, *, ends_at: float | None = None) -> None:
+    def stage(self, text: str, *, ends_at: float | None = None, later_s: float = 0.0) -> None:
         """Say what the run does now, in words for people."""
-        del ends_at  # a promise to people; programs have their own deadlines
+        del ends_at, later_s  # a promise to people; programs have their own deadlines and clocks
         self._tell("run.stage", scenario=self._scenario, stage=text)
 
     def update(self, part: str, counters: Mapping[str, float], now: float) -> None:

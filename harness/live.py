@@ -108,12 +108,13 @@ class Live:
                 self._panel.stop()
             self._panel = None
 
-    def stage(self, text: str, *, ends_at: float | None = None) -> None:
+    def stage(self, text: str, *, ends_at: float | None = None, later_s: float = 0.0) -> None:
         """Say what the run does now.
 
         Args:
             text: The stage, a few words.
             ends_at: When the whole run will be over, by the clock of `update`, as far as known; shown as time left.
+            later_s: Seconds since the last counters, where no part runs any more that would send some.
         """
         self._stage = text
         if ends_at is not None:
@@ -123,7 +124,7 @@ class Live:
         if self._panel is not None:
             self._draw()
         else:
-            self._print(f"{self._clock()}{text}")
+            self._print(f"{self._clock(later_s)}{text}")
 
     def update(self, part: str, counters: Mapping[str, float], now: float) -> None:
         """Take a part's counters.
@@ -201,10 +202,10 @@ class Live:
         ]
         return self._clock() + " · ".join(part for part in parts if part)
 
-    def _clock(self) -> str:
+    def _clock(self, later_s: float = 0.0) -> str:
         """Seconds since the first counters; as wide as it stays for a quarter of an hour."""
         passed = 0.0 if self._now is None or self._began is None else self._now - self._began
-        return f"{passed:6.1f} s  "
+        return f"{passed + later_s:6.1f} s  "
 
     def _left(self) -> str:
         if self._ends_at is None or self._now is None:

@@ -118,6 +118,8 @@ class RunFolder:
     def _manifest(self) -> tuple[dict[str, str], list[str]]:
         """Digest of each file listed, and the files that were deleted after judging."""
         manifest = self.path / MANIFEST
+        if not self.path.is_dir():
+            raise RunFolderError(f"{self.path}: no such folder; give a run's folder such as runs/latest")
         if not manifest.is_file():
             raise RunFolderError(
                 f"{self.path}: no {MANIFEST}, so this is no finished run; give a folder such as runs/latest"
@@ -180,9 +182,15 @@ def check_room(root: Path, packets: int, audio_bytes: int = 0) -> None:
         audio_bytes: of the recording.
 
     Raises:
-        RunFolderError: with what is needed and what is free.
+        RunFolderError: with what is needed and what is free, or why there can be no folder.
     """
-    root.mkdir(parents=True, exist_ok=True)
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunFolderError(
+            f"{root}: no folder for the run's evidence can be made ({error.strerror or error}); "
+            "choose another with --out"
+        ) from None
     needed = packets * BYTES_PER_PACKET + audio_bytes + ROOM_BESIDE_CAPTURE
     free = shutil.disk_usage(root).free
     if free < needed:

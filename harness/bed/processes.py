@@ -185,13 +185,21 @@ async def _open(plan: PartPlan) -> trio.Process:
             raise BedError(f"{plan.name} cannot be started: {plan.argv[0]}: {error.strerror}") from None
 
 
+_PORT_TAKEN: Final = (
+    "\n  something on this machine listens there already: another run on this ground, which has to end first? "
+    "On ground netns each run has addresses of its own"
+)
+
+
 async def _become_ready(part: Part, lines: "_Lines") -> None:
     plan = part.plan
     with trio.move_on_after(plan.ready_within_s) as deadline:
         line = await lines.next()
         if line is None:
             status = await part.process.wait()
-            raise BedError(f"{plan.name} ended before it was ready ({_how(status)}):\n{part.last_words()}")
+            said = part.last_words()
+            hint = _PORT_TAKEN if "EADDRINUSE" in said else ""
+            raise BedError(f"{plan.name} ended before it was ready ({_how(status)}):\n{said}{hint}")
         ready = _object(line)
         if ready is None or ready.get("ready") is not True:
             raise BedError(f"{plan.name} said {line[:200]!r} where its ready line was due:\n{part.last_words()}")

@@ -221,7 +221,8 @@ def _run_and_judge(
         except BaseExceptionGroup as group:
             raise _one_of(group) from group
         display.stage("judging")
-        code = conclude(folder, display.stage)
+        since_s = time.monotonic()
+        code = conclude(folder, lambda text: display.stage(text, later_s=time.monotonic() - since_s))
         if scenario.capture.keep == "failing" and code == 0:
             folder.drop_capture()
     if not quiet and stream is None:

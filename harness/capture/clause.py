@@ -20,6 +20,8 @@ from typing import Literal
 Instruction = tuple[int, int, int, int]
 """code, jump if true, jump if false, k."""
 
+_WORD = 0xFFFFFFFF
+"""scapy reads k, which is unsigned, as signed: addresses from 128.0.0.0 on would be negative."""
 SNAP_BYTES = 65_535
 """More than any frame of the lab, so RTP is kept whole."""
 
@@ -114,7 +116,7 @@ def compiled(clause: Clause) -> tuple[Instruction, ...]:
 
     found = compile_filter(clause.filter_text, linktype=1)
     listed: list[Instruction] = [
-        (int(i.code), int(i.jt), int(i.jf), int(i.k)) for i in (found.bf_insns[n] for n in range(found.bf_len))
+        (int(i.code), int(i.jt), int(i.jf), int(i.k) & _WORD) for i in (found.bf_insns[n] for n in range(found.bf_len))
     ]
     if clause.kind == "rtp":
         return tuple(listed)

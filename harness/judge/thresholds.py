@@ -73,7 +73,8 @@ def scopes_of(metric: str) -> tuple[str, ...]:
     scopes: tuple[str, ...] = (TIMES,) if metric.startswith(_TIMED) else ()
     if metric.startswith("callmanager."):
         scopes += ("authentication-callmanager",)
-    elif metric.startswith(("rtp.", "phones.")):
+    elif metric.startswith(("rtp.", "phones.", "page.first_packet_ms")):
+        # The first packet *heard*: one that was lost at the door, or sent late, moves it.
         scopes += ("rtp", AUDIO)
     return scopes
 

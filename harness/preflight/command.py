@@ -23,7 +23,7 @@ from harness.preflight.phone_checks import Wanted
 from harness.preflight.survey import PER_S, Plan, survey
 from harness.preflight.tables import to_csv, to_json
 from harness.preflight.terminal import Display, print_outcome
-from harness.probe.secrecy import PasswordError, ask_password, read_password
+from harness.probe.secrecy import PasswordError, RefusePassword, ask_password, read_password
 from harness.probe.target import Target, TargetError
 from harness.run_folder import RunFolder
 from harness.screen import complain, reader_may_leave, say
@@ -252,6 +252,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--password-file", type=Path, metavar="FILE", help="its password, one line, mode 0600; asked for without it"
     )
+    # So that nothing takes it for a shortened --password-file, and tells it again.
+    parser.add_argument("--password", nargs="?", action=RefusePassword, help=argparse.SUPPRESS)
     parser.add_argument(
         "--dry-devices", metavar="SEP…,SEP…", help="ask the URLs about the push user in these phones' names; no push"
     )

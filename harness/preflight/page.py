@@ -152,7 +152,7 @@ def _phones(results: Sequence[Result]) -> Iterable[str]:
     if not by_phone:
         return
     yield '<section><h2>Phones</h2><p class="tools" hidden><input id="filter" type="search" '
-    yield 'aria-label="Filter" placeholder="name, address, number, firmware, words">'
+    yield 'aria-label="Filter" placeholder="name, number, any word">'
     yield '<select id="result" aria-label="Result"><option value="">all results</option>'
     yield "".join(f'<option value="{word}">{_SHOWN[word]}</option>' for word in _WORST)
     yield '</select><span id="count" class="quiet" aria-live="polite"></span></p>'

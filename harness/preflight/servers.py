@@ -19,6 +19,7 @@ NAME_S: Final = 5.0
 FOREIGN_SERVERS: Final = 16
 """URLs found on phones that are asked. A site has two or three; more would be a scan that somebody else's phone "
 "asked for."""
+NOT_OUTSIDE: Final = "its URL leads to this machine, a link-local address or a group: such are not asked"
 _ANSWER_S: Final = 10.0
 """How long a phone waits (assumed, as `[fleet] authentication_timeout_s`)."""
 
@@ -69,7 +70,7 @@ async def ask_server(url: str, pace: Pace, *, foreign: bool = False) -> Server:
                 return Server(name="unknown", state="no-answer", why=place.why)
             return Server(name="not-asked", state="not-asked", why=place.why)
         if foreign and not _lies_outside(place.address):
-            return Server(state="not-asked", why="an address that is not asked")
+            return Server(state="not-asked", why=NOT_OUTSIDE)
         tls = unchecked() if target.secured else None
         asked = await ask(
             place.address, target.port, get(target.authority, target.path), tls=tls, server_name=target.host,

@@ -18,7 +18,7 @@ from harness.preflight.pace import Pace
 from harness.preflight.phone_checks import Server, Wanted, check_fleet, check_list, check_phone
 from harness.preflight.push_user import check_push_user
 from harness.preflight.reading import HTTP_PORT, Reading, read_phone
-from harness.preflight.servers import FOREIGN_SERVERS, ask_server, may_be_asked
+from harness.preflight.servers import FOREIGN_SERVERS, NOT_OUTSIDE, ask_server, may_be_asked
 from harness.site.listed import Listed
 
 PER_S: Final = 100.0
@@ -166,30 +166,21 @@ async def _other_servers(
         elif may_be_asked(url):
             servers[url] = await ask_server(url, pace, foreign=True)
         else:
-            servers[url] = Server(name="not-asked", state="not-asked", why="an address that is not asked")
+            servers[url] = Server(name="not-asked", state="not-asked", why=NOT_OUTSIDE)
     return servers
 
 
-async def _push_user(
-    plan: Plan, pace: Pace, progress: Progress
-) -> tuple[list[Result], dict[str, frozenset[str]]]:
+async def _push_user(plan: Plan, pace: Pace, progress: Progress) -> tuple[list[Result], dict[str, frozenset[str]]]:
     """What the named URLs say of the push user, and for whom each of them says yes."""
     devices = tuple(dict.fromkeys((*plan.dry_devices, *plan.active)))
     if not devices:
         why = "no phone was named with --dry-devices"
         return [not_checked("push-user", "(not named)", why, needed=False)], {}
-    results: list[Result] = []
-    authorised: dict[str, frozenset[str]] = {}
     wanted = plan.wanted
     urls: list[str] = []
     for url in (wanted.authentication_url, wanted.secured_url, wanted.callmanager_url):
         if url and not any(same_url(url, other) for other in urls):
             urls.append(url)
-    for url in urls:
+    if urls:
         progress("asking about the push user", 0, 1)
-        found, authorised[url] = await check_push_user(
-            url, plan.user, plan.password, devices, pace, ca_file=plan.ca_file
-        )
-        results += found
-    return results, authorised
-
+    return await check_push_user(urls, plan.user, plan.password, devices, pace, ca_file=plan.ca_file)

@@ -118,10 +118,14 @@ def _print_task(console: Console, number: int, task: Task) -> None:
     table.add_column()
     body = Text.assemble((task.do, "bold"), (f"  {task.check}\n", "dim"), task.means, "\n")
     if BY_NAME[task.check].about == "phone":
-        for result in task.results[:NAMED_PHONES]:
+        named = task.results[:NAMED_PHONES]
+        said = {told_of(result, task) for result in task.results}
+        once = f"{said.pop()}\n" if len(task.results) > 1 and len(said) == 1 and "" not in said else ""
+        body.append(once)
+        for result in named:
             body.append(f"{result.subject}  {result.address:<15}", style="cyan")
-            body.append(f"  {told_of(result, task)}\n")
-        if len(task.results) > NAMED_PHONES:
+            body.append("\n" if once else f"  {told_of(result, task)}\n")
+        if len(task.results) > len(named):
             body.append(f"and {len(task.results) - NAMED_PHONES:,} more, all in preflight.csv\n", style="dim")
     else:
         body.append("".join(f"{result.subject}: {told_of(result, task)}\n" for result in task.results))

@@ -26,7 +26,7 @@ from harness.probe.outcome import judgement, write_folder
 from harness.probe.plan import FOREIGN, OURS, TOTAL_S, Care, Connector, ProbePlan
 from harness.probe.question import DEVICE, NOBODY, Credentials, get, parameters
 from harness.probe.running import probe
-from harness.probe.secrecy import PasswordError, ask_password, read_password
+from harness.probe.secrecy import PasswordError, RefusePassword, ask_password, read_password
 from harness.probe.target import Target, TargetError
 from harness.probe.terminal import Progress, print_verdict
 from harness.run_folder import VERDICT
@@ -263,6 +263,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--password-file", type=Path, metavar="FILE", help="its password, one line, mode 0600; asked for without it"
     )
+    # So that nothing takes it for a shortened --password-file, and tells it again.
+    parser.add_argument("--password", nargs="?", action=RefusePassword, help=argparse.SUPPRESS)
     parser.add_argument("--device", default=DEVICE, metavar="SEP...", help="a phone that the user is associated with")
     parser.add_argument(
         "--yes-send-wrong-passwords",

@@ -1,5 +1,6 @@
 """The password: read from a file or asked for, and never seen again."""
 
+import argparse
 import base64
 import getpass
 import html
@@ -7,7 +8,7 @@ import re
 import stat
 import sys
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 from urllib.parse import quote, quote_plus
 
 MAX_BYTES: Final = 1024
@@ -80,3 +81,13 @@ def masked(text: str, password: str) -> str:
     for each in sorted(written, key=len, reverse=True):
         text = text.replace(each, "(password)")
     return text
+
+
+class RefusePassword(argparse.Action):
+    """An option `--password`, which there is not: ends with what to do instead, and without what was given."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        """End as wrong usage."""
+        parser.error(
+            "there is no --password, every user of this machine could read it: --password-file FILE (mode 0600)"
+        )

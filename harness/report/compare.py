@@ -196,6 +196,8 @@ def _runs(folder: Path) -> Sequence[Path]:
     """The folder itself where it is a run; else the judged runs below it, links such as `latest` left out."""
     if (folder / VERDICT).is_file():
         return [folder]
+    if not folder.is_dir():
+        raise ReportError(f"{folder}: no such folder; give a run's folder such as runs/latest")
     found: list[Path] = []
     level = [folder]
     for _ in range(_SEARCH_DEPTH):

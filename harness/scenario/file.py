@@ -189,13 +189,39 @@ def _find(name: str) -> Path:
         return found[name]
     if "/" in name or name.endswith(".toml") or is_file:
         near = [] if _is(Path(name).exists, name) else get_close_matches(name, found, n=1)
-        if near and not _is(Path(name).parent.is_dir, name):
+        if near and "/" in near[0] and not name.endswith(".toml") and not _is(Path(name).parent.is_dir, name):
             raise ScenarioError((f"{name}: neither a file nor a bundled scenario; did you mean {near[0]!r}?",))
         return Path(name)
+    raise ScenarioError((f"no scenario named {name!r}; {_unnamed(name, found)}",))
+
+
+def _unnamed(name: str, found: Mapping[str, Path]) -> str:
+    """What may have been meant by a word that is no bundled name: a file that lies here, or the nearest name."""
+    beside = f"{name}.toml"
+    if _is(Path(beside).is_file, beside):
+        return f"did you mean the file {beside!r}?"
     near = get_close_matches(name, found, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else "."
-    names = ", ".join(path.stem for path in paths)
-    raise ScenarioError((f"no scenario named {name!r}{hint} Bundled: {names}; a file is given by its path",))
+    known = f"did you mean {near[0]!r}?" if near else "a file is given by its path."
+    return f"{known} pushlab scenarios lists the bundled ones"
+
+
+def _absent(path: Path) -> str:
+    """Of a file that is not there: where it was looked for, and what may have been meant."""
+    bundled_names = {file.stem for group in GROUPS for file in (scenarios_folder() / group).glob("*.toml")}
+    if path.stem in bundled_names:
+        hint = f"; the bundled one is named without folder and ending: {path.stem}"
+    else:
+        near = get_close_matches(path.name, _scenarios_in(path.parent), n=1)
+        hint = f"; did you mean {str(path.parent / near[0])!r}?" if near else ""
+    where = "" if path.is_absolute() else f" in {Path.cwd()}"
+    return f"{path}: No such file or directory{where}{hint}"
+
+
+def _scenarios_in(folder: Path) -> list[str]:
+    try:
+        return [file.name for file in folder.iterdir() if file.suffix == ".toml"]
+    except OSError:
+        return []
 
 
 def _text(path: Path) -> str:
@@ -204,6 +230,8 @@ def _text(path: Path) -> str:
         if size > MAX_FILE_BYTES:
             raise ScenarioError((f"{path}: {size} bytes; a scenario has at most {MAX_FILE_BYTES}",))
         return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ScenarioError((_absent(path),)) from None
     except OSError as error:
         raise ScenarioError((f"{path}: cannot be read: {error.strerror or error}",)) from None
     except UnicodeDecodeError as error:
@@ -292,7 +320,17 @@ def _audio(scenario: Scenario, findings: Findings) -> None:
         try:
             audio_seconds(page.audio_path)
         except AudioError as error:
-            findings.wrong(("page", str(index), "audio"), f"{page.audio_path}: {error}")
+            findings.wrong(
+                ("page", str(index), "audio"), f"{page.audio_path}: {error}{_bundled_audio(page.audio_path)}"
+            )
+
+
+def _bundled_audio(path: Path) -> str:
+    """Where a name without `.wav` is no bundled recording: which there are."""
+    if path.is_file() or path.parent != scenarios_folder() / "audio":
+        return ""
+    names = " and ".join(sorted(file.stem for file in path.parent.glob("*.wav")))
+    return f"; the bundled recordings are {names}, and a file of your own ends in .wav"
 
 
 def _scenario(values: Mapping[str, Any], path: Path, findings: Findings, site: tuple[Phone, ...]) -> Scenario:

@@ -120,7 +120,9 @@ def choice(*values: str, later: Mapping[str, str] | None = None) -> Accept:
 
     def accept(value: object) -> object:
         if not isinstance(value, str) or value not in known:
-            raise WrongValueError(" | ".join(known))
+            near = get_close_matches(value, known, n=1) if isinstance(value, str) else []
+            hint = f" (did you mean {near[0]!r}?)" if near else ""
+            raise WrongValueError(" | ".join(known) + hint)
         if known[value]:
             raise NotYetError(f"{value!r} is not available yet: {known[value]}")
         return value
@@ -140,13 +142,15 @@ def whole(low: int, high: int) -> Accept:
 
 
 def number(low: float, high: float, *, above: bool = False) -> Accept:
-    """A number within limits, both included, or with `above` the lower one left out."""
+    """A number within limits, both included, or with `above` the lower one left out; from 0 to 1 it is a share."""
+    share = (low, high) == (0, 1)
 
     def accept(value: object) -> object:
         numeric = isinstance(value, int | float) and not isinstance(value, bool)
         if not numeric or not low <= float(str(value)) <= high or (above and float(str(value)) == low):
             raise WrongValueError(
-                f"a number {'above' if above else 'from'} {low:g} {'up ' if above else ''}to {high:g}"
+                f"a {'share' if share else 'number'} {'above' if above else 'from'} {low:g} "
+                f"{'up ' if above else ''}to {high:g}{' (0.05 is five of a hundred)' if share else ''}"
             )
         return float(str(value))
 

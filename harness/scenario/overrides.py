@@ -11,6 +11,9 @@ OPTIONS: Final = {"--phones": "fleet.phones", "--seed": "seed", "--ground": "gro
 """Options of their own; `fleet.models` and metric names are taken whole behind their table."""
 _OPEN: Final = {(table,) for table in METRIC_TABLES} | {("fleet", "models")}
 
+EXPECTED_SET: Final = "expected KEY=VALUE such as gateway.concurrency=50"
+"""What is said of a `--set` that has no key, or no value."""
+
 Overrides = Mapping[str, str] | Sequence[tuple[str, str]]
 
 
@@ -27,7 +30,7 @@ def overlay(raw: dict[str, object], overrides: Overrides) -> tuple[dict[Path, st
         origin = key if key in OPTIONS else "--set"
         path = _path(OPTIONS.get(key, key))
         if not path:
-            errors.append(f"--set {key}={text}: expected KEY=VALUE such as gateway.concurrency=50")
+            errors.append(f"--set {key}={text}: {EXPECTED_SET}")
             continue
         try:
             places = _put(raw, path, _value(text))

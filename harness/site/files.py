@@ -61,6 +61,8 @@ def read_export(path: Path, *, addresses_once: bool = True) -> Export:
     """
     name = str(path)
     body = _bytes(path, max(DOCUMENT_BYTES_MAX, all_details.EXPORT_BYTES_MAX))
+    if body.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise SiteError([f"{name}: it is UTF-16; save it as UTF-8"])
     head = body[:_HEAD_BYTES].lstrip(b"\xef\xbb\xbf \t\r\n")
     if head.startswith(b"<"):
         elements = [found.decode("ascii", "replace") for found in _ELEMENT.findall(head)]
@@ -77,6 +79,10 @@ def read_export(path: Path, *, addresses_once: bool = True) -> Export:
     if phone_list.is_header(first) or "," in first:
         text = _text(name, body, phone_list.LIST_BYTES_MAX)
         return _listed(name, phone_list.parse_phone_list(name, text, addresses_once=addresses_once))
+    for mark, what in ((";", "semicolons"), ("\t", "tabs")):
+        line = first.replace(mark, ",")
+        if phone_list.is_header(line) or all_details.is_header(line):
+            raise SiteError([f"{name}:1: columns separated by {what}, expected commas; save it as CSV with commas"])
     raise SiteError([f"{name}: {'empty' if not head else 'neither CSV nor XML'}; {_known()}"])
 
 

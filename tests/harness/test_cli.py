@@ -1,5 +1,8 @@
 """The command: help, misspelt names, and ends turned into exit codes."""
 
+import errno
+from pathlib import Path
+
 import pytest
 
 from harness import cli, commands
@@ -75,3 +78,32 @@ def test_exec_without_a_command_is_wrong_usage(capsys: pytest.CaptureFixture[str
 def test_judging_what_is_no_run(tmp_path_factory: pytest.TempPathFactory, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["judge", str(tmp_path_factory.mktemp("empty"))]) == 6
     assert "no finished run" in capsys.readouterr().err
+
+
+def test_judging_and_comparing_what_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    absent = str(tmp_path / "absent")
+    assert cli.main(["judge", absent]) == 6
+    assert cli.main(["compare", absent, absent]) == 6
+    assert capsys.readouterr().err.count("no such folder") == 2
+
+
+def test_a_value_that_was_forgotten_is_told_the_form(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["check", "burst-offload", "--set", "callmanager.workers"]) == 4
+    assert "--set callmanager.workers: no value; expected KEY=VALUE" in capsys.readouterr().err
+
+
+def test_one_threshold_is_no_thresholds(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["check", "port-blocked-strict"]) == 0
+    assert capsys.readouterr().out == "port-blocked-strict: valid, 60 phones, 1 threshold\n"
+
+
+@pytest.mark.parametrize("command", ["judge", "report", "compare"])
+def test_a_folder_that_may_not_be_read_is_no_defect(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    def refused(path: Path) -> bool:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "is_file", refused)
+    assert cli.main([command, str(tmp_path), str(tmp_path)][: 3 if command == "compare" else 2]) == 6
+    assert "cannot be read or written: Permission denied" in capsys.readouterr().err

@@ -181,3 +181,13 @@ def test_sparkline_is_as_long_as_its_rates(rates: list[float]) -> None:
     assert len(bars) == len(rates)
     if rates and max(rates) > 0:
         assert bars[rates.index(max(rates))] == "█"
+
+
+def test_the_clock_of_plain_lines_goes_on_when_the_parts_have_ended() -> None:
+    console, out = plain()
+    with Live(console, phones=10) as live:
+        feed(live, 100)
+        feed(live, 101)
+        live.stage("judging")
+        live.stage("judging: writing the results", later_s=19.5)
+    assert out.getvalue().splitlines()[-2:] == ["   1.0 s  judging", "  20.5 s  judging: writing the results"]

@@ -98,6 +98,12 @@ def test_too_little_room_is_said_before_the_start(tmp_path: Path, monkeypatch: p
         run_folder.check_room(tmp_path, packets=0, audio_bytes=10 * 2**20)
 
 
+def test_where_there_can_be_no_folder_another_is_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(RunFolderError, match=r"file: no folder .* \(File exists\); choose another with --out"):
+        run_folder.check_room(tmp_path / "file", packets=0)
+
+
 def test_a_capture_that_was_not_kept_is_no_tampering_but_cannot_be_judged_again(tmp_path: Path) -> None:
     folder = evidence(tmp_path)
     folder.drop_capture()

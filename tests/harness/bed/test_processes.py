@@ -106,7 +106,8 @@ async def test_ended_before_ready_quotes_the_log(tmp_path: Path) -> None:
     assert type(error) is BedError
     assert error.exit_code == 5
     assert str(error).startswith("phones ended before it was ready (exit code 5):\n")
-    assert str(error).endswith("  127.20.128.10:18080 cannot be bound: EADDRINUSE")
+    assert "\n  127.20.128.10:18080 cannot be bound: EADDRINUSE\n" in str(error)
+    assert str(error).endswith("On ground netns each run has addresses of its own")
     assert "line 19" in str(error)
     assert "line 9" not in str(error)
 

@@ -17,7 +17,9 @@ RTP = Clause(name="rtp", kind="rtp", interface="lo", port=32674)
 RTP_TO = Clause(name="rtp", kind="rtp", interface="lo", port=32674, address="10.20.0.1")
 SYN = Clause(name="syn", kind="syn", interface="lo", port=80)
 SYN_TO = Clause(name="syn", kind="syn", interface="lo", port=80, address="10.20.128.10")
-ALL = [RTP, RTP_TO, SYN, SYN_TO]
+SYN_HIGH = Clause(name="syn", kind="syn", interface="lo", port=80, address="192.168.128.10")
+"""Its highest bit is set: scapy gives such a number as a negative one."""
+ALL = [RTP, RTP_TO, SYN, SYN_TO, SYN_HIGH]
 
 
 def run(program: tuple[Instruction, ...], frame: bytes) -> int:
@@ -59,7 +61,7 @@ def frames(draw: st.DrawFn) -> bytes:
     frame = bytes(12) + struct.pack(">H", either(0x0800, 16))
     frame += struct.pack(">BBHHHBB", 0x40 | words, 0, 60, 1, draw(st.sampled_from([0, 0x4000, 0x2000, 1])), 64,
                          draw(st.sampled_from([17, 6, 1])))  # fmt: skip
-    frame += struct.pack(">H4sI", 0, bytes(4), draw(st.sampled_from([0x0A140001, 0x0A14800A, 1])))
+    frame += struct.pack(">H4sI", 0, bytes(4), draw(st.sampled_from([0x0A140001, 0x0A14800A, 0xC0A8800A, 1])))
     frame += bytes((words - 5) * 4)
     frame += struct.pack(">HHIIBBH", 5, draw(st.sampled_from([32674, 80, 81])), 0, 0, draw(st.integers(0, 255)),
                          draw(st.sampled_from([2, 0x12, 0x10, 0xC2, draw(st.integers(0, 255))])), 0)  # fmt: skip
@@ -102,9 +104,9 @@ def test_libpcap_and_the_built_in_program_agree(clause: Clause, frame: bytes):
 
 
 def test_real_frames(build: Builder):
-    assert [run(clauses.built_in(clause), build.rtp()) for clause in ALL] == [214, 214, 0, 0]
-    assert [run(clauses.built_in(clause), build.tcp(extra=b"password")) for clause in ALL] == [0, 0, 58, 58]
-    assert [run(clauses.built_in(clause), build.tcp(flags=0x12)) for clause in ALL] == [0, 0, 0, 0]
+    assert [run(clauses.built_in(clause), build.rtp()) for clause in ALL] == [214, 214, 0, 0, 0]
+    assert [run(clauses.built_in(clause), build.tcp(extra=b"password")) for clause in ALL] == [0, 0, 58, 58, 0]
+    assert [run(clauses.built_in(clause), build.tcp(flags=0x12)) for clause in ALL] == [0] * 5
     assert run(clauses.built_in(SYN_TO), build.tcp(destination="10.20.128.20")) == 0
 
 
@@ -114,3 +116,9 @@ def test_without_libpcap_the_built_in_program_is_used(monkeypatch: pytest.Monkey
     assert (chosen.origin, chosen.instructions) == ("built-in", clauses.built_in(SYN))
     with pytest.raises(OSError, match=r"apt-get install libpcap0\.8"):
         clauses.compiled(SYN)
+
+
+@pytest.mark.parametrize("clause", ALL, ids=lambda clause: f"{clause.kind}-{clause.address}")
+def test_programs_are_what_the_kernel_takes(clause: Clause) -> None:
+    program = clauses.program(clause).instructions
+    assert len(b"".join(struct.pack("HBBI", *line) for line in program)) == 8 * len(program)

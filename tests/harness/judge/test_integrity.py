@@ -87,6 +87,15 @@ def test_control_and_canaries_are_counted_nowhere(judged: Judged) -> None:
     assert CONTROL not in {row["phone"] for row in found.ledger}
 
 
+def test_packets_lost_at_the_phones_door_leave_the_first_one_heard_undecided(judged: Judged) -> None:
+    run = Run(scenario='[thresholds]\n"page.first_packet_ms.max" = "< 1"\n"page.listening_ms.max" = "< 1"')
+    assert verdicts(judged(run))["page.first_packet_ms.max < 1"] == "fail"
+    run.one("phones", "part.ended")["dropped"] = 3
+    found = verdicts(judged(run))
+    assert found["page.first_packet_ms.max < 1"] == "inconclusive"
+    assert found["page.listening_ms.max < 1"] == "fail"
+
+
 def test_nothing_seen_is_inconclusive(judged: Judged) -> None:
     run = Run()
     run.drop(lambda r: r["kind"] not in ("part.ended", "lab.described", "canary.sent", "control.pushed"))

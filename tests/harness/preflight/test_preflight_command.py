@@ -80,3 +80,17 @@ def test_a_network_without_phones_is_inconclusive(tmp_path: Path, capsys: pytest
     words = ["--network", "127.0.0.76/31", "--port", "1", "--out", str(tmp_path)]
     assert main(["preflight", *words]) == 3
     assert "no phone was found" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "words", [["preflight", "--password", "Tr0ub4dor"], ["probe", "http://127.0.0.1:1/", "--password=Tr0ub4dor"]]
+)
+def test_a_password_on_the_command_line_is_refused_and_not_told(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    said = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert "there is no --password" in said
+    assert "Tr0ub4dor" not in said

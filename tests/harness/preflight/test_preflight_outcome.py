@@ -270,6 +270,7 @@ def test_the_summary_names_ten_phones_and_says_where_the_others_are() -> None:
     said = text.getvalue()
     assert said.splitlines()[1] == "NO-GO  30 phones"
     assert "and 2 more, all in preflight.csv" in said
+    assert said.count("http://old/ instead of") == 1  # it is the same of all twelve
     assert max(len(line) for line in said.splitlines()) <= 80
 
 

@@ -98,8 +98,8 @@ def _device(target: str) -> str:
 async def _dry(allowed: set[str], devices: list[str], refusal: str = "UN-AUTHORIZED") -> tuple[list[str], list[str]]:
     """Results as `check cause subject`, and which devices were asked about."""
     async with server(lambda target: "AUTHORIZED" if _device(target) in allowed else refusal) as (base, asked):
-        results, authorised = await check_push_user(f"{base}/a.asp", "agpush", PASSWORD, devices, _pace())
-    assert authorised == allowed & set(devices)
+        results, authorised = await check_push_user([f"{base}/a.asp"], "agpush", PASSWORD, devices, _pace())
+    assert authorised == {f"{base}/a.asp": allowed & set(devices)}
     shown = [f"{r.check} {r.cause or r.word} {r.subject}".replace(base, "") for r in results]
     return shown, [_device(target) for target in asked]
 
@@ -136,7 +136,31 @@ async def test_an_answer_that_is_neither() -> None:
 
 
 async def test_nobody_to_ask_about_the_user() -> None:
-    results, _ = await check_push_user("http://127.0.0.1:1/a", "agpush", PASSWORD, ["A"], _pace())
+    results, _ = await check_push_user(["http://127.0.0.1:1/a"], "agpush", PASSWORD, ["A"], _pace())
     assert {(r.check, r.word, r.needed) for r in results} == {
         ("push-user", "not-checked", True), ("association", "not-checked", True),
     }  # fmt: skip
+
+
+async def _dry_at(paths: list[str], allowed: dict[str, str], devices: str) -> tuple[list[str], list[str]]:
+    """Results of the push user, and what was asked, as `path device`; `allowed` by path."""
+
+    def answer(target: str) -> str:
+        return "AUTHORIZED" if _device(target) in allowed.get(urlsplit(target).path, "") else "UN-AUTHORIZED"
+
+    async with server(answer) as (base, asked):
+        results, _ = await check_push_user([base + path for path in paths], "agpush", PASSWORD, list(devices), _pace())
+    shown = [f"{r.subject} {r.cause or r.why}".replace(base, "") for r in results if r.check == "push-user"]
+    return shown, [f"{urlsplit(target).path} {_device(target)}" for target in asked]
+
+
+async def test_refusals_count_over_all_urls_because_they_may_lead_to_one_account() -> None:
+    shown, asked = await _dry_at(["/a", "/b", "/c"], {}, "ABC")
+    assert asked == ["/a A", "/b A"]
+    assert shown == ["/a refused", "/b refused", "/c not asked after 2 refusals: one more could lock the account"]
+
+
+async def test_a_url_that_knows_nobody_does_not_use_up_the_questions_of_the_others() -> None:
+    shown, asked = await _dry_at(["/a", "/b"], {"/b": "AB"}, "ABCDE")
+    assert asked == ["/a A", "/b A", "/b B", "/b C", "/b D", "/b A", "/b E"]
+    assert shown == ["/a refused", "/b agpush is authorised"]

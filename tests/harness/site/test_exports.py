@@ -142,6 +142,9 @@ DEEP = b"<DeviceList>" + b"<x>" * DEPTH_MAX
         ),
         (b"<html><body>Sign in</body></html>", [" XML of another kind, its first element is html; known are:"]),
         (b"", [" empty; known are:"]),
+        (b"device_name;model;address\n", ["1: columns separated by semicolons, expected commas; save it as CSV"]),
+        (b"device_name\tmodel\taddress\n", ["1: columns separated by tabs, expected commas; save it as CSV"]),
+        ("\ufeffdevice_name,model".encode("utf-16-le"), [" it is UTF-16; save it as UTF-8"]),
         (b"\x00\x01\x02", [" neither CSV nor XML; known are:"]),
     ],
 )
