@@ -124,9 +124,7 @@ def check(argv: Sequence[str]) -> int:
     for scenario in scenarios:
         sent = len(schedule(scenario, [str(number) for number in range(scenario.fleet.phones)]))
         several = f"{sent} pages and alerts, " if sent > 1 else ""
-        say(
-            f"{scenario.name}: valid, {scenario.fleet.phones:,} phones, {several}{len(scenario.thresholds)} thresholds"
-        )
+        say(f"{scenario.name}: valid, {scenario.fleet.phones:,} phones, {several}{len(scenario.thresholds)} thresholds")
     return 0
 
 

@@ -134,12 +134,12 @@ class Stream:
 
     @property
     def source_text(self) -> str:
-        """"address:port", as the records of the other witnesses have it."""
+        """ "address:port", as the records of the other witnesses have it."""
         return f"{self.source_address}:{self.source_port}"
 
     @property
     def destination_text(self) -> str:
-        """"address:port", as the records of the other witnesses have it."""
+        """ "address:port", as the records of the other witnesses have it."""
         return f"{self.destination_address}:{self.destination_port}"
 
 

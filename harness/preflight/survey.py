@@ -170,9 +170,7 @@ async def _other_servers(
     return servers
 
 
-async def _push_user(
-    plan: Plan, pace: Pace, progress: Progress
-) -> tuple[list[Result], dict[str, frozenset[str]]]:
+async def _push_user(plan: Plan, pace: Pace, progress: Progress) -> tuple[list[Result], dict[str, frozenset[str]]]:
     """What the named URLs say of the push user, and for whom each of them says yes."""
     devices = tuple(dict.fromkeys((*plan.dry_devices, *plan.active)))
     if not devices:
@@ -192,4 +190,3 @@ async def _push_user(
         )
         results += found
     return results, authorised
-
