@@ -120,6 +120,28 @@ def test_a_run_that_left_nothing_keeps_what_was_found(
     assert capacity(out=tmp_path / "b") == 5
 
 
+def test_a_load_has_a_rate_to_be_searched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, judged: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[str] = []
+
+    def trial(_: str, axis: Axis, value: int, *, seed: int, **__: object) -> Trial:
+        asked.append(f"{axis.key}={axis.text(value)}")
+        limit = 40 if axis is command.RATE else 10**6
+        return read_trial(
+            value, seed, judged(f"run-{len(asked)}", "pass" if value <= limit else "fail", check="a == 0")
+        )
+
+    monkeypatch.setattr(command, "run_trial", trial)
+    words = ("--to", "100", "--confirm", "1", "--json", "--out", str(tmp_path))
+    assert main(["capacity", "pages-at-rate", *words]) == 0
+    fleet, rate = json.loads(capsys.readouterr().out)["axes"]
+    assert (fleet["largest"], rate["largest"], rate["unit"]) == (100, 2.0, "page a second")
+    assert asked[2:5] == ["load.pages_per_s=0.5", "load.pages_per_s=1", "load.pages_per_s=2"]
+    assert capacity("--of", "rate", out=tmp_path) == 4
+    assert 'expected [load] shape = "rate"' in capsys.readouterr().err
+
+
 def test_every_wrong_option_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ("--from", "9", "--to", "3", "--confirm", "0", "--resolution", "2", "--set", "fleet.phones=3")
     assert capacity(*words, out=tmp_path) == 4
