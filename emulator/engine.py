@@ -41,6 +41,8 @@ _LINGER_BYTES: Final = 1 << 20
 """What is still read and thrown away after an error answer: closing with unread bytes would destroy the answer."""
 _SO_ATTACH_FILTER: Final = 26
 _BPF_RETURN: Final = 0x06
+_FILL_S: Final = 1.0
+"""A connection within one host takes less than a millisecond."""
 _EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
@@ -162,19 +164,36 @@ def listen(
     return sock
 
 
-def deaf(address: str, port: int, *, interface: str | None = None) -> socket.socket:
+def deaf(address: str, port: int, *, interface: str | None = None) -> list[socket.socket]:
     """A listener that never sees a connection: what would begin one is dropped unanswered, as if nothing were there.
 
-    It takes its address away from a listener on every address, which shares the port (`reuse_port`).
+    It takes its address away from a listener on every address, which shares the port (`reuse_port`). A socket filter
+    does it. Where the kernel keeps filters of TCP to CAP_NET_ADMIN (seen with Linux 6.18), the listener's queue of
+    one is filled by a connection of our own instead: behind a full queue Linux drops what comes.
+
+    Returns:
+        The listener, and our connection to it if there is one; all are to be kept, and closed together.
 
     Raises:
         BindError: the address or one more socket cannot be had.
     """
     sock = listen(address, port, backlog=1, reuse_port=True, interface=interface)
+    try:
+        _hear_nothing(sock)
+    except PermissionError:
+        try:
+            sock.listen(0)
+            return [sock, socket.create_connection((address, port), timeout=_FILL_S)]
+        except OSError as error:
+            sock.close()
+            raise BindError(address, port, error) from error
+    return [sock]
+
+
+def _hear_nothing(sock: socket.socket) -> None:
     # One instruction of a socket filter (include/uapi/linux/filter.h): return 0, of no packet anything.
     code = ctypes.create_string_buffer(struct.pack("@HBBI", _BPF_RETURN, 0, 0, 0))
     sock.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("@HP", 1, ctypes.addressof(code)))
-    return sock
 
 
 def claim(part: str, address: str, port: int) -> socket.socket:

@@ -36,8 +36,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker."""
+    """Register the marker, and look at the ini values before anything runs.
+
+    Raises:
+        pytest.UsageError: with everything that is wrong with them.
+    """
     config.addinivalue_line("markers", wishes.MARKER)
+    wishes.check_ini(config)
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> "ScenarioFile | None":

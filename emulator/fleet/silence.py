@@ -8,8 +8,12 @@ from __future__ import annotations
 import resource
 import socket
 from collections.abc import Iterable
+from typing import Final
 
 from emulator.engine import deaf
+
+DEAF_FILES: Final = 2
+"""A listener, and a connection to it where nothing else makes it deaf."""
 
 
 class Silence:
@@ -18,7 +22,7 @@ class Silence:
     def __init__(self, interface: str | None) -> None:
         self._interface = interface
         self._ports: list[int] = []
-        self._sockets: dict[tuple[str, int], socket.socket] = {}
+        self._sockets: dict[tuple[str, int], list[socket.socket]] = {}
 
     def open(self, port: int, silent: Iterable[str]) -> None:
         """There is a shared listener at this port now; these addresses are silent.
@@ -41,14 +45,20 @@ class Silence:
         for port in self._ports:
             place = (address, port)
             if not wanted and place in self._sockets:
-                self._sockets.pop(place).close()
+                _close(self._sockets.pop(place))
             elif wanted and place not in self._sockets:
                 soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-                if hard == resource.RLIM_INFINITY or soft < hard:
-                    resource.setrlimit(resource.RLIMIT_NOFILE, (soft + 1, hard))
+                more = soft + DEAF_FILES if hard == resource.RLIM_INFINITY else min(soft + DEAF_FILES, hard)
+                if more > soft:
+                    resource.setrlimit(resource.RLIMIT_NOFILE, (more, hard))
                 self._sockets[place] = deaf(*place, interface=self._interface)
 
     def close(self) -> None:
         """All addresses answer again."""
-        for sock in self._sockets.values():
-            sock.close()
+        for socks in self._sockets.values():
+            _close(socks)
+
+
+def _close(socks: Iterable[socket.socket]) -> None:
+    for sock in socks:
+        sock.close()

@@ -65,8 +65,9 @@ async def run(setup: Setup) -> list[str]:
     """Run one scenario and leave its evidence in the folder, with a manifest.
 
     Returns:
-        What to say of parts that ended by themselves once all stood. The run can be judged: a part that is gone is
-        a blind witness, and a gateway that is gone has left its phones listening.
+        What to say of parts that ended by themselves once all stood, and of a command in the gateway's place that
+        did not end well. The run can be judged: a part that is gone is a blind witness, and a gateway that is gone has
+        left its phones listening.
 
     Raises:
         BedError: a part could not start, or the page did not come to an end.
@@ -160,7 +161,11 @@ async def _stages(
             with standing:
                 try:
                     await booting.boot(setup, roster, struck, secrets, writer)
-                    await _play(setup, roster, struck, private, secrets, writer, events, parts, restart_gateway)
+                    status = await _play(
+                        setup, roster, struck, private, secrets, writer, events, parts, restart_gateway
+                    )
+                    if status:
+                        deaths.append(_ended_badly(status))
                 except Exception:
                     # A part that died shows as a lost connection first: then what is to be told is its death.
                     await trio.sleep(DEATH_S)
@@ -189,14 +194,19 @@ async def _play(
     events: Mapping[str, Path],
     parts: Mapping[str, Part],
     restart_gateway: Callable[[], Awaitable[None]],
-) -> None:
-    """What happens while all parts stand."""
+) -> int:
+    """What happens while all parts stand.
+
+    Returns:
+        Exit status of the command in the gateway's place, negative for a signal; 0 where there is none.
+    """
     ground, stage = setup.ground, setup.display.stage
     if setup.foreign:
         stage("canaries and positive control")
         await paging.canaries(ground, writer, "before")
         await paging.control(setup, roster, secrets, writer)
         told = foreign.environment(setup, roster, private, secrets, events["gateway"])
+        status = 0
         async with trio.open_nursery() as beside, trio.open_nursery() as while_it_runs:
             beside.start_soon(paging.applications, setup, roster, secrets, writer)
             while_it_runs.start_soon(incidents.strike, setup, struck, None, secrets, writer)
@@ -206,9 +216,10 @@ async def _play(
             else:
                 stage("running the command")
                 while_it_runs.start_soon(probing.run_beside, setup, roster, private, secrets, writer)
-                writer.write("command.ended", exit_status=await foreign.run_command(setup, told))
+                status = await foreign.run_command(setup, told)
+                writer.write("command.ended", exit_status=status)
             while_it_runs.cancel_scope.cancel()
-        return
+        return status
     private.forget_secrets()
     if setup.scenario.gateway.administered:
         client = await administering.administer(setup, roster, private, secrets, writer, restart_gateway)
@@ -227,6 +238,13 @@ async def _play(
         beside.cancel_scope.cancel()
     if probing.wanted(setup, "after"):
         await probing.run(setup, roster, secrets, writer)
+    return 0
+
+
+def _ended_badly(status: int) -> str:
+    """A word on the command in the gateway's place: a run of nothing has many checks, and one reason."""
+    end = f"was ended by signal {-status}" if status < 0 else f"ended with exit status {status}"
+    return f"the command in the gateway's place {end}"
 
 
 async def _start(nursery: trio.Nursery, host: Host, plan: PartPlan, parts: dict[str, Part]) -> None:

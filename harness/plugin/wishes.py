@@ -140,6 +140,22 @@ def configured(config: pytest.Config, name: str) -> Any:  # noqa: ANN401 - of th
         raise pytest.UsageError(f"ini value pushlab_{name}: expected a whole number, got {text!r}") from None
 
 
+def check_ini(config: pytest.Config) -> None:
+    """Look at the ini values of all options.
+
+    Raises:
+        pytest.UsageError: with everything that is wrong with them.
+    """
+    wrong: list[str] = []
+    for each in OPTIONS:
+        try:
+            configured(config, each.name)
+        except pytest.UsageError as error:
+            wrong.append(str(error))
+    if wrong:
+        raise pytest.UsageError("\n".join(wrong))
+
+
 def option(config: pytest.Config, name: str) -> Any:  # noqa: ANN401 - of the option's kind
     """An option that no call and no marker has: command line, ini file, default."""
     said = commanded(config, name)

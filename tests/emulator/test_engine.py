@@ -10,7 +10,8 @@ from functools import partial
 import pytest
 import trio
 
-from emulator.engine import Answer, BindError, Limits, Request, listen, serve
+from emulator import engine
+from emulator.engine import Answer, BindError, Limits, Request, deaf, listen, serve
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -236,3 +237,25 @@ def test_a_taken_port_is_named() -> None:
         with pytest.raises(BindError, match=rf"127\.0\.0\.1:{port}: Address already in use \(EADDRINUSE\)"):
             listen("127.0.0.1", port)
     assert BindError.exit_code == 5
+
+
+@pytest.mark.parametrize("filters", [True, False])
+def test_a_deaf_listener_sees_no_connection_with_the_right_to_filter_and_without(
+    monkeypatch: pytest.MonkeyPatch, *, filters: bool
+) -> None:
+    def refused(_: socket.socket) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    if not filters:
+        # As Linux 6.18 answers an ordinary user, and root in a container without CAP_NET_ADMIN.
+        monkeypatch.setattr(engine, "_hear_nothing", refused)
+    with listen("0.0.0.0", 0, backlog=5, reuse_port=True) as shared:
+        port = shared.getsockname()[1]
+        deafness = deaf("127.0.0.9", port)
+        for _ in range(2):
+            with pytest.raises(TimeoutError):
+                socket.create_connection(("127.0.0.9", port), timeout=0.2)
+        socket.create_connection(("127.0.0.10", port), timeout=5).close()
+        for sock in deafness:
+            sock.close()
+        socket.create_connection(("127.0.0.9", port), timeout=5).close()

@@ -57,12 +57,23 @@ def test_a_command_in_the_lab_tells_of_itself_and_nothing_else_is_on_standard_ou
     assert {name: last[name] for name in ("verdict", "as_expected", "outcomes", "blind")} == {
         name: ended.verdict[name] for name in ("verdict", "as_expected", "outcomes", "blind")
     }
+    assert "run.notice" not in names
     assert "heard" not in ended.stdout
     assert (ended.folder / "gateway.log").read_text() == "heard\n"
     metrics = (pushlab.folder / "pushlab.prom").read_text()
     assert metrics == (ended.folder / "metrics.prom").read_text()
     families = {family.name for family in text_string_to_metric_families(metrics)}
     assert {"pushlab_run_verdict", "pushlab_callmanager_authentications", "pushlab_capture_received"} <= families
+
+
+def test_a_command_that_ends_badly_is_told(pushlab: Pushlab) -> None:
+    ended = pushlab(
+        *("exec", "burst-direct", "--phones", "1", "--json", "--set", f"page.audio={pushlab.audio}"),
+        *("--", "./no-such-pager"),
+    )
+    [notice] = [event["text"] for event in events(ended.stdout) if event["event"] == "run.notice"]
+    assert notice == "the command in the gateway's place ended with exit status 127"
+    assert f"burst-direct: {notice}" in ended.stderr
 
 
 def test_a_reader_that_goes_away_changes_nothing_about_the_run(pushlab: Pushlab) -> None:

@@ -248,6 +248,16 @@ def test_a_wrong_fault_or_recording_is_told_what_there_is() -> None:
     assert "the bundled recordings are announcement and notice, and a file of your own ends in .wav" in error
 
 
+def test_a_mistyped_name_of_a_group_is_told_the_nearest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ScenarioError, match=r"neither a file nor a bundled .* mean 'ci/inventory'\?"):
+        load("ci/inventry")
+    # A folder of one's own goes before the group.
+    (tmp_path / "ci").mkdir()
+    with pytest.raises(ScenarioError, match="ci/inventry: No such file"):
+        load("ci/inventry")
+
+
 def write_wave(path: Path, *, width: int = 2, frames: int = 100, channels: int = 1) -> None:
     with wave.open(str(path), "wb") as file:
         file.setnchannels(channels)
