@@ -224,7 +224,6 @@ def test_unreadable_files(tmp_path: Path) -> None:
         ("xyz", "no scenario named 'xyz'; a file is given by its path. pushlab scenarios lists the bundled ones"),
         ("floor", "no scenario named 'floor'; did you mean the file 'floor.toml'?"),
         ("flor.toml", "flor.toml: No such file or directory in {here}; did you mean 'floor.toml'?"),
-        ("ci/inventry", "ci/inventry: neither a file nor a bundled scenario; did you mean 'ci/inventory'?"),
         ("ci/probe.toml", "the bundled one is named without folder and ending: probe"),
         ("/nowhere/other.toml", "/nowhere/other.toml: No such file or directory"),
     ],
@@ -247,6 +246,16 @@ def test_a_wrong_fault_or_recording_is_told_what_there_is() -> None:
     assert "expected a share above 0 up to 1 (0.05 is five of a hundred), got 2" in error
     [error] = errors_of(MINIMAL + '[[page]]\naudio = "notise"\n', files=True)
     assert "the bundled recordings are announcement and notice, and a file of your own ends in .wav" in error
+
+
+def test_a_mistyped_name_of_a_group_is_told_the_nearest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ScenarioError, match=r"neither a file nor a bundled .* mean 'ci/inventory'\?"):
+        load("ci/inventry")
+    # A folder of one's own goes before the group.
+    (tmp_path / "ci").mkdir()
+    with pytest.raises(ScenarioError, match="ci/inventry: No such file"):
+        load("ci/inventry")
 
 
 def write_wave(path: Path, *, width: int = 2, frames: int = 100, channels: int = 1) -> None:
