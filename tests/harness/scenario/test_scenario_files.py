@@ -224,7 +224,8 @@ def test_unreadable_files(tmp_path: Path) -> None:
         ("xyz", "no scenario named 'xyz'; a file is given by its path. pushlab scenarios lists the bundled ones"),
         ("floor", "no scenario named 'floor'; did you mean the file 'floor.toml'?"),
         ("flor.toml", "flor.toml: No such file or directory in {here}; did you mean 'floor.toml'?"),
-        ("ci/probe.toml", "the bundled one is named without folder and ending: probe"),
+        ("ci/probe.toml", "ci/probe.toml: neither a file nor a bundled scenario; did you mean 'ci/probe'?"),
+        ("./probe.toml", "the bundled one is named without folder and ending: probe"),
         ("/nowhere/other.toml", "/nowhere/other.toml: No such file or directory"),
     ],
 )
