@@ -189,7 +189,7 @@ def _find(name: str) -> Path:
         return found[name]
     if "/" in name or name.endswith(".toml") or is_file:
         near = [] if _is(Path(name).exists, name) else get_close_matches(name, found, n=1)
-        if near and "/" in near[0] and not name.endswith(".toml") and not _is(Path(name).parent.is_dir, name):
+        if near and not _is(Path(name).parent.is_dir, name):
             raise ScenarioError((f"{name}: neither a file nor a bundled scenario; did you mean {near[0]!r}?",))
         return Path(name)
     raise ScenarioError((f"no scenario named {name!r}; {_unnamed(name, found)}",))
