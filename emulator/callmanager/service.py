@@ -52,7 +52,6 @@ LATENESS_SAMPLES_MAX: Final = 1_000_000
 GRACE_S: Final = 30.0
 """What a connection gets beyond the longest wait that the model plans: for its own bytes to come and go."""
 
-
 class Answering(Protocol):
     """What the service wants of a directory: `emulator.callmanager.ldap.Directory`, or a test's own."""
 

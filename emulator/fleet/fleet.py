@@ -535,3 +535,4 @@ def _said(reply: Reply) -> tuple[str, int, int | None]:
 def _identity(request: Request) -> str:
     ordinal = request.connection_ordinal
     return f"{request.peer[0]}:{request.peer[1]}" + (f"/{ordinal}" if ordinal > 1 else "")
+

@@ -205,7 +205,9 @@ class Period:
             return
         stream.crc = crc32(payload, stream.crc)
 
-    def _stream(self, t_ns: int, source: int, source_port: int, sequence: int, timestamp: int, ssrc: int) -> Stream:
+    def _stream(
+        self, t_ns: int, source: int, source_port: int, sequence: int, timestamp: int, ssrc: int
+    ) -> Stream:
         stream = self.streams.get((source << 16 | source_port, ssrc))
         if stream is None and len(self.streams) >= STREAMS:
             stream = next(reversed(self.streams.values()))

@@ -331,7 +331,9 @@ def choose(requested: Literal["auto", "netns", "loopback", "lab"]) -> Choice:
 
 
 @contextmanager
-def stand(name: GroundName, *, directory: bool = False, addresses: Addresses = NETNS) -> Iterator[Ground]:
+def stand(
+    name: GroundName, *, directory: bool = False, addresses: Addresses = NETNS
+) -> Iterator[Ground]:
     """Build the ground and take it down again; netns needs the rights that `namespace.enter_lab` gives.
 
     Args:

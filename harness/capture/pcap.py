@@ -116,7 +116,9 @@ def walk(raw: Bytes, start: int, end: int, *, size_at: int, extra: int, limit: i
     return (np.concatenate(parts) if parts else np.zeros(0, np.int64)), position
 
 
-def _walk_slowly(raw: Bytes, position: int, end: int, *, size_at: int, extra: int, limit: int) -> tuple[Integers, int]:
+def _walk_slowly(
+    raw: Bytes, position: int, end: int, *, size_at: int, extra: int, limit: int
+) -> tuple[Integers, int]:
     """One record after the other: cheaper than guessing where lengths keep changing."""
     field = struct.Struct("<I")
     found: list[int] = []

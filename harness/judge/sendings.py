@@ -380,3 +380,4 @@ def gives_way(holder: Sending, asking: Sending) -> bool:
     if holder.page.priority != asking.page.priority:
         return asking.page.priority == "emergency"
     return asking.page.busy_rule == "now"
+

@@ -34,7 +34,9 @@ _ASKED_BETWEEN: Final = ("push.", "page.", "alert.", "authent")
 """Metrics with a phone's question inside their times."""
 
 
-def decide(threshold: Threshold, metrics: Mapping[str, float | int], integrity: Integrity, scenario: Scenario) -> Check:
+def decide(
+    threshold: Threshold, metrics: Mapping[str, float | int], integrity: Integrity, scenario: Scenario
+) -> Check:
     """One threshold. A figure that was not measured, or whose witness is blind, decides nothing.
 
     Args:

@@ -217,7 +217,9 @@ CHECKS: Final = (
                 means="the phone has no authentication URL: it carries out whatever anybody pushes to it",
                 do="Give {these} an authentication URL",
                 fix="System > Enterprise Parameters, Phone URL Parameters, URL Authentication: {wanted_url}; Save. "
-                "Then " + _RESET + ".",
+                "Then "
+                + _RESET
+                + ".",
             ),
         ),
     ),

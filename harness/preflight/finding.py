@@ -68,7 +68,9 @@ class Result:
 
 def ok(check: str, subject: str, *, address: str = "", observed: str = "", wanted: str = "", why: str = "") -> Result:
     """It holds."""
-    return Result(check=check, subject=subject, address=address, word="ok", observed=observed, wanted=wanted, why=why)
+    return Result(
+        check=check, subject=subject, address=address, word="ok", observed=observed, wanted=wanted, why=why
+    )
 
 
 def not_checked(check: str, subject: str, why: str, *, address: str = "", needed: bool = True) -> Result:

@@ -67,7 +67,9 @@ def conclude(results: Sequence[Result], phones: int) -> Outcome:
         decision = "no-go"
     elif not phones or any(point.needed for point in open_points):
         decision = "inconclusive"
-    return Outcome(decision=decision, phones=phones, results=tuple(results), tasks=_tasks(results), open=open_points)
+    return Outcome(
+        decision=decision, phones=phones, results=tuple(results), tasks=_tasks(results), open=open_points
+    )
 
 
 def _tasks(results: Sequence[Result]) -> tuple[Task, ...]:

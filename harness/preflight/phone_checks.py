@@ -144,7 +144,9 @@ def same_model(one: str, other: str) -> bool:
     return models.of_name(one).casefold() == models.of_name(other).casefold()
 
 
-def _authentication(listed: Listed, reading: Reading, wanted: Wanted, servers: Mapping[str, Server]) -> list[Result]:
+def _authentication(
+    listed: Listed, reading: Reading, wanted: Wanted, servers: Mapping[str, Server]
+) -> list[Result]:
     subject, address = subject_of(listed), listed.address
     names = ("authentication-url", "authentication-name", "authentication-server")
     network = reading.network
@@ -154,7 +156,9 @@ def _authentication(listed: Listed, reading: Reading, wanted: Wanted, servers: M
         return [not_checked(name, subject, why, address=address) for name in names]
     if not url:
         url_wanted = told(wanted.authentication_url) or "the wanted one"
-        none = fault("authentication-url", "none", subject, address=address, wanted=url_wanted, wanted_url=url_wanted)
+        none = fault(
+            "authentication-url", "none", subject, address=address, wanted=url_wanted, wanted_url=url_wanted
+        )
         rest = [not_checked(name, subject, "it has no URL", address=address, needed=False) for name in names[1:]]
         return [none, *rest]
     server = servers.get(url)
@@ -174,7 +178,9 @@ def _url(subject: str, address: str, url: str, wanted: Wanted) -> Result:
     return fault("authentication-url", "stale", subject, address=address, **pair)
 
 
-def _name(subject: str, address: str, url: str, name_servers: tuple[str, ...] | None, server: Server | None) -> Result:
+def _name(
+    subject: str, address: str, url: str, name_servers: tuple[str, ...] | None, server: Server | None
+) -> Result:
     host = host_of(url)
     if not host:
         return fault("authentication-name", "unknown-name", subject, address=address, host=told(url))
@@ -200,7 +206,9 @@ def _server(subject: str, address: str, url: str, wanted: Wanted, server: Server
         return not_checked("authentication-server", subject, why, address=address)
     if server.state == "answers":
         return ok("authentication-server", subject, address=address, observed=server.why)
-    return fault("authentication-server", server.state, subject, address=address, observed=server.why, url=told(url))
+    return fault(
+        "authentication-server", server.state, subject, address=address, observed=server.why, url=told(url)
+    )
 
 
 def check_list(phones: Sequence[Listed]) -> list[Result]:

@@ -113,7 +113,9 @@ def tell(records: Iterable[Record], phones: Collection[str]) -> Mapping[str, Sto
     }
 
 
-def _group_streams(records: Iterable[Record], zero: int, servers: Mapping[str, str]) -> Iterable[tuple[str, Moment]]:
+def _group_streams(
+    records: Iterable[Record], zero: int, servers: Mapping[str, str]
+) -> Iterable[tuple[str, Moment]]:
     """The gateway's streams to groups, which name no phone: the group and what is to be told to its listeners."""
     group_of: dict[str, str] = {}
     for record in records:

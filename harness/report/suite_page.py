@@ -32,7 +32,7 @@ def suite_page(suite: Suite, folder: Path) -> str:
             *_unexpected(suite, folder),
             *_table(suite, folder),
             "<section><p>Beside this file: ",
-            " · ".join(f'<a href="{name}">{name}</a>' for name in ("verdict.json", "junit.xml", "summary.md")),
+            ' · '.join(f'<a href="{name}">{name}</a>' for name in ("verdict.json", "junit.xml", "summary.md")),
             "</p></section></main></body></html>\n",
         ]
     )
@@ -57,7 +57,7 @@ def _unexpected(suite: Suite, folder: Path) -> Iterable[str]:
 
 
 def _table(suite: Suite, folder: Path) -> Iterable[str]:
-    yield "<section><h2>All scenarios</h2><div class=wide><table class=checks><thead><tr>"
+    yield '<section><h2>All scenarios</h2><div class=wide><table class=checks><thead><tr>'
     yield '<th scope="col">Scenario</th><th scope="col">Verdict</th><th scope="col">As expected</th>'
     yield '<th scope="col" class=number>Phones</th><th scope="col" class=number>Seconds</th>'
     yield '<th scope="col">What it asks, and what came out</th></tr></thead><tbody>'
@@ -69,7 +69,7 @@ def _table(suite: Suite, folder: Path) -> Iterable[str]:
         yield f'<td class=once data-label="as expected">{told}</td>'
         yield f'<td class=number data-label="phones">{phones}</td>'
         yield f'<td class=number data-label="seconds">{entry.seconds:.1f}</td>'
-        yield f"<td class=text>{escape(entry.purpose)}<br><span class=quiet>{escape(entry.why)}</span></td></tr>"
+        yield f'<td class=text>{escape(entry.purpose)}<br><span class=quiet>{escape(entry.why)}</span></td></tr>'
     yield "</tbody></table></div></section>"
 
 

@@ -161,13 +161,17 @@ _KINDS: Final = (
         "executes, and resets the connection instead of answering",
         breaks=(_SOURCE,),
     ),
-    _kind("reset-within", Carrier.PHONES, "indeterminate", "resets it in the middle of the headers", breaks=(_SOURCE,)),
+    _kind(
+        "reset-within", Carrier.PHONES, "indeterminate", "resets it in the middle of the headers", breaks=(_SOURCE,)
+    ),
     _kind("reset-after", Carrier.PHONES, "indeterminate", "resets it after the headers", breaks=(_SOURCE,)),
     _kind(
         "garbage", Carrier.PHONES, "garbled", "executes, and answers bytes that are no HTTP", breaks=(_AGREES, _SOURCE)
     ),
     _kind("truncated", Carrier.PHONES, "indeterminate", "closes in the middle of the body", breaks=(_SOURCE,)),
-    _kind("giant-body", Carrier.PHONES, "garbled", "announces 1 GiB and sends 16 MiB of it", breaks=(_AGREES, _SOURCE)),
+    _kind(
+        "giant-body", Carrier.PHONES, "garbled", "announces 1 GiB and sends 16 MiB of it", breaks=(_AGREES, _SOURCE)
+    ),
     _kind("wrong-length", Carrier.PHONES, "garbled", "the body is longer than announced", breaks=(_AGREES, _SOURCE)),
     _kind("two-answers", Carrier.PHONES, "delivered delivered_late", "answers twice"),
     _kind(

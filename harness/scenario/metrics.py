@@ -142,7 +142,9 @@ def _catalogue() -> tuple[Metric, ...]:
             "callmanager.answer_ms", "ms", "callmanager", "arrival to answer, as the client sees it", distribution=True
         ),
         _metric("callmanager.directory_asked", "requests", "callmanager", "of them judged by a directory server"),
-        _metric("callmanager.directory_failed", "requests", "callmanager", "of these answered ERROR: it could not say"),
+        _metric(
+            "callmanager.directory_failed", "requests", "callmanager", "of these answered ERROR: it could not say"
+        ),
         _metric(
             "callmanager.directory_ms",
             "ms",

@@ -63,7 +63,9 @@ def read_all_details(file: str, text: str) -> Export:
     return Export(file=file, kind="All Phone Details", phones=phones, others=others)
 
 
-def _read(place: str, values: dict[str, str], phones: list[Listed], others: list[Other], errors: list[str]) -> None:
+def _read(
+    place: str, values: dict[str, str], phones: list[Listed], others: list[Other], errors: list[str]
+) -> None:
     name, told = values["device name"].upper(), values["device type"]
     if not name:
         errors.append(f"{place}: no Device Name")

@@ -104,7 +104,9 @@ class Comparison:
         return 3 if self.count("unknown") else 0
 
 
-def compare(twin: Result, pilot: Result, *, models: Mapping[str, str], notes: Sequence[str] = ()) -> Comparison:
+def compare(
+    twin: Result, pilot: Result, *, models: Mapping[str, str], notes: Sequence[str] = ()
+) -> Comparison:
     """Lay the pilot's ledger beside the twin's.
 
     Args:

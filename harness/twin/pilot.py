@@ -74,7 +74,9 @@ def names_in(text: str) -> list[str]:
     return [name for name in _SPLIT.split(text) if name]
 
 
-def pilot_scenario(scenario: Mapping[str, Any], lab: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+def pilot_scenario(
+    scenario: Mapping[str, Any], lab: Mapping[str, Any]
+) -> tuple[dict[str, Any], list[str]]:
     """The scenario of the pilot, and what is not asked of it.
 
     Args:

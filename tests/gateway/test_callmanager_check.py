@@ -26,7 +26,8 @@ def url(tmp_path: Path) -> Iterator[str]:
     (tmp_path / "secret").write_text(PASSWORD)
     (tmp_path / "phones.csv").write_text(f"device_name,directory_number,address\n{PHONE},2001,10.1.0.1\n")
     (tmp_path / "callmanager.toml").write_text(
-        'listen = "127.0.0.1:0"\ndevices_csv = "phones.csv"\n[[user]]\nname = "agpush"\npassword_file = "secret"\n'
+        'listen = "127.0.0.1:0"\ndevices_csv = "phones.csv"\n'
+        '[[user]]\nname = "agpush"\npassword_file = "secret"\n'
     )
     process = subprocess.Popen(
         [sys.executable, "-m", "harness.cli", "callmanager", "--config", "callmanager.toml", "--stop-with-stdin"],

@@ -177,7 +177,6 @@ def test_from_rtp_with_a_packet_lost_and_one_doubled(bed: Bed) -> None:
         port = probe.getsockname()[1]
     payload = mulaw.encode(sound(2))
     process = live(bed, f"rtp://127.20.128.35:{port}")
-
     def send() -> None:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
             while is_free(port):

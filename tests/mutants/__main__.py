@@ -1,6 +1,6 @@
 """`python -m tests.mutants`: the table of wrong gateways. Exit code 1 when one survives or a right one fails.
 
-python -m tests.mutants [NUMBER ...] [--clean N] [--work DIR]
+    python -m tests.mutants [NUMBER ...] [--clean N] [--work DIR]
 """
 
 from __future__ import annotations

@@ -260,7 +260,9 @@ MUTANTS: Final[tuple[Mutant | Probed | InTests | Compared, ...]] = (
         follows=("gateway-agrees-with-phones", "phones.displayed_fraction == 1"),
         scenario="alert",
     ),
-    Mutant(number="M28", name="wrong-port", defect="audio to port 32676", caught_by=("pushes-well-formed",)),
+    Mutant(
+        number="M28", name="wrong-port", defect="audio to port 32676", caught_by=("pushes-well-formed",)
+    ),
     Mutant(
         number="M28b",
         name="odd-port",
@@ -451,7 +453,9 @@ MUTANTS: Final[tuple[Mutant | Probed | InTests | Compared, ...]] = (
         caught_by=("audio-is-the-source",),
         follows=("stream-well-formed", *AUDIO_FOLLOWS),
     ),
-    Mutant(number="X21", name="stops-the-clock", defect="the timestamp never moves", caught_by=("stream-well-formed",)),
+    Mutant(
+        number="X21", name="stops-the-clock", defect="the timestamp never moves", caught_by=("stream-well-formed",)
+    ),
     Mutant(
         number="X22",
         name="other-port",

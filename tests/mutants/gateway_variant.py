@@ -125,7 +125,9 @@ def main(name: str, mode: str = "page") -> int:
         pages = []
         for at_s, wish in _wishes():
             time.sleep(max(0.0, began + at_s - time.monotonic()))
-            pages.append(subprocess.Popen([sys.executable, "-m", "harness.cli", "gateway", *wish, "--config", config]))
+            pages.append(
+                subprocess.Popen([sys.executable, "-m", "harness.cli", "gateway", *wish, "--config", config])
+            )
         return max(_wait(page) for page in pages)
     finally:
         server.send_signal(signal.SIGTERM)

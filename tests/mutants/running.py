@@ -79,7 +79,9 @@ def play(mutant: Mutant | Probed | InTests | Compared, work: Path) -> Outcome:
 def _play(mutant: Mutant | Probed | InTests | Compared, work: Path) -> Outcome:
     match mutant:
         case Mutant():
-            return _run_until_seen(mutant.name, mutant.scenario, mutant.phones, mutant.settings, mutant.caught_by, work)
+            return _run_until_seen(
+                mutant.name, mutant.scenario, mutant.phones, mutant.settings, mutant.caught_by, work
+            )
         case Probed():
             return _run_until_seen(mutant.name, *PROBE, mutant.caught_by, work)
         case InTests():

@@ -123,7 +123,9 @@ def _process_of(mark: str, part: str) -> int:
     """The part's process among those whose environment carries the mark."""
     words = "harness.bed.directory.server\0" if part == "directory" else f"harness.cli\0{part}\0"
     (found,) = (
-        int(folder.name) for folder in Path("/proc").iterdir() if folder.name.isdecimal() and _is(folder, mark, words)
+        int(folder.name)
+        for folder in Path("/proc").iterdir()
+        if folder.name.isdecimal() and _is(folder, mark, words)
     )
     return found
 

@@ -69,7 +69,9 @@ def test_the_push_user_of_a_directory(pushlab: Pushlab, kind: str, tls: str) -> 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_user_who_is_missing_in_the_directory_is_refused_at_every_phone(pushlab: Pushlab, kind: str) -> None:
-    ended = pushlab.run("active-directory-missing", *QUICK, "--set", f"callmanager.directory.kind={kind}", phones=20)
+    ended = pushlab.run(
+        "active-directory-missing", *QUICK, "--set", f"callmanager.directory.kind={kind}", phones=20
+    )
     assert ended.code == 0, ended.stdout + ended.stderr
     assert ended.verdict["verdict"] == "fail"
     assert ended.checks("fail") == {"phones.delivered_fraction == 1"}

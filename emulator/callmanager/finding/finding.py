@@ -158,7 +158,9 @@ class Finding:
             return 401  # how clients learn that they have to say who they are: no failure
         name, password = given
         try:
-            if await admits(self._administrator, self._attempts, address=request.peer[0], name=name, password=password):
+            if await admits(
+                self._administrator, self._attempts, address=request.peer[0], name=name, password=password
+            ):
                 return 0
         except TooManyAttemptsError:
             return 503

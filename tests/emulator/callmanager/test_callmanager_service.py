@@ -72,10 +72,7 @@ class Played:
     """A service with fixed service times of 100 ms, its records, and the engine's part of the conversation."""
 
     def __init__(
-        self,
-        folder: Path,
-        directory: "Asked | None" = None,
-        **settings: Any,  # noqa: ANN401 - of the configuration
+        self, folder: Path, directory: "Asked | None" = None, **settings: Any  # noqa: ANN401 - of the configuration
     ) -> None:
         users = Users()
         users.associate(name="Person", cti=True, devices=Devices.of([PHONE]))
@@ -117,24 +114,21 @@ async def test_answer_comes_when_the_model_says(tmp_path: Path, autojump_clock: 
     assert answer.data.endswith(b"\r\n\r\nAUTHORIZED")
     assert trio.current_time() - began == pytest.approx(0.1)
     [record] = played.records()
-    assert (
-        record.items()
-        >= {
-            "witness": "callmanager",
-            "kind": "authentication.answered",
-            "phone": PHONE,
-            "connection": "10.20.0.5:51234",
-            "user": "agpush",
-            "answer": "authorized",
-            "queue_on_arrival": 0,
-            "busy_on_arrival": 0,
-            "wait_ms": 0.0,
-            "service_ms": 100.0,
-            "answer_ms": 100.0,
-            "late_ms": 0.0,
-            "late_fraction": 0.0,
-        }.items()
-    )
+    assert record.items() >= {
+        "witness": "callmanager",
+        "kind": "authentication.answered",
+        "phone": PHONE,
+        "connection": "10.20.0.5:51234",
+        "user": "agpush",
+        "answer": "authorized",
+        "queue_on_arrival": 0,
+        "busy_on_arrival": 0,
+        "wait_ms": 0.0,
+        "service_ms": 100.0,
+        "answer_ms": 100.0,
+        "late_ms": 0.0,
+        "late_fraction": 0.0,
+    }.items()
     assert record["t_ns"] - record["arrived_ns"] == 100_000_000
     assert "reason" not in record
 
@@ -212,7 +206,9 @@ async def test_a_burst_is_served_in_order_and_the_rest_is_rejected(
     assert (ended["busy_s"], ended["authentications_peak_per_s"]) == (0.3, 5)
 
 
-async def test_lateness_is_what_the_server_added_to_the_plan(tmp_path: Path, autojump_clock: trio.testing.MockClock):
+async def test_lateness_is_what_the_server_added_to_the_plan(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+):
     played = Played(tmp_path)
     await played.ask(asked(question()), send_s=0.025)
     played.service.write_summary()
@@ -456,7 +452,9 @@ async def test_a_lock_holds_against_the_cache_and_a_new_password_ends_it(
     ]  # fmt: skip
 
 
-async def test_without_failures_in_the_policy_nothing_is_locked(tmp_path: Path, autojump_clock: trio.testing.MockClock):
+async def test_without_failures_in_the_policy_nothing_is_locked(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+):
     played = Played(tmp_path, credential_policy=CredentialPolicy(failures=0))
     for _ in range(5):
         await played.ask(asked(question(password="wrong")))

@@ -50,7 +50,9 @@ class TestRegistry:
         for name in (NAME, other, "SEP001BD4000003"):
             registry.lost(name, 200)
         registry.lost(NAME, 300)
-        expected = Device(name=NAME, address="10.20.0.1", registration=Registration.UNREGISTERED, registration_s=200)
+        expected = Device(
+            name=NAME, address="10.20.0.1", registration=Registration.UNREGISTERED, registration_s=200
+        )
         assert registry.all() == [expected, Device(name=other)]
 
 

@@ -179,7 +179,9 @@ async def test_the_global_directory_is_searched_by_the_beginning_of_a_name(slapd
 
     directory = Directory(slapd.settings)
     assert [one.name for one in await directory.find("")] == ["agpush", ODD, "twin", "twin"]
-    assert [(one.name, one.dn) for one in await directory.find("ag")] == [("agpush", "cn=person 1,dc=lab,dc=example")]
+    assert [(one.name, one.dn) for one in await directory.find("ag")] == [
+        ("agpush", "cn=person 1,dc=lab,dc=example")
+    ]
     assert await directory.find("*") == []
     assert (await directory.person("absent")) is None
 

@@ -105,7 +105,9 @@ class Lab:
 @asynccontextmanager
 async def running(lab: Lab, *, http: bool = True, tftp: bool = True) -> AsyncIterator[Lab]:
     lab.http, lab.tftp = engine.listen(CALLMANAGER, 0), tftp_door(CALLMANAGER, 0)
-    source = Source(address=CALLMANAGER, http_port=lab.http.getsockname()[1], tftp_port=lab.tftp.getsockname()[1])
+    source = Source(
+        address=CALLMANAGER, http_port=lab.http.getsockname()[1], tftp_port=lab.tftp.getsockname()[1]
+    )
     if not http:
         lab.http.close()
         lab.http = None
@@ -279,8 +281,7 @@ async def test_a_registered_phone_is_known_by_its_fetch_alone(lab: Lab):
 
 
 @pytest.mark.parametrize(
-    "url",
-    ["https://10.0.0.1", "http://name", "http://10.0.0.1/path", "http://10.0.0.1:x", "10.0.0.1", "http://a@1.1.1.1"],
+    "url", ["https://10.0.0.1", "http://name", "http://10.0.0.1/path", "http://10.0.0.1:x", "10.0.0.1", "http://a@1.1.1.1"]
 )
 def test_sources_that_are_none(url: str):
     with pytest.raises(ValueError, match=r"expected|4 octets|Port could not"):

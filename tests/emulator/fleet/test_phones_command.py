@@ -187,8 +187,6 @@ def test_instant_asks_nobody_though_callmanager_is_named() -> None:
         assert process.stdin is not None
         process.stdin.close()
         assert process.wait(timeout=10) == 0
-
-
 def test_https_with_a_certificate_of_its_own(tmp_path: Path) -> None:
     if shutil.which("openssl") is None:
         pytest.skip("needs the Debian package openssl")

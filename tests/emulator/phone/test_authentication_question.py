@@ -72,14 +72,7 @@ def test_urls():
     assert read_url("http://10.0.0.1/a?b=c") == Server("10.0.0.1", 80, "/a?b=c")
     assert read_url("HTTP://10.0.0.1:8080") == Server("10.0.0.1", 8080, "/")
     assert read_url("https://10.0.0.1/a") == Server("10.0.0.1", 443, "/a", secured=True)
-    strange = (
-        "ftp://10.0.0.1/",
-        "https://name/",
-        "http://10.0.0.1:0/",
-        "http://10.0.0.999/",
-        "/a",
-        "http://10.0.0.1/ä",
-    )
+    strange = ("ftp://10.0.0.1/", "https://name/", "http://10.0.0.1:0/", "http://10.0.0.999/", "/a", "http://10.0.0.1/ä")
     for wrong in strange:
         assert read_url(wrong) is None
     for disguised in ("http://010.0.0.1/", "http://1\u0663.0.0.1/", "http://10.0.0.1:\u0663/"):

@@ -160,7 +160,7 @@ async def running(
         model: of all phones.
     """
     with (
-        nullcontext(database) if database is not None else Database.open(None) as store,
+        (nullcontext(database) if database is not None else Database.open(None)) as store,
         Records(folder / "gateway.jsonl") as records,
         open_listener(GATEWAY, 0) as listener,
     ):

@@ -87,9 +87,8 @@ async def test_a_withdrawn_alert_is_replaced_where_it_may_be_on_the_screen(tmp_p
         assert view.state == "withdrawn"
         for phone in (1, 2):
             await bed.until(
-                lambda phone=phone: (
-                    (screen := bed.phone(phone).screen) and screen.fields["Text"] == "This alert was withdrawn."
-                )
+                lambda phone=phone: (screen := bed.phone(phone).screen)
+                and screen.fields["Text"] == "This alert was withdrawn."
             )
         assert bed.fleet.status()["pushes"] == 5  # the third has gone on
         (ended,) = bed.diary("alert.ended")

@@ -22,10 +22,9 @@ DATA_THAT_MUST_NOT_BE_STORED = b"password=secret"
 
 
 def send(count: int, *, port: int = 32674, source: str = "127.0.0.1") -> None:
-    with (
-        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock,
-        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver,
-    ):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock, socket.socket(
+        socket.AF_INET, socket.SOCK_DGRAM
+    ) as receiver:
         receiver.bind(("127.0.0.1", port))
         sock.bind((source, 0))
         for _ in range(count):
@@ -145,7 +144,8 @@ def alone(folder: Path) -> dict[str, Any]:
 
 
 CASES = {
-    case.__name__: case for case in (whole, tiny_ring, size_limit, both_directions, other_namespace, command, alone)
+    case.__name__: case
+    for case in (whole, tiny_ring, size_limit, both_directions, other_namespace, command, alone)
 }
 
 if __name__ == "__main__":

@@ -66,11 +66,9 @@ def nothing_comes_through(run: Run, index: int, _: str) -> None:
     del run.one("gateway", "push.ended", phone=name_of(index), action="start")["push"]
     gone = ("push.sent", "authentication.answered")
     run.drop(
-        lambda r: (
-            r.get("phone") == name_of(index)
-            and r["kind"] != "phone.misbehaves"
-            and (r["witness"] == "phones" or r.get("action") == "stop" or r["kind"] in gone)
-        )
+        lambda r: r.get("phone") == name_of(index)
+        and r["kind"] != "phone.misbehaves"
+        and (r["witness"] == "phones" or r.get("action") == "stop" or r["kind"] in gone)
     )
 
 
@@ -132,9 +130,8 @@ def still_asks_callmanager(run: Run, index: int, _: str) -> None:
         push = str(run.one("gateway", "push.sent", phone=name, action=action)["push"])
         connection = run.one("phones", "authentication.asked", push=push)["connection"]
         run.drop(
-            lambda r, ends=(push, connection): (
-                r["kind"].startswith("authentication.") and (r.get("push") in ends or r.get("connection") in ends)
-            )
+            lambda r, ends=(push, connection): r["kind"].startswith("authentication.")
+            and (r.get("push") in ends or r.get("connection") in ends)
         )
         port = int(str(connection).rpartition(":")[2])
         run.packets = [p for p in run.packets if (p.source, p.source_port) != (address, port)]
@@ -147,7 +144,9 @@ def suffers(run: Run, index: int, _: str) -> None:
     heard = run.one("phones", "stream.heard", phone=name_of(index))
     heard.update(packets=run.frames - 2 + 1, lost=2, duplicates=1, reordered=3)
     same = {name: heard[name] for name in ("phone", "push", "source", "ssrc")}
-    run.add(heard["t_ns"], "phones", "stream.impaired", **same, packets=run.frames, lost=2, duplicated=1, reordered=3)
+    run.add(
+        heard["t_ns"], "phones", "stream.impaired", **same, packets=run.frames, lost=2, duplicated=1, reordered=3
+    )
 
 
 SHOW: dict[str, Show] = {
@@ -179,7 +178,9 @@ SHOW: dict[str, Show] = {
 def faulty(kind: str) -> Run:
     """Phone 1 has the fault by the bed's word, and by its own where it makes it itself."""
     more = "\nloss = 0.1" if kind == "impairment" else ""
-    run = Run(scenario=f'[[fault]]\nkind = "{kind}"\nphones = 0.3{more}', fleet=CHANGED if kind == "not-reset" else "")
+    run = Run(
+        scenario=f'[[fault]]\nkind = "{kind}"\nphones = 0.3{more}', fleet=CHANGED if kind == "not-reset" else ""
+    )
     at = run.one("harness", "lab.described")["t_ns"]
     stricken = name_of(STRICKEN)
     run.add(at, "harness", "fault.applied", fault=kind, phones=[stricken], detail="")

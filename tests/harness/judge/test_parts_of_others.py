@@ -89,7 +89,9 @@ def real() -> Run:
     parts = f'gateway = "{GATEWAY}"\n'
     own = '[gateway]\npassword_file = "password"\n[thresholds]\n"push.executed_fraction" = "== 1"\n'
     more = '"callmanager.authentications" = "== 0"\n'
-    run = Run(head=HEAD, fleet='kind = "real"\ncsv = "site.csv"', scenario=LAB + parts + MANAGER + own + more)
+    run = Run(
+        head=HEAD, fleet='kind = "real"\ncsv = "site.csv"', scenario=LAB + parts + MANAGER + own + more
+    )
     run.drop(lambda r: r["witness"] in ("phones", "callmanager") or r["kind"] == "control.pushed")
     run.drop(lambda r: r.get("clause") == "authentication-callmanager")
     run.facts["clauses"] = [c for c in run.facts["clauses"] if c["name"] != "authentication-callmanager"]

@@ -169,11 +169,9 @@ def left_alone(rule: str = "") -> Run:
     pushes = {r["push"] for r in run.find("gateway", "push.sent", page="2")}
     asked = {r["connection"] for r in run.records if r.get("push") in pushes and "connection" in r}
     run.drop(
-        lambda r: (
-            r.get("push") in pushes
-            or r.get("connection") in asked
-            or (r["kind"].startswith("stream.") and r.get("page") == "2")
-        )
+        lambda r: r.get("push") in pushes
+        or r.get("connection") in asked
+        or (r["kind"].startswith("stream.") and r.get("page") == "2")
     )
     run.packets = [
         p

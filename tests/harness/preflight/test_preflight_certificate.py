@@ -39,7 +39,9 @@ def _made(
     file = folder / f"{host}{since}{until}{alternative}.pem"
     file.write_bytes(
         certificate.public_bytes(serialization.Encoding.PEM)
-        + key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        + key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
     )
     return file
 

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 
-
 @pytest.fixture
 def page(browser: "Chrome", tmp_path: Path) -> "Chrome":
     results = [ok("model", f"SEP{n:012X}", address=f"10.20.0.{n}", observed="CP-8851") for n in range(200)]

@@ -101,7 +101,9 @@ def test_what_the_page_does_not_say_is_not_ok() -> None:
         (Server(state="no-such-page"), None, {("authentication-server", "no-such-page")}),
     ],
 )  # fmt: skip
-def test_names_and_servers(server: Server, name_servers: tuple[str, ...] | None, found: set[tuple[str, str]]) -> None:
+def test_names_and_servers(
+    server: Server, name_servers: tuple[str, ...] | None, found: set[tuple[str, str]]
+) -> None:
     url = "http://paging.example/auth"
     seen = _found(LISTED, _reading(url, servers=name_servers), {url: server})
     assert seen == found | {("authentication-url", "stale")}

@@ -41,7 +41,7 @@ def test_same_numbers_everywhere(make_run: Callable[..., Path], kind: str) -> No
     for name, value in verdict["metrics"].items():
         text = figures.show(name, value)
         assert properties[name] == text
-        assert f'<th scope="row" class=mono>{name}</th><td class=number>{text.replace(">", "&gt;")}</td>' in page
+        assert f"<th scope=\"row\" class=mono>{name}</th><td class=number>{text.replace('>', '&gt;')}</td>" in page
     assert Counter(row["state"] for row in ledger) == verdict["outcomes"]
     for state, count in verdict["outcomes"].items():
         assert properties[f"outcomes.{state}"] == f"{count:,}"

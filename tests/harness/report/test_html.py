@@ -111,7 +111,7 @@ def test_without_script_the_missed_are_there(make_run: Callable[..., Path]) -> N
     for phone in range(80, 1000, 80):
         name = f"SEP001BD4{phone:06X}"
         assert f'<th scope="row" class="once mono">{name}</th>' in page
-        assert f'{name}</span> <span class="verdict fail">no_audio</span>' in page
+        assert f"{name}</span> <span class=\"verdict fail\">no_audio</span>" in page
     assert "50 of 1,000 phones, those that missed it first; 950 more in <a href=ledger.csv>" in page
 
 

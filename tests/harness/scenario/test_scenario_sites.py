@@ -34,7 +34,9 @@ def test_the_list_lies_beside_the_scenario(tmp_path: Path) -> None:
     }
 
 
-def test_the_command_line_names_a_list_from_where_one_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_line_names_a_list_from_where_one_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     name = _file(tmp_path, HEAD + 'phones = 1000\nmodels = { "CP-7960G" = 1.0 }\n')
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "site.csv").rename(tmp_path / "elsewhere" / "mine.csv")

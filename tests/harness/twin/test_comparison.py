@@ -101,7 +101,9 @@ def test_the_reading_and_the_exit_code() -> None:
         [*good, _row(3, "delivered", "executed")],
         [heard[0], _row(2, "unreachable", "unreachable"), _row(3, "indeterminate", "(no records)")],
     )
-    assert mixed.reading == ("1 of 3 pilot phones did as the twin predicted, 1 did not, of 1 nothing can be said")
+    assert mixed.reading == (
+        "1 of 3 pilot phones did as the twin predicted, 1 did not, of 1 nothing can be said"
+    )
     assert mixed.exit_code == 1
 
 

@@ -223,9 +223,7 @@ def test_all_devices_are_listed_by_name():
 
 def test_without_a_list_of_phones_every_device_may_be_associated():
     asked = Asked(0)
-    asked(
-        "<updateUser><userid>agpush</userid><associatedDevices><device>CSF1</device></associatedDevices></updateUser>"
-    )
+    asked("<updateUser><userid>agpush</userid><associatedDevices><device>CSF1</device></associatedDevices></updateUser>")
     changed = asked.users.get("agpush")
     assert changed is not None
     assert changed.devices == Devices.of(["CSF1"])

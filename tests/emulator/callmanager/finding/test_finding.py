@@ -41,12 +41,7 @@ def basic(name: str = "admin", password: str = SECRET) -> bytes:
 
 
 def asked(
-    path: str,
-    body: str = "",
-    *,
-    method: str | None = None,
-    authorization: bytes | None = None,
-    **more: Any,  # noqa: ANN401
+    path: str, body: str = "", *, method: str | None = None, authorization: bytes | None = None, **more: Any  # noqa: ANN401
 ) -> Request:
     return Request(
         **{
@@ -68,12 +63,7 @@ def asked(
 
 class Played:
     def __init__(
-        self,
-        folder: Path,
-        *,
-        phones: int = 3,
-        administrator: bool = True,
-        **settings: Any,  # noqa: ANN401
+        self, folder: Path, *, phones: int = 3, administrator: bool = True, **settings: Any  # noqa: ANN401
     ) -> None:
         self.began = trio.current_time()
         self._path = folder / "events.jsonl"
@@ -236,7 +226,9 @@ async def test_what_a_browser_gets(tmp_path: Path, autojump_clock: trio.testing.
     assert (await played("/AXL/"))[0] == 404  # Tomcat does care
 
 
-async def test_a_description_names_the_address_that_was_asked(tmp_path: Path, autojump_clock: trio.testing.MockClock):
+async def test_a_description_names_the_address_that_was_asked(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+):
     played = Played(tmp_path)
     request = asked(f"{RIS}?wsdl", headers={b"authorization": basic(), b"host": b"ccm1.lab:8443"})
     answer = await played.service.handle(request, secured=True)
@@ -307,7 +299,9 @@ async def test_a_user_that_axl_adds_may_push_at_once(tmp_path: Path, autojump_cl
     assert "Neu-88" not in json.dumps(played.records())
 
 
-async def test_each_request_is_recorded_without_what_it_holds(tmp_path: Path, autojump_clock: trio.testing.MockClock):
+async def test_each_request_is_recorded_without_what_it_holds(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+):
     played = Played(tmp_path)
     await played(DLX)
     await played(DLX)

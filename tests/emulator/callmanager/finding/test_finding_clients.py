@@ -139,7 +139,9 @@ def test_zeep_provisions_a_user(running: Running, base: str):
         assert user["associatedDevices"]["device"] == devices
         with pytest.raises(zeep.exceptions.Fault, match="Item not valid: The specified SEPX was not found"):
             service.getPhone(name="SEPX")
-        answer = session.get(f"{base}/ccmcip/authenticate.jsp?UserID={name}&Password={SECRET}&devicename={devices[1]}")
+        answer = session.get(
+            f"{base}/ccmcip/authenticate.jsp?UserID={name}&Password={SECRET}&devicename={devices[1]}"
+        )
     assert answer.text == "AUTHORIZED"
 
 
@@ -190,7 +192,9 @@ def test_php_selects_devices_of_both_services(running: Running, base: str):
     if "soap" not in subprocess.run(["php", "-m"], capture_output=True, text=True, check=True).stdout.split():
         pytest.skip("php has no SOAP (Debian: apt-get install php-soap)")
     environment = {**os.environ, "BASE": base, "CA": str(running.certificate), "SECRET": SECRET}
-    ended = subprocess.run(["php", "-r", PHP], env=environment, capture_output=True, text=True, timeout=30, check=False)
+    ended = subprocess.run(
+        ["php", "-r", PHP], env=environment, capture_output=True, text=True, timeout=30, check=False
+    )
     assert ended.stdout == "10.1.0.2 10.1.0.1", ended.stdout + ended.stderr
 
 
@@ -243,7 +247,7 @@ def test_a_large_body_is_read_for_these_services_alone(running: Running):
         b"<a>" * 50_000,
         b'<!DOCTYPE a [<!ENTITY x "' + b"y" * 1000 + b'">' + b"]><a>" + b"&x;" * 1000 + b"</a>",
         b"<" + b"a" * 1_000_000 + b"/>",
-        b"<a " + b" ".join(b'b%d="1"' % n for n in range(50_000)) + b"/>",
+        b'<a ' + b" ".join(b'b%d="1"' % n for n in range(50_000)) + b"/>",
     ],
     ids=["empty", "zeros", "deep", "entities", "long-name", "attributes"],
 )

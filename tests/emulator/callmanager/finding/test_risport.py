@@ -41,15 +41,13 @@ def device(number: int, **more: Any) -> Device:  # noqa: ANN401 - fields of the 
     )
 
 
-REGISTRY = Registry(
-    [
-        device(1),
-        device(2, model="CP-8841", description="Ward 2 nurses", web_access=False),
-        device(3, registration=Registration.UNREGISTERED),
-        device(4, registration=Registration.UNKNOWN, address=""),
-        device(5, model="CP-7975G", directory_number=""),
-    ]
-)
+REGISTRY = Registry([
+    device(1),
+    device(2, model="CP-8841", description="Ward 2 nurses", web_access=False),
+    device(3, registration=Registration.UNREGISTERED),
+    device(4, registration=Registration.UNKNOWN, address=""),
+    device(5, model="CP-7975G", directory_number=""),
+])
 
 
 def operation(criteria: str = "", *, name: str = "selectCmDevice") -> Element:
@@ -163,7 +161,7 @@ def test_time_stamp_is_when_the_phone_registered_else_the_start(name: str):
     phones = [device(1, registration=Registration.REGISTERED, registration_s=1547903200)]
     text = b"".join(answer(asked, read, phones, node="ccm1", started_s=1547903169)).decode()
     assert re.findall(r"TimeStamp[^>]*>(\d+)<", text) == ["1547903200"]
-    assert "SubsystemStartTime=&quot;1547903169&quot;" in text
+    assert 'SubsystemStartTime=&quot;1547903169&quot;' in text
 
 
 def test_web_access_and_lost_phones_are_told():

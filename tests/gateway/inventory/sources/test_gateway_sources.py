@@ -124,5 +124,7 @@ def test_settings_of_a_source_with_all_errors_at_once(values: Mapping[str, objec
 
 
 def test_a_password_is_in_no_repr() -> None:
-    source = read_source({"name": "a", "kind": "risport", "url": "https://10.0.0.5", "user": "u", "password": "canary"})
+    source = read_source(
+        {"name": "a", "kind": "risport", "url": "https://10.0.0.5", "user": "u", "password": "canary"}
+    )
     assert "canary" not in repr(source)
