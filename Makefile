@@ -44,7 +44,7 @@ test: $(STAMP) system lint
 	$(BIN)/python -m pytest -m 'not slow'
 
 test-all: $(STAMP) system
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m tests.second_tier
 
 # Every wrong gateway against the bed, and right ones: docs/design/why-believe-the-verdict.md.
 mutants: $(STAMP)
