@@ -89,8 +89,8 @@ class TestNothingIsRun:
             "one.toml:3: fleets: unknown key; did you mean 'fleet'?",
             "a page is audio and shows no text",
             "empty: a folder without scenario files",
-            "nowhere: cannot be read",
-            "three.toml: cannot be read",
+            "nowhere: No such file or directory",
+            "three.toml: No such file or directory",
             "did you mean 'port-blocked'?",
             "6 errors",
         ):

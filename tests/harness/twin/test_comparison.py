@@ -36,6 +36,7 @@ def _result(rows: list[dict[str, str]], **more: object) -> Result:
         "as_expected": True,
         "seed": 1,
         "phones": len(rows),
+        "deliveries": len(rows),
         "ground": "netns",
         "outcomes": {state: states.count(state) for state in states},
         "metrics": {"push.answer_ms.p50": 34.5, "callmanager.authentications": 0},
