@@ -26,7 +26,8 @@ def page(browser: "Chrome", make_run: Callable[..., Path]) -> "Chrome":
 
 def test_nothing_is_asked_of_the_network_and_nothing_is_refused_by_the_policy(page: "Chrome") -> None:
     assert page.execute_script("return performance.getEntriesByType('resource').length") == 0
-    assert page.get_log("browser") == []
+    # The browser's own first page complains of slow networks now and then.
+    assert [entry for entry in page.get_log("browser") if not entry["message"].startswith("chrome://")] == []
 
 
 def test_filter_sort_and_state(page: "Chrome") -> None:
