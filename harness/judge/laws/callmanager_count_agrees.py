@@ -52,6 +52,7 @@ LAW = Law(
     sentence="CallManager's log, the phones' diaries and the wire agree on every connection.",
     witnesses=("callmanager", "phones", "wire"),
     essential=("phones",),
+    either=("callmanager", "wire"),
     scopes=("authentication-callmanager",),
     find=find,
 )

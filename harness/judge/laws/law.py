@@ -68,6 +68,8 @@ class Law:
     """Whose blindness makes it inconclusive, as far as the scenario has them."""
     essential: tuple[str, ...]
     """Without one of these by the scenario's own word, the law is not asked."""
+    either: tuple[str, ...] = ()
+    """Without all of these by the scenario's own word, the law is not asked: one of them is enough."""
     scopes: tuple[str, ...] = ()
     """Scopes of blindness that matter to it: clauses of the capture, `times`, `audio`."""
     audio: bool = False
@@ -83,8 +85,8 @@ class Law:
 def decide(law: Law, case: Case, integrity: Integrity) -> Check:
     """Hold one law against a run. What a law raises is an error of the run: a judge that broke proves nothing."""
     absent = [witness for witness in law.essential if witness not in case.present]
-    if absent:
-        return _check(law, Verdict.NONE, f"not asked: the scenario has no witness {' or '.join(absent)}")
+    if absent or (law.either and not case.present & set(law.either)):
+        return _check(law, Verdict.NONE, f"not asked: the scenario has no witness {' or '.join(absent or law.either)}")
     if law.audio and not case.evidence.scenario.pages:
         return _check(law, Verdict.NONE, "not asked: no page in this scenario")
     try:
