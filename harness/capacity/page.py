@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
-from importlib import resources
 from typing import Final
 
 from harness.capacity.card import Card, Finding, columns, row
@@ -10,6 +9,7 @@ from harness.capacity.search import Answer
 from harness.capacity.trial import Trial
 from harness.report import figures
 from harness.report.charts import Chart, Series, draw
+from harness.report.html_document import html_document
 from harness.scenario.thresholds import Threshold
 
 VERDICT_OF: Final = {Answer.HOLDS: "pass", Answer.BREAKS: "fail", Answer.UNKNOWN: "inconclusive"}
@@ -23,21 +23,13 @@ def page_of(card: Card, thresholds: Sequence[Threshold]) -> str:
         card: what was found.
         thresholds: the scenario's: each is a chart, where the runs have its metric.
     """
-    style = resources.files("harness.report").joinpath("page.css").read_text(encoding="utf-8")
-    parts = [
-        '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">',
-        '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        f"<title>Capacity: {escape(card.scenario)}</title><style>{style}</style></head><body><main>",
-        *_first_screen(card),
-    ]
+    main = [*_first_screen(card)]
     for finding in card.findings:
-        parts += _axis(finding, thresholds)
-    parts += _circumstances(card)
-    parts += [
-        f"<section><h2>Repeat this search</h2><pre class=repeat><code>{escape(card.command)}</code></pre></section>",
-        "</main></body></html>\n",
-    ]
-    return "".join(parts)
+        main += _axis(finding, thresholds)
+    main += _circumstances(card)
+    main.append("<section><h2>Repeat this search</h2>")
+    main.append(f"<pre class=repeat><code>{escape(card.command)}</code></pre></section>")
+    return html_document(f"Capacity: {card.scenario}", main)
 
 
 def _first_screen(card: Card) -> Iterable[str]:

@@ -5,8 +5,6 @@ policy allows exactly the styles and the script of this package, by their digest
 report.
 """
 
-import base64
-import hashlib
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from html import escape
@@ -17,6 +15,7 @@ from harness.preflight.checks import BY_NAME, CHECKS
 from harness.preflight.finding import Result
 from harness.preflight.outcome import Open, Outcome, Task
 from harness.preflight.words import left_out, phones_of, told_of, why
+from harness.report.html_document import html_document
 
 NAMED_PHONES: Final = 10
 """Phones shown of one line of the list, with what is to be said of each; the others are named below them."""
@@ -34,20 +33,10 @@ _COLUMNS: Final = (
 
 def page_of(outcome: Outcome, *, now: datetime, command: str) -> str:
     """The whole page."""
-    style = resources.files("harness.report").joinpath("page.css").read_text(encoding="utf-8")
-    style += resources.files("harness.preflight").joinpath("page.css").read_text(encoding="utf-8")
-    script = resources.files("harness.preflight").joinpath("page.js").read_text(encoding="utf-8")
-    policy = (
-        f"default-src 'none'; style-src {_digest(style)}; script-src {_digest(script)}; "
-        "base-uri 'none'; form-action 'none'"
-    )
+    here = resources.files("harness.preflight")
     stops = [task for task in outcome.tasks if task.stops]
     remarks = [task for task in outcome.tasks if not task.stops]
-    parts = [
-        '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">',
-        f'<meta http-equiv="Content-Security-Policy" content="{escape(policy)}">',
-        '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        f"<title>{outcome.decision}: preflight</title><style>{style}</style></head><body><main>",
+    main = [
         f'<header class="{outcome.decision}"><h1><span class="verdict {outcome.decision}">{outcome.decision}</span> ',
         f'{phones_of(outcome)}</h1><p class="why">{escape(_sentence(why(outcome)))}</p>',
         f'<p class="quiet">{now:%Y-%m-%d %H:%M} UTC</p>',
@@ -60,14 +49,14 @@ def page_of(outcome: Outcome, *, now: datetime, command: str) -> str:
         *_phones(outcome.results),
         *_open("Not checked", left_out(outcome)),
         *_checks(outcome.results),
-        f'<section><h2>Repeat</h2><p class="repeat mono">{escape(command)}</p></section></main>',
-        f"<script>{script}</script></body></html>\n",
+        f'<section><h2>Repeat</h2><p class="repeat mono">{escape(command)}</p></section>',
     ]
-    return "".join(parts)
-
-
-def _digest(text: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+    return html_document(
+        f"{outcome.decision}: preflight",
+        main,
+        style=here.joinpath("page.css").read_text(encoding="utf-8"),
+        script=here.joinpath("page.js").read_text(encoding="utf-8"),
+    )
 
 
 def _sentence(text: str) -> str:

@@ -5,8 +5,6 @@ travels as JSON in which `<`, `>` and `&` are written as escapes, so that no val
 page's content security policy allows exactly the style sheet and the script of this package, by their digests.
 """
 
-import base64
-import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
@@ -16,6 +14,7 @@ from typing import Final
 from harness.report import figures
 from harness.report.charts import Chart, charts_of, data_of, draw
 from harness.report.circumstances import Circumstances, Fault, read_circumstances
+from harness.report.html_document import html_document
 from harness.report.ledger_html import ledger_data, ledger_section
 from harness.report.places import places_section
 from harness.report.result import Check, Result, read_settings
@@ -37,19 +36,10 @@ def page_of(result: Result, stories: Mapping[str, Story]) -> str:
         result: The run.
         stories: Of phones that missed it; each is told in the page.
     """
-    style = resources.files("harness.report").joinpath("page.css").read_text(encoding="utf-8")
     script = resources.files("harness.report").joinpath("page.js").read_text(encoding="utf-8")
-    policy = (
-        f"default-src 'none'; style-src {_digest(style)}; script-src {_digest(script)}; "
-        "base-uri 'none'; form-action 'none'"
-    )
     around = read_circumstances(result.folder)
     charts = _charts_of(result)
-    parts = [
-        '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">',
-        f'<meta http-equiv="Content-Security-Policy" content="{escape(policy)}">',
-        '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        f"<title>{escape(result.verdict)}: {escape(result.title)}</title><style>{style}</style></head><body><main>",
+    main = [
         *_first_screen(result, around),
         *_sentences("Not as the scenario expects", result.unexpected),
         *_open_checks(result),
@@ -62,28 +52,24 @@ def page_of(result: Result, stories: Mapping[str, Story]) -> str:
         *_metrics(result.metrics),
         *_evidence(result),
         *_circumstances(around),
-        "</main>",
     ]
-    for name, value in (
-        ("ledger-data", ledger_data(result, stories) if result.ledger else None),
-        ("chart-data", data_of(charts) or None),
-    ):
-        if value is not None:
-            parts.append(f'<script type="application/json" id="{name}">{script_json(value)}</script>')
-    if result.ledger or charts:
-        parts.append(f"<script>{script}</script>")
-    parts.append("</body></html>\n")
-    return "".join(parts)
+    data = [
+        f'<script type="application/json" id="{name}">{script_json(value)}</script>'
+        for name, value in (
+            ("ledger-data", ledger_data(result, stories) if result.ledger else None),
+            ("chart-data", data_of(charts) or None),
+        )
+        if value is not None
+    ]
+    return html_document(
+        f"{result.verdict}: {result.title}", main, script=script if result.ledger or charts else "", data=data
+    )
 
 
 def script_json(value: object) -> str:
     """Compact JSON that can stand inside a `<script>` element whatever it holds."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return text.translate(_SCRIPT_ESCAPES)
-
-
-def _digest(text: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
 def _first_screen(result: Result, around: Circumstances) -> Iterable[str]:

@@ -1,14 +1,12 @@
 """Several scenarios as one page that links their reports; it needs no network, no script, no server."""
 
-import base64
-import hashlib
 from collections.abc import Iterable
 from html import escape
-from importlib import resources
 from pathlib import Path
 from urllib.parse import quote
 
 from harness.report import figures
+from harness.report.html_document import html_document
 from harness.report.suite import Entry, Suite, report_of, verdicts_told
 
 
@@ -19,22 +17,16 @@ def suite_page(suite: Suite, folder: Path) -> str:
         suite: what was run.
         folder: where the page is to lie; links are relative to it.
     """
-    style = resources.files("harness.report").joinpath("page.css").read_text(encoding="utf-8")
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
-    return "".join(
+    return html_document(
+        f"{suite.verdict}: {suite.title}",
         [
-            '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">',
-            f'<meta http-equiv="Content-Security-Policy" content="{escape(policy)}">',
-            '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f"<title>{escape(suite.verdict)}: {escape(suite.title)}</title><style>{style}</style></head><body><main>",
             *_first_screen(suite),
             *_unexpected(suite, folder),
             *_table(suite, folder),
             "<section><p>Beside this file: ",
-            ' · '.join(f'<a href="{name}">{name}</a>' for name in ("verdict.json", "junit.xml", "summary.md")),
-            "</p></section></main></body></html>\n",
-        ]
+            " · ".join(f'<a href="{name}">{name}</a>' for name in ("verdict.json", "junit.xml", "summary.md")),
+            "</p></section>",
+        ],
     )
 
 

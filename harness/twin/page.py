@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Iterable
 from html import escape
-from importlib import resources
 from typing import Final
 
 from harness.report import figures
+from harness.report.html_document import html_document
 from harness.report.markdown import cell
 from harness.report.result import Result
 from harness.twin.comparison import METRICS, NO_RECORDS, Comparison, Row, Side
@@ -30,25 +28,18 @@ def page(comparison: Comparison, *, twin_link: str, pilot_link: str) -> str:
         twin_link: the twin's own report, from where the page lies.
         pilot_link: the pilot's.
     """
-    style = resources.files("harness.report").joinpath("page.css").read_text(encoding="utf-8")
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
     tone = {0: "pass", 1: "fail", 3: "inconclusive"}[comparison.exit_code]
     title = f"Twin and pilot: {comparison.twin.scenario}"
-    return "".join(
+    return html_document(
+        title,
         [
-            '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">',
-            f'<meta http-equiv="Content-Security-Policy" content="{escape(policy)}">',
-            '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f"<title>{escape(title)}</title><style>{style}</style></head><body><main>",
             f'<header class="{tone}"><h1>{escape(title)}</h1>',
             f'<p class="why">{escape(comparison.reading)}.</p></header>',
             *_runs(comparison, twin_link, pilot_link),
             *_phones(comparison),
             *_figures(comparison),
             *_notes(comparison),
-            "</main></body></html>\n",
-        ]
+        ],
     )
 
 
