@@ -23,8 +23,8 @@ _HEAD_BYTES: Final = 65_536
 """The first line of All Phone Details is up to 20 kB long; in XML the element that tells comes much earlier."""
 _XML: Final[Sequence[tuple[frozenset[str], Callable[[str, bytes], Export]]]] = (
     (frozenset({device_list.ROOT}), device_list.read_device_list),
-    (risport.ROOTS, risport.read_risport),
-    (axl.ROOTS, axl.read_axl),
+    (risport.FORM.roots, risport.read_risport),
+    (axl.FORM.roots, axl.read_axl),
 )
 _ELEMENT: Final = re.compile(rb"<(?:[A-Za-z_][\w.-]*:)?([A-Za-z_][\w.-]*)")
 
