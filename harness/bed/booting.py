@@ -13,6 +13,7 @@ import trio
 
 from harness.bed.errors import BedError
 from harness.bed.faults import Struck
+from harness.bed.interfaces import callmanager_interface, phones_interface
 from harness.bed.json_interface import JsonInterface
 from harness.bed.roster import Roster
 from harness.bed.setup import RunSecrets, Setup
@@ -36,19 +37,12 @@ async def boot(
     """
     if not setup.fetching:
         return
-    addresses, harness = setup.ground.addresses, setup.ground.host("harness")
-    phones = JsonInterface(host=harness, part="phones", address=addresses.phones, port=addresses.phones_control_port)
+    phones = phones_interface(setup)
     setup.display.stage("phones fetch their configuration")
     await _all_up(phones)
     if setup.authentication_url_at_boot == setup.authentication_url:
         return
-    callmanager = JsonInterface(
-        host=harness,
-        part="callmanager",
-        address=addresses.callmanager,
-        port=addresses.callmanager_administration_port,
-        token=secrets.callmanager_token.value,
-    )
+    callmanager = callmanager_interface(setup, secrets)
     setup.display.stage("changing the authentication URL and resetting phones")
     await callmanager.ask("PATCH", "/api/enterprise", {"url_authentication": setup.authentication_url})
     writer.write("enterprise.changed", parameter="url_authentication", value=setup.authentication_url)

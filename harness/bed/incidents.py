@@ -11,7 +11,7 @@ import trio
 from harness.bed.errors import BedError
 from harness.bed.faults import Struck, make
 from harness.bed.gateway_client import GatewayClient
-from harness.bed.json_interface import JsonInterface
+from harness.bed.interfaces import callmanager_interface
 from harness.bed.setup import RunSecrets, Setup
 from harness.observe import EventWriter
 from harness.scenario.faults import CREDENTIAL_DRIFT
@@ -63,15 +63,7 @@ async def _drift(setup: Setup, where: str, client: GatewayClient | None, secrets
     assert secrets.drifted is not None
     user, password = setup.scenario.gateway.user, secrets.drifted.value
     if where != "gateway":
-        addresses = setup.ground.addresses
-        callmanager = JsonInterface(
-            host=setup.ground.host("harness"),
-            part="callmanager",
-            address=addresses.callmanager,
-            port=addresses.callmanager_administration_port,
-            token=secrets.callmanager_token.value,
-        )
-        await callmanager.ask("PATCH", f"/api/users/{user}", {"password": password})
+        await callmanager_interface(setup, secrets).ask("PATCH", f"/api/users/{user}", {"password": password})
     if where != "callmanager":
         if client is None:
             raise BedError("the password of another program's gateway cannot be changed from here")

@@ -17,7 +17,7 @@ from harness.bed.errors import BedError, RefusedError
 from harness.bed.fleet_client import FleetClient
 from harness.bed.gateway_client import GatewayClient
 from harness.bed.ground import Ground
-from harness.bed.json_interface import JsonInterface
+from harness.bed.interfaces import phones_interface
 from harness.bed.load import Generator
 from harness.bed.roster import Roster
 from harness.bed.setup import RunSecrets, Setup
@@ -246,14 +246,12 @@ async def _answer(sending: Sending, number: str, alert: Alert) -> dict[str, int]
         return {}
     setup, client = sending.setup, sending.client
     sending.stage("people answer")
-    addresses, harness = setup.ground.addresses, setup.ground.host("harness")
-    phones = JsonInterface(host=harness, part="phones", address=addresses.phones, port=addresses.phones_control_port)
     told = (await client.alert(number))["phones"]
     names = sorted(phone["phone"] for phone in told if phone["state"] == "displayed")
     pressed = min(len(names), share_of(len(sending.planned.phones), alert.acknowledge))
     await trio.sleep(DRAWN_S)
     chosen = random.Random(f"acknowledge-{setup.scenario.seed}").sample(names, pressed)
-    await FleetClient(interface=phones).press(chosen, "Acknowledge")
+    await FleetClient(interface=phones_interface(setup)).press(chosen, "Acknowledge")
     outcomes: dict[str, int] = {}
     with trio.move_on_after(HEARD_S):
         while outcomes.get("acknowledged", 0) < pressed:

@@ -23,7 +23,7 @@ from harness.bed import administering, booting, external, faults, foreign, incid
 from harness.bed.directory import placing
 from harness.bed.gateway_client import GatewayClient
 from harness.bed.ground import Host
-from harness.bed.json_interface import JsonInterface
+from harness.bed.interfaces import gateway_interface
 from harness.bed.plans import plans
 from harness.bed.processes import Part, PartEndedError, PartPlan
 from harness.bed.roster import Roster, build_roster
@@ -224,7 +224,7 @@ async def _play(
     if setup.scenario.gateway.administered:
         client = await administering.administer(setup, roster, private, secrets, writer, restart_gateway)
     else:
-        client = _client(setup, secrets)
+        client = GatewayClient(interface=gateway_interface(setup, secrets))
     stage("reading the phones' web servers")
     await client.read_inventory()
     stage("canaries and positive control")
@@ -249,18 +249,6 @@ def _ended_badly(status: int) -> str:
 
 async def _start(nursery: trio.Nursery, host: Host, plan: PartPlan, parts: dict[str, Part]) -> None:
     parts[plan.name] = await host.start(nursery, plan)
-
-
-def _client(setup: Setup, secrets: RunSecrets) -> GatewayClient:
-    addresses = setup.ground.addresses
-    interface = JsonInterface(
-        host=setup.ground.host("harness"),
-        part="gateway",
-        address=addresses.gateway,
-        port=addresses.gateway_administration_port,
-        token=secrets.token.value,
-    )
-    return GatewayClient(interface=interface)
 
 
 def _versions() -> dict[str, str]:
