@@ -21,7 +21,6 @@ from harness.judge.end_states import PhoneTruth, Rival
 from harness.judge.evidence import Evidence, Phone, is_group
 from harness.judge.source import FRAME
 from harness.observe.records import Record
-from harness.scenario.model import Alert, Page
 from harness.scenario.schedule import Planned, schedule
 
 RATE: Final = 8000
@@ -34,15 +33,9 @@ and a phone that waited in the queue came too late all the same."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sending:
+class Sending(Planned):
     """One page or alert, as it was asked for."""
 
-    name: str
-    """`page 2`, `alert 1`."""
-    wish: Page | Alert
-    at_s: float
-    phones: tuple[str, ...]
-    """Device names that it goes to."""
     size: int
     """How many they are by the scenario's word: each is to have one end state."""
     number: str
@@ -56,16 +49,6 @@ class Sending:
     """It was not sent: who decided so, and why."""
     audio: Path
     audio_sha256: str
-
-    @property
-    def page(self) -> Page | None:
-        """The page; None of an alert."""
-        return self.wish if isinstance(self.wish, Page) else None
-
-    @property
-    def alert(self) -> Alert | None:
-        """The alert; None of a page."""
-        return self.wish if isinstance(self.wish, Alert) else None
 
     @property
     def asked(self) -> bool:
