@@ -9,10 +9,11 @@ from typing import Final
 
 from harness.cli import own_version
 from harness.event_stream import EventStream
+from harness.report.figures import counted
 from harness.run_folder import RunFolder, RunFolderError, verify_beside_results
 from harness.scenario.file import GROUPS, bundled, files_of, load
 from harness.scenario.model import Scenario, ScenarioError
-from harness.scenario.overrides import EXPECTED_SET
+from harness.scenario.overrides import pair
 from harness.scenario.schedule import schedule
 from harness.screen import complain, say
 
@@ -120,13 +121,13 @@ def check(argv: Sequence[str]) -> int:
     parser.add_argument("scenario", nargs="+", help="a bundled name or group (ci/), a file, or a folder of files")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a value")
     arguments = parser.parse_args(argv)
-    scenarios = _load_all(arguments.scenario, [_pair(text) for text in arguments.set])
+    scenarios = _load_all(arguments.scenario, [pair(text) for text in arguments.set])
     if scenarios is None:
         return EXIT_INVALID
     for scenario in scenarios:
         sent = len(schedule(scenario, [str(number) for number in range(scenario.fleet.phones)]))
         several = f"{sent} pages and alerts, " if sent > 1 else ""
-        phones, thresholds = _counted(scenario.fleet.phones, "phone"), _counted(len(scenario.thresholds), "threshold")
+        phones, thresholds = counted(scenario.fleet.phones, "phone"), counted(len(scenario.thresholds), "threshold")
         say(f"{scenario.name}: valid, {phones}, {several}{thresholds}")
     return 0
 
@@ -271,13 +272,7 @@ def _stream(arguments: argparse.Namespace) -> EventStream | None:
 
 def _overrides(arguments: argparse.Namespace) -> list[tuple[str, str | None]]:
     named = [(f"--{name}", getattr(arguments, name)) for name in ("phones", "csv", "seed", "ground")]
-    return [(name, text) for name, text in named if text is not None] + [_pair(text) for text in arguments.set]
-
-
-def _pair(text: str) -> tuple[str, str | None]:
-    """Key and value; no value where there is no `=`."""
-    key, equals, value = text.partition("=")
-    return key.strip(), value.strip() if equals else None
+    return [(name, text) for name, text in named if text is not None] + [pair(text) for text in arguments.set]
 
 
 def _split(argv: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -301,15 +296,10 @@ def _twice(scenarios: Sequence[Scenario]) -> list[str]:
     return errors
 
 
-def _counted(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
-
-
 def _load_all(names: Sequence[str], overrides: Sequence[tuple[str, str | None]]) -> list[Scenario] | None:
     """Every scenario named; None, with all errors of all of them printed, where one is invalid."""
     found: list[Scenario] = []
-    errors = [f"--set {key}: no value; {EXPECTED_SET}" for key, text in overrides if text is None]
-    given = [(key, text) for key, text in overrides if text is not None]
+    errors: list[str] = []
     for name in names:
         try:
             files = files_of(name)
@@ -318,13 +308,14 @@ def _load_all(names: Sequence[str], overrides: Sequence[tuple[str, str | None]])
             continue
         for file in files:
             try:
-                found.append(load(file, given))
+                found.append(load(file, overrides))
             except ScenarioError as error:
                 errors.extend(error.errors)
-    errors.extend(_twice(found))
+    # What is wrong on the command line is wrong for every file.
+    errors = list(dict.fromkeys([*errors, *_twice(found)]))
     for line in errors:
         complain(line)
     if errors:
-        complain(f"pushlab {own_version()}: nothing was run; {_counted(len(errors), 'error')}")
+        complain(f"pushlab {own_version()}: nothing was run; {counted(len(errors), 'error')}")
         return None
     return found

@@ -18,6 +18,7 @@ from harness.interruption import terminated_as_interrupted
 from harness.scenario.file import load
 from harness.scenario.keys import MAX_PHONES
 from harness.scenario.model import MAX_PAGES_PER_S, Scenario, ScenarioError
+from harness.scenario.overrides import pair
 from harness.screen import complain, say
 
 EXIT_NONE_HELD: Final = 1
@@ -41,7 +42,7 @@ def main(argv: Sequence[str]) -> int:
     """Search, show the card, and write it beside the runs."""
     arguments = _parser().parse_args(argv)
     try:
-        scenario = load(arguments.scenario, [_pair(text) for text in arguments.set])
+        scenario = load(arguments.scenario, [pair(text) for text in arguments.set])
     except ScenarioError as error:
         for line in error.errors:
             complain(line)
@@ -224,12 +225,7 @@ def _wrong(arguments: argparse.Namespace, scenario: Scenario) -> list[str]:
         if getattr(arguments, name) <= 0
     ]
     searched = {AXES[name].key for name in asked}
-    changed = [text for text in arguments.set if text.partition("=")[0].strip() in searched]
+    changed = [text for text in arguments.set if pair(text)[0] in searched]
     if changed:
         found.append(f"--set {changed[0]}: this is what is searched; bound it by --from, --to and --rate-to")
     return found
-
-
-def _pair(text: str) -> tuple[str, str]:
-    key, _, value = text.partition("=")
-    return key.strip(), value.strip()

@@ -14,7 +14,14 @@ _OPEN: Final = {(table,) for table in METRIC_TABLES} | {("fleet", "models")}
 EXPECTED_SET: Final = "expected KEY=VALUE such as gateway.concurrency=50"
 """What is said of a `--set` that has no key, or no value."""
 
-Overrides = Mapping[str, str] | Sequence[tuple[str, str]]
+Overrides = Mapping[str, str] | Sequence[tuple[str, str | None]]
+"""Key path, or option, and text; None where it was given none."""
+
+
+def pair(text: str) -> tuple[str, str | None]:
+    """Key and text of a `--set`; None where there is no `=`."""
+    key, equals, value = text.partition("=")
+    return key.strip(), value.strip() if equals else None
 
 
 def overlay(raw: dict[str, object], overrides: Overrides) -> tuple[dict[Path, str], list[str]]:
@@ -29,6 +36,9 @@ def overlay(raw: dict[str, object], overrides: Overrides) -> tuple[dict[Path, st
     for key, text in pairs:
         origin = key if key in OPTIONS else "--set"
         path = _path(OPTIONS.get(key, key))
+        if text is None:
+            errors.append(f"--set {key}: no value; {EXPECTED_SET}")
+            continue
         if not path:
             errors.append(f"--set {key}={text}: {EXPECTED_SET}")
             continue

@@ -20,7 +20,7 @@ from harness.run_folder import REPORT
 from harness.scenario.audio import audio_path
 from harness.scenario.file import load
 from harness.scenario.model import Scenario, ScenarioError
-from harness.scenario.overrides import overlay
+from harness.scenario.overrides import overlay, pair
 from harness.screen import complain, say
 from harness.site import Phone, SiteError
 from harness.site.models import of_name
@@ -125,8 +125,7 @@ def _prepared(
     arguments: argparse.Namespace,
 ) -> tuple[Scenario, tuple[Phone, ...], dict[str, Any], list[str]]:
     """The twin's scenario, the pilot's phones, the pilot's scenario, and what is not asked of it."""
-    pairs = [tuple(part.strip() for part in text.partition("=")[::2]) for text in arguments.set]
-    overrides = [(key, value) for key, value in pairs]
+    overrides = [pair(text) for text in arguments.set]
     scenario = load(arguments.scenario, [*overrides, ("--csv", str(arguments.csv)), ("--ground", "netns")])
     pilot = chosen(_names(arguments.pilot), scenario.fleet.site)
     raw = tomllib.loads(scenario.source.read_text(encoding="utf-8"))
