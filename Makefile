@@ -6,6 +6,10 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed-dev
 RUNTIME_STAMP := $(VENV)/.installed
 
+# Two workers of pytest, whatever the machine, each in a network of its own (tests/conftest.py): whole runs wait for
+# recordings to play more than they work. Only root makes networks as simply as that; anybody else's tests come one by one.
+WORKERS := $(if $(filter 0,$(shell id -u)),-n 2 --dist worksteal)
+
 .PHONY: install demo test test-all lint mutants bench docs system clean
 
 $(BIN)/python:
@@ -41,10 +45,10 @@ lint: $(STAMP)
 	$(BIN)/lint-imports
 
 test: $(STAMP) system lint
-	$(BIN)/python -m pytest -m 'not slow'
+	$(BIN)/python -m pytest -m 'not slow' $(WORKERS)
 
 test-all: $(STAMP) system
-	$(BIN)/python -m tests.second_tier
+	$(BIN)/python -m pytest -m slow $(WORKERS)
 
 # Every wrong gateway against the bed, and right ones: docs/design/why-believe-the-verdict.md.
 mutants: $(STAMP)

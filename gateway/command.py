@@ -47,7 +47,9 @@ def main(argv: Sequence[str] | None = None, gateway_class: type[Gateway] = Gatew
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="pushlab gateway", description="The paging gateway alone.")
+    parser = argparse.ArgumentParser(
+        allow_abbrev=False, prog="pushlab gateway", description="The paging gateway alone."
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     server = commands.add_parser("serve", help="answer phones and wait for pages")
     server.add_argument("--config", type=Path, required=True, metavar="FILE")

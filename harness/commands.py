@@ -27,7 +27,9 @@ TOLERANCE: Final = 0.10
 
 def run(argv: Sequence[str]) -> int:
     """`pushlab run`: bring the parts up, page, judge; the worst run's exit code."""
-    parser = argparse.ArgumentParser(prog="pushlab run", description="Run scenarios and judge them.")
+    parser = argparse.ArgumentParser(
+        allow_abbrev=False, prog="pushlab run", description="Run scenarios and judge them."
+    )
     parser.add_argument("scenario", nargs="+", help="a bundled name or group (ci/), a file, or a folder of files")
     _add_run_options(parser)
     arguments = parser.parse_args(argv)
@@ -55,6 +57,7 @@ def run(argv: Sequence[str]) -> int:
 def exec_(argv: Sequence[str]) -> int:
     """`pushlab exec`: the bed without a gateway of ours, a command in its place."""
     parser = argparse.ArgumentParser(
+        allow_abbrev=False,
         prog="pushlab exec",
         usage="pushlab exec SCENARIO [options] -- COMMAND [ARGUMENT ...]",
         description="Bring the bed up, run COMMAND where a gateway would stand, judge what it did. "
@@ -90,7 +93,9 @@ def exec_(argv: Sequence[str]) -> int:
 
 def scenarios(argv: Sequence[str]) -> int:
     """`pushlab scenarios`: the bundled ones."""
-    parser = argparse.ArgumentParser(prog="pushlab scenarios", description="List the bundled scenarios.")
+    parser = argparse.ArgumentParser(
+        allow_abbrev=False, prog="pushlab scenarios", description="List the bundled scenarios."
+    )
     parser.add_argument("--json", action="store_true", help="for programs")
     arguments = parser.parse_args(argv)
     found = bundled()
@@ -117,7 +122,9 @@ def scenarios(argv: Sequence[str]) -> int:
 
 def check(argv: Sequence[str]) -> int:
     """`pushlab check`: validate, run nothing."""
-    parser = argparse.ArgumentParser(prog="pushlab check", description="Validate scenario files, run nothing.")
+    parser = argparse.ArgumentParser(
+        allow_abbrev=False, prog="pushlab check", description="Validate scenario files, run nothing."
+    )
     parser.add_argument("scenario", nargs="+", help="a bundled name or group (ci/), a file, or a folder of files")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a value")
     arguments = parser.parse_args(argv)
@@ -152,7 +159,7 @@ def _of_runs(command: Callable[[Sequence[str]], int]) -> Callable[[Sequence[str]
 def judge(argv: Sequence[str]) -> int:
     """`pushlab judge`: the verdict again, from the evidence alone."""
     parser = argparse.ArgumentParser(
-        prog="pushlab judge", description="Judge a run again from its evidence; nothing is run."
+        allow_abbrev=False, prog="pushlab judge", description="Judge a run again from its evidence; nothing is run."
     )
     parser.add_argument("run", type=Path, help="a run's folder, such as runs/latest")
     parser.add_argument("--json", action="store_true", help="print verdict.json instead of the summary")
@@ -177,7 +184,7 @@ def judge(argv: Sequence[str]) -> int:
 def report(argv: Sequence[str]) -> int:
     """`pushlab report`: report.html and junit.xml again, from the verdict there is."""
     parser = argparse.ArgumentParser(
-        prog="pushlab report", description="Write a run's report.html and junit.xml again."
+        allow_abbrev=False, prog="pushlab report", description="Write a run's report.html and junit.xml again."
     )
     parser.add_argument("run", type=Path, help="a run's folder, such as runs/latest")
     arguments = parser.parse_args(argv)
@@ -202,7 +209,9 @@ def report(argv: Sequence[str]) -> int:
 def compare(argv: Sequence[str]) -> int:
     """`pushlab compare`: two runs side by side; 1 where B is worse."""
     parser = argparse.ArgumentParser(
-        prog="pushlab compare", description="Two runs, or two folders of runs, side by side; exit 1 where B is worse."
+        allow_abbrev=False,
+        prog="pushlab compare",
+        description="Two runs, or two folders of runs, side by side; exit 1 where B is worse.",
     )
     parser.add_argument("a", type=Path, help="the run to compare with")
     parser.add_argument("b", type=Path, help="the run in question")

@@ -14,7 +14,6 @@ from harness.report.compare_text import comparison_markdown, print_comparison
 from harness.report.excerpts import stories_of, write_excerpts
 from harness.report.html import page_of
 from harness.report.junit import write_junit
-from harness.report.markdown import summary_markdown
 from harness.report.prometheus import exposition, write_atomically
 from harness.report.result import ReportError, Result, read_result
 from harness.report.terminal import print_result
@@ -58,12 +57,6 @@ def show(folder: RunFolder) -> None:
     """Print the summary of a judged run."""
     with reader_may_leave(sys.stdout):
         print_result(folder.path, Console())
-
-
-def write_summary(folder: RunFolder, file: Path) -> None:
-    """Append the Markdown summary of a judged run to a file."""
-    with file.open("a", encoding="utf-8") as stream:
-        stream.write(summary_markdown(read_result(folder.path)) + "\n")
 
 
 def write_prometheus(scenarios: Sequence[str], folders: Sequence[Path | None], file: Path) -> None:

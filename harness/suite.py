@@ -10,6 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from harness.report.markdown import summary_markdown
 from harness.report.suite import Entry, Suite, entry_of, not_begun
 from harness.report.suite_junit import write_suite_junit
 from harness.report.suite_page import suite_page
@@ -51,13 +52,12 @@ def _entry(scenario: Scenario, came: Played | None) -> Entry:
     )
 
 
-def write_suite(suite: Suite, out: Path, summary: Path | None) -> Path:
+def write_suite(suite: Suite, out: Path) -> Path:
     """Write the merged result of several scenarios.
 
     Args:
         suite: what came of them.
         out: where run folders go.
-        summary: a file to append the table to, as Markdown.
 
     Returns:
         The folder: `out/suite/<UTC time>`.
@@ -67,10 +67,16 @@ def write_suite(suite: Suite, out: Path, summary: Path | None) -> Path:
     (folder / SUMMARY).write_text(suite_markdown(suite), encoding="utf-8")
     (folder / INDEX).write_text(suite_page(suite, folder), encoding="utf-8")
     write_suite_junit(suite, folder / JUNIT)
-    if summary is not None:
-        with summary.open("a", encoding="utf-8") as stream:
-            stream.write(suite_markdown(suite) + "\n")
     return folder
+
+
+def append_summary(suite: Suite, file: Path) -> None:
+    """Append what came of a command to a build's summary, as Markdown: of several scenarios the table, then each."""
+    sections = [summary_markdown(entry.result) for entry in suite.entries if entry.result is not None]
+    if len(suite.entries) > 1:
+        sections.insert(0, suite_markdown(suite))
+    with file.open("a", encoding="utf-8") as stream:
+        stream.writelines(f"{section}\n" for section in sections)
 
 
 def write_junit_at(suite: Suite, file: Path) -> None:

@@ -1,5 +1,6 @@
 """What all tests share."""
 
+import ctypes
 import json
 import os
 import shutil
@@ -12,6 +13,22 @@ from hypothesis import settings
 
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
+
+CLONE_NEWNET = 0x4000_0000
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Put each of several workers into a network of its own, with a loopback that is up: ports are the tests' own."""
+    if not hasattr(config, "workerinput") or os.geteuid() != 0:
+        return
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(CLONE_NEWNET) != 0:
+        raise OSError(ctypes.get_errno(), "unshare")
+    from pyroute2 import IPRoute
+
+    with IPRoute() as routes:
+        routes.link("set", index=1, state="up")
+
 
 # Examples are not timed: a busy machine is no defect of a codec.
 settings.register_profile("pushlab", deadline=None)
@@ -31,7 +48,9 @@ def skip_if_held_up() -> Callable[[Path], None]:
         if not verdict.is_file():
             return
         for blind in json.loads(verdict.read_text(encoding="utf-8")).get("blind", ()):
-            if "held up" in str(blind) or "lateness." in str(blind):
+            why = str(blind)
+            late = "held up" in why or "lateness." in why
+            if late and "not measured" not in why:  # what told nothing is a finding: its part died, or never paged
                 pytest.skip(f"this machine was too busy for a verdict: {blind}")
 
     return skip

@@ -185,6 +185,7 @@ class _Part:
 def main(argv: Sequence[str]) -> int:
     """Run the mock CallManager until it is asked to stop; the exit codes are those of docs/reference/exit-codes.md."""
     parser = argparse.ArgumentParser(
+        allow_abbrev=False,
         prog="pushlab callmanager",
         description="Mock CallManager: authentication pages with users, device association and a capacity model.",
         epilog=_EPILOG,

@@ -54,7 +54,9 @@ def _timeout(text: str) -> float:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="pushlab phones", description="Emulated Cisco IP phones on real sockets.")
+    parser = argparse.ArgumentParser(
+        allow_abbrev=False, prog="pushlab phones", description="Emulated Cisco IP phones on real sockets."
+    )
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--count", type=int, metavar="N", help="make up this many phones")
     which.add_argument("--csv", type=Path, metavar="FILE", help="phones from a roster")

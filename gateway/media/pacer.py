@@ -7,6 +7,7 @@ command and every wait raises `PacerError`; the gateway goes on.
 
 from __future__ import annotations
 
+import logging
 import socket
 import subprocess
 import sys
@@ -30,6 +31,7 @@ MULTICAST_TTL = 16
 PROCESS = (sys.executable, "-P", "-m", "gateway.media.pacer_process")
 """The command that is the process; the channel is its standard input."""
 _QUEUE = 64
+_log = logging.getLogger("gateway.pacer")
 _READ_BYTES = 65_536
 
 
@@ -369,6 +371,8 @@ class Pacer:
                 if state is not None:
                     state.playing = message["playing"]
                 self._report_stopped(message)
+            case "warning":
+                _log.warning("%s", message["text"])
             case "done":
                 self._take_answer(message)
         if state is not None:

@@ -8,7 +8,8 @@ It ends when the channel ends: a gateway that is killed takes its packets with i
 gateway, which first tells the phones to stop; a terminal or a service manager sends them to both.
 
 Commands (see `gateway.media.channel`): `open`, `load`, `start`, `join`, `stop`, `measure`, each with an `id` that its
-answer carries. Reports: `started`, `stopped`, `status`, and `done` for each command. Times are CLOCK_MONOTONIC.
+answer carries. Reports: `started`, `stopped`, `status`, `warning` for the gateway's log, and `done` for each command.
+Times are CLOCK_MONOTONIC.
 """
 
 from __future__ import annotations
@@ -20,7 +21,6 @@ import resource
 import select
 import signal
 import socket
-import sys
 import time
 import zlib
 from collections.abc import Iterable
@@ -139,7 +139,7 @@ class PacerProcess:
         for index, number in failures:
             stream = by_index[index]
             if not stream.unsent:
-                _log(f"packets to {stream.phone} at {stream.destination} are not sent: {os.strerror(number)}")
+                self.warn(f"packets to {stream.phone} at {stream.destination} are not sent: {os.strerror(number)}")
             stream.unsent += 1
 
     def _report_stopped(self, page: str, stopped: list[tuple[Stream, int]], now_ns: int) -> None:
@@ -278,6 +278,10 @@ class PacerProcess:
 
     # Reports
 
+    def warn(self, text: str) -> None:
+        """Have the gateway log it: two processes that write to one standard error would tear each other's lines."""
+        self._report({"event": "warning", "text": text})
+
     def _report(self, message: Message) -> None:
         message["counters"] = [self._packets, self._schedule.streams]
         self._outgoing += encode(message)
@@ -342,26 +346,26 @@ def _local_address(destination: str) -> str:
         return str(sock.getsockname()[0])
 
 
-def _log(text: str) -> None:
-    sys.stderr.write(f"pacer: {text}\n")
-    sys.stderr.flush()
-
-
-def _take_priority() -> None:
+def _take_priority() -> str:
+    """Ask for real-time priority; what is lost without it, where the system refuses."""
     ctypes.CDLL(None).prctl(_PR_SET_TIMERSLACK, 1, 0, 0, 0)  # ordinary timers are 50 microseconds late by default
     try:
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(_PRIORITY))
     except OSError as error:
-        _log(f"ordinary priority, packets may be some milliseconds late (SCHED_FIFO: {error.strerror})")
+        return f"ordinary priority, packets may be some milliseconds late (SCHED_FIFO: {error.strerror})"
+    return ""
 
 
 def main() -> None:
     """Run the pacer on the channel that is standard input."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    _take_priority()
+    refused = _take_priority()
     with socket.socket(fileno=os.dup(0)) as channel:
-        PacerProcess(channel).run()
+        process = PacerProcess(channel)
+        if refused:
+            process.warn(refused)
+        process.run()
 
 
 if __name__ == "__main__":

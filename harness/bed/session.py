@@ -19,7 +19,7 @@ from harness.bed.lab_ground import stand_in_lab
 from harness.bed.run import expected_packets, run
 from harness.bed.setup import Setup
 from harness.bed.site_fleet import netns_addresses, notices
-from harness.conclusion import conclude, show, write_prometheus, write_summary
+from harness.conclusion import conclude, show, write_prometheus
 from harness.event_stream import EventStream
 from harness.interruption import interrupted_when_stdin_ends, terminated_as_interrupted
 from harness.live import Live
@@ -28,7 +28,7 @@ from harness.run_folder import RunFolder, RunFolderError, check_room
 from harness.scenario.model import Scenario
 from harness.scenario.outside import LAB
 from harness.screen import complain
-from harness.suite import Played, merged, show_suite, write_junit_at, write_suite
+from harness.suite import Played, append_summary, merged, show_suite, write_junit_at, write_suite
 
 EXIT_OWN_DEFECT: Final = 70
 EXIT_INTERRUPTED: Final = 130
@@ -59,7 +59,7 @@ def run_all(
         out: where run folders go.
         quiet: print nothing but errors.
         command: for `pushlab exec`.
-        summary: a file to append each run's result to, as Markdown.
+        summary: a file to append the results to, as Markdown.
         junit: a file to write all results to, for a build.
         prometheus: a file to put all runs' metrics into, in place of what it held.
         stream: tells other programs on standard output, which then has nothing else.
@@ -88,7 +88,7 @@ def run_all(
             meant = _with_command(scenario, command) if command else scenario
             in_terminal = bool(command) and stream is None
             came = _one(
-                meant, choice.ground, out=out, quiet=quiet, in_terminal=in_terminal, summary=summary, stream=stream
+                meant, choice.ground, out=out, quiet=quiet, in_terminal=in_terminal, stream=stream
             )
         played.append(came)
         if stream is not None:
@@ -100,9 +100,11 @@ def run_all(
     folder: Path | None = None
     try:
         if len(scenarios) > 1:
-            folder = write_suite(suite, out, summary)
+            folder = write_suite(suite, out)
             if not quiet and stream is None:
                 show_suite(suite, folder)
+        if summary is not None:
+            append_summary(suite, summary)
         if junit is not None:
             write_junit_at(suite, junit)
         if prometheus is not None:
@@ -137,7 +139,6 @@ def _one(
     out: Path,
     quiet: bool,
     in_terminal: bool,
-    summary: Path | None,
     stream: EventStream | None,
 ) -> Played:
     """Run one scenario on a ground of its own."""
@@ -163,8 +164,6 @@ def _one(
                     folder=folder.path,
                 )
             code = _run_and_judge(scenario, ground, folder, quiet=quiet, in_terminal=in_terminal, stream=stream)
-            if summary is not None:
-                write_summary(folder, summary)
             return came(code)
     except (BedError, RosterError) as error:
         complain(f"{scenario.name}: {error}")

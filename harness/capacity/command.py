@@ -161,6 +161,7 @@ def _card(scenario: Scenario, findings: Sequence[Finding], command: str) -> Card
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
+        allow_abbrev=False,
         prog="pushlab capacity",
         description="Search the largest fleet, and the highest rate of pages, with which a scenario passes on this "
         "machine, and write a sizing card.",

@@ -66,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     about = "Takes RTP from an interface, with drop counts."
-    parser = argparse.ArgumentParser(prog="pushlab capture", description=about)
+    parser = argparse.ArgumentParser(allow_abbrev=False, prog="pushlab capture", description=about)
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--interface", metavar="IF", help="take UDP to --port on this interface; needs --out")
     what.add_argument("--config", type=Path, metavar="FILE", help="JSON file with clauses (docs/reference/capture.md)")

@@ -17,6 +17,10 @@ MAX_PROBLEMS: Final = 100
 """Kept word for word; one is enough to blind a witness, and a damaged file would fill memory with them."""
 
 
+_decode: Final = json.JSONDecoder().decode
+"""`json.loads` looks for other encodings first."""
+
+
 class RecordsError(Exception):
     """The file of records cannot be read at all. Not: single lines that are wrong."""
 
@@ -113,7 +117,7 @@ def parse(line: bytes) -> Record | tuple[str, str]:
     if len(line) > MAX_LINE_BYTES:
         return "", f"a line of {len(line)} bytes; at most {MAX_LINE_BYTES}"
     try:
-        fields = json.loads(line)
+        fields = _decode(line.decode())
     except (ValueError, RecursionError):
         return "", "not JSON"
     if not isinstance(fields, dict):

@@ -232,6 +232,7 @@ def _port(text: str) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
+        allow_abbrev=False,
         prog="pushlab preflight",
         description="Whether a lab of real phones is ready for a rollout (docs/reference/preflight.md). Reads only, "
         "but for "

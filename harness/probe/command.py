@@ -254,6 +254,7 @@ def _count(text: str) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
+        allow_abbrev=False,
         prog="pushlab probe",
         description="Conformance and security checks of an authentication endpoint, ours or anybody's "
         "(docs/reference/probe.md). Nothing is sent anywhere but to URL.",

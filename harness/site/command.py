@@ -26,6 +26,7 @@ def main(argv: Sequence[str]) -> int:
         The exit code: 4 where a file cannot be used.
     """
     parser = argparse.ArgumentParser(
+        allow_abbrev=False,
         prog="pushlab site",
         description="A site's phones from what its CallManager exports: DeviceListX, RisPort, AXL listPhone, Bulk "
         "Administration's All Phone Details, or a list of one's own. Several files are merged by device name, and the "

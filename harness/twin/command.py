@@ -98,6 +98,7 @@ def main(argv: Sequence[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
+        allow_abbrev=False,
         prog="pushlab twin",
         description="Run a scenario on an emulated twin of a site, then on a pilot group of its real phones, and write "
         "one report with both (docs/how-to/make-a-twin-of-your-site.md). Asks before real phones ring.",

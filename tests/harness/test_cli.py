@@ -49,6 +49,12 @@ def test_every_command_leads_somewhere() -> None:
         assert callable(getattr(import_module(module), function)), name
 
 
+def test_an_abbreviated_option_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    """Options come to be: what abbreviates one today names another tomorrow."""
+    assert cli.main(["run", "burst-offload", "--phone", "3"]) == 2
+    assert "unrecognized arguments: --phone 3" in capsys.readouterr().err
+
+
 def test_check_lists_every_error_of_every_file_at_once(
     tmp_path_factory: pytest.TempPathFactory, capsys: pytest.CaptureFixture[str]
 ) -> None:

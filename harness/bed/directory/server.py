@@ -76,7 +76,7 @@ class _StopError(BaseException):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Serve until told to stop; 0 then, 1 where the server ended by itself, 5 where it could not start."""
-    parser = argparse.ArgumentParser(description="A directory server of the bed.")
+    parser = argparse.ArgumentParser(allow_abbrev=False, description="A directory server of the bed.")
     parser.add_argument("--config", type=Path, required=True)
     options = parser.parse_args(argv)
     os.umask(0o077)

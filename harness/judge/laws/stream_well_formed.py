@@ -49,6 +49,8 @@ def find(case: Case) -> Finding:
         return finding
     timed = _times_are_its_own(evidence)
     listened = Counter(row.phone.name for row in case.rows if row.sending.page and row.truth is PhoneTruth.EXECUTED)
+    wrong: dict[int, list[str]] = {}
+    """By a stream's identity: one to a group is many phones'."""
     for name, streams in evidence.streams_of.items():
         started = len(case.stories[name].stream_started)
         # Of a gateway that tells no streams: one for each page that it listened to.
@@ -56,9 +58,10 @@ def find(case: Case) -> Finding:
             finding.add(f"{len(streams)} streams (SSRC) instead of one", name)
         for stream in streams:
             finding.looked_at += 1
-            for why in faults(evidence.wire.packets, stream):
-                finding.add(why, name)
-            for why in unsteadiness(evidence.wire.packets, stream) if timed else ():
+            if id(stream) not in wrong:
+                wrong[id(stream)] = list(faults(evidence.wire.packets, stream))
+                wrong[id(stream)] += unsteadiness(evidence.wire.packets, stream) if timed else ()
+            for why in wrong[id(stream)]:
                 finding.add(why, name)
     return finding
 

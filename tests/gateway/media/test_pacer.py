@@ -156,7 +156,9 @@ async def test_stopped_phones_get_nothing_more_the_rest_plays_on(phones: Phones)
             assert (phones.heard(1), phones.heard(2), phones.heard(3)) == ([], [], [])
 
 
-async def test_each_phone_its_own_start_and_one_that_cannot_be_sent_to_disturbs_nobody(phones: Phones):
+async def test_each_phone_its_own_start_and_one_that_cannot_be_sent_to_disturbs_nobody(
+    phones: Phones, caplog: pytest.LogCaptureFixture
+):
     diary = Diary()
     with trio.fail_after(20):
         async with Pacer.open(
@@ -172,6 +174,24 @@ async def test_each_phone_its_own_start_and_one_that_cannot_be_sent_to_disturbs_
         assert diary.started[f"P{number}"].first_frame == 0
     assert diary.stopped["unreachable"].packets == 0
     assert diary.stopped["unreachable"].unsent == diary.stopped["P2"].packets
+    told = [record for record in caplog.records if "unreachable" in record.getMessage()]
+    assert [(record.name, record.levelname) for record in told] == [("gateway.pacer", "WARNING")]
+
+
+async def test_a_pacer_without_real_time_priority_says_so_in_the_gateways_log(caplog: pytest.LogCaptureFixture):
+    refusing = (
+        "import os\n"
+        "from gateway.media import pacer_process\n"
+        "def refuse(*_): raise PermissionError(1, 'Operation not permitted')\n"
+        "os.sched_setscheduler = refuse\n"
+        "pacer_process.main()\n"
+    )
+    with trio.fail_after(20):
+        async with Pacer.open(source=SOURCE, rtp_port=32_674, process=(sys.executable, "-P", "-c", refusing)) as pacer:
+            await pacer.measure()
+    assert [record.getMessage() for record in caplog.records] == [
+        "ordinary priority, packets may be some milliseconds late (SCHED_FIFO: Operation not permitted)"
+    ]
 
 
 async def test_a_page_without_phones_keeps_its_clock_until_the_end():

@@ -45,10 +45,10 @@ def test_one_wrong_packet_among_many_is_dissected(build: Builder, load: Load):
 
 
 def test_the_bounds_are_kept_and_told(build: Builder, load: Load):
-    packets = load((n, build.rtp(ssrc=n % 3500, payload=b"")) for n in range(3500))
+    packets = load((n, build.rtp(ssrc=n, payload=b"")) for n in range(1500))
     check = dissection.cross_check(packets, rtp.analyse(packets), seed=1)
-    assert (check.suspicious, check.suspicious_left_out) == (3500, 2500)
-    assert (check.sampled, check.streams_left_out) == (3000, 500)
+    assert (check.suspicious, check.suspicious_left_out) == (1500, 500)
+    assert (check.sampled, check.streams_left_out) == (1200, 300)
 
 
 def test_the_same_seed_takes_the_same_packets(build: Builder, load: Load):

@@ -4,10 +4,8 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.conclusion import write_summary
 from harness.report.markdown import cell, summary_markdown
 from harness.report.result import read_result
-from harness.run_folder import RunFolder
 
 MakeRun = Callable[..., Path]
 
@@ -24,12 +22,6 @@ def test_a_failing_run(make_run: MakeRun) -> None:
 
 def test_blindness_is_told(make_run: MakeRun) -> None:
     assert "- wire: capture.dropped is 41, expected 0" in summary_markdown(read_result(make_run("blind", phones=9)))
-
-
-def test_runs_follow_each_other_in_one_file(make_run: MakeRun, tmp_path: Path) -> None:
-    for kind in ("offload", "direct"):
-        write_summary(RunFolder(path=make_run(kind, phones=9)), tmp_path / "summary.md")
-    assert (tmp_path / "summary.md").read_text().count("### ") == 2
 
 
 def test_nothing_from_outside_becomes_markup() -> None:

@@ -17,6 +17,7 @@ from harness.report.suite import Entry, Suite, entry_of, not_begun
 from harness.report.suite_junit import suite_junit
 from harness.report.suite_page import suite_page
 from harness.report.suite_text import print_suite, suite_markdown
+from harness.suite import append_summary
 
 MakeRun = Callable[..., Path]
 STARTED = datetime(2026, 11, 26, 3, 0, tzinfo=UTC)
@@ -85,6 +86,18 @@ def test_nothing_is_not_as_expected() -> None:
 
 def test_an_interruption_after_the_verdict_is_an_error(make_run: MakeRun) -> None:
     assert entry(make_run("offload", phones=20), why="interrupted").verdict == "error"
+
+
+def test_a_builds_summary_begins_with_the_table_and_what_is_there_stays(
+    good: Entry, control: Entry, lost: Entry, tmp_path: Path
+) -> None:
+    file = tmp_path / "summary.md"
+    append_summary(suite_of(good), file)
+    append_summary(suite_of(lost), file)
+    append_summary(suite_of(control, good, lost), file)
+    heads = [line for line in file.read_text().splitlines() if line.startswith("### ")]
+    assert [head.split()[1].rstrip(":") for head in heads] == ["PASS", "ERROR", "FAIL", "PASS"]
+    assert "3 scenarios" in heads[1]
 
 
 def test_verdict_json(good: Entry, failing: Entry, lost: Entry, tmp_path: Path) -> None:
