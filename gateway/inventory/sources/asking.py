@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from ipaddress import IPv4Network
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
@@ -48,9 +49,11 @@ async def ask(
         case "range":
             phones = await _of_range(source, reader, allowed, concurrency)
         case "devicelistx":
-            phones = devicelistx.read_devices(await _get(source, devicelistx.PATH, None))
+            async with _client(source) as client:
+                phones = devicelistx.read_devices(await _get(client, source, devicelistx.PATH, None))
         case "risport":
-            phones = await _of_risport(source)
+            async with _client(source) as client:
+                phones = await _of_risport(client, source)
     if source.only:
         names = {phone.device_name for phone in _of_csv(source.only, "the list of those to take")}
         phones = [phone for phone in phones if phone.device_name in names]
@@ -90,7 +93,7 @@ async def _of_range(
     return found
 
 
-async def _of_risport(source: Source) -> list[Listed]:
+async def _of_risport(client: httpx.AsyncClient, source: Source) -> list[Listed]:
     found: list[Listed] = []
     waiting = [""]
     requests = 0
@@ -99,7 +102,7 @@ async def _of_risport(source: Source) -> list[Listed]:
         requests += 1
         if requests > MAX_REQUESTS:
             raise SourceError(f"more than {MAX_REQUESTS} requests would be needed")
-        answer = await _ask_risport(source, beginning)
+        answer = await _ask_risport(client, source, beginning)
         parts = risport.divided(beginning) if answer.devices >= risport.MAX_DEVICES else []
         if parts:
             waiting += parts
@@ -108,9 +111,9 @@ async def _of_risport(source: Source) -> list[Listed]:
     return found
 
 
-async def _ask_risport(source: Source, beginning: str) -> risport.Answer:
+async def _ask_risport(client: httpx.AsyncClient, source: Source, beginning: str) -> risport.Answer:
     for wait_s in (*WAITS_S, None):
-        body = await _get(source, risport.PATH, risport.request(beginning))
+        body = await _get(client, source, risport.PATH, risport.request(beginning))
         try:
             return risport.read_answer(body)
         except risport.RateLimitError:
@@ -120,8 +123,20 @@ async def _ask_risport(source: Source, beginning: str) -> risport.Answer:
     raise AssertionError  # the last round returns or raises
 
 
-async def _get(source: Source, path: str, soap: bytes | None) -> bytes:
+@asynccontextmanager
+async def _client(source: Source) -> AsyncIterator[httpx.AsyncClient]:
+    """For all requests of one reading: certificates are loaded once, connections kept."""
     import httpx  # noqa: PLC0415 - half a second that only who synchronises has to spend
+
+    trusted = await trio.to_thread.run_sync(_trusted, source)  # 30 ms and more, in which phones wait
+    async with httpx.AsyncClient(
+        verify=trusted, auth=(source.user, source.password), timeout=REQUEST_S, trust_env=False
+    ) as client:
+        yield client
+
+
+async def _get(client: httpx.AsyncClient, source: Source, path: str, soap: bytes | None) -> bytes:
+    import httpx  # noqa: PLC0415 - as above
 
     parts = urlsplit(source.url)
     url = source.url if parts.path.strip("/") else f"{parts.scheme}://{parts.netloc}{path}"
@@ -129,12 +144,7 @@ async def _get(source: Source, path: str, soap: bytes | None) -> bytes:
     method = "POST" if soap else "GET"
     try:
         with trio.fail_after(REQUEST_S):
-            async with (
-                httpx.AsyncClient(
-                    verify=_trusted(source), auth=(source.user, source.password), timeout=REQUEST_S, trust_env=False
-                ) as client,
-                client.stream(method, url, content=soap, headers=headers) as answer,
-            ):
+            async with client.stream(method, url, content=soap, headers=headers) as answer:
                 return await _read(answer)
     except trio.TooSlowError:
         raise SourceError(f"{parts.netloc}: no whole answer within {REQUEST_S:g} s") from None

@@ -25,6 +25,7 @@ PAIR = f"agpush:{PASSWORD}".encode()
         PASSWORD.encode().hex().encode(),
         repr(PASSWORD).encode(),
     ],
+    ids=["plain", "quoted", "form", "base64 with its user", "base64", "base64 behind a byte", "hexadecimal", "repr"],
 )
 def test_a_password_is_found_however_it_is_written(tmp_path: Path, text: bytes) -> None:
     (tmp_path / "gateway.log").write_bytes(b"2026 info GET /x?" + text + b" HTTP/1.1\n")
