@@ -33,25 +33,7 @@ def run(argv: Sequence[str]) -> int:
     parser.add_argument("scenario", nargs="+", help="a bundled name or group (ci/), a file, or a folder of files")
     _add_run_options(parser)
     arguments = parser.parse_args(argv)
-    from harness.bed.session import run_all  # noqa: PLC0415 - listing scenarios needs no lab
-
-    stream = _stream(arguments)
-    scenarios = _load_all(arguments.scenario, _overrides(arguments))
-    if scenarios is None:
-        if stream is not None:
-            stream.session_ended(EXIT_INVALID)
-        return EXIT_INVALID
-    return run_all(
-        scenarios,
-        command_line=["run", *argv],
-        out=arguments.out,
-        quiet=arguments.quiet,
-        summary=arguments.summary,
-        junit=arguments.junit,
-        prometheus=arguments.prometheus,
-        stream=stream,
-        lifeline=arguments.stop_with_stdin,
-    )
+    return _run_all(arguments, arguments.scenario, ["run", *argv])
 
 
 def exec_(argv: Sequence[str]) -> int:
@@ -69,17 +51,26 @@ def exec_(argv: Sequence[str]) -> int:
     arguments = parser.parse_args(own)
     if not command:
         parser.error("no command: write it behind --, such as: pushlab exec burst-direct --phones 5 -- curl ...")
-    from harness.bed.session import run_all  # noqa: PLC0415 - listing scenarios needs no lab
+    return _run_all(arguments, [arguments.scenario], ["exec", *argv], command=tuple(command))
 
+
+def _run_all(
+    arguments: argparse.Namespace, names: Sequence[str], command_line: Sequence[str], command: tuple[str, ...] = ()
+) -> int:
     stream = _stream(arguments)
-    scenarios = _load_all([arguments.scenario], _overrides(arguments))
+    scenarios = _load_all(names, _overrides(arguments))
     if scenarios is None:
         if stream is not None:
             stream.session_ended(EXIT_INVALID)
         return EXIT_INVALID
+    from harness.bed.choice import choices  # noqa: PLC0415 - listing scenarios needs no lab
+
+    chosen = choices(scenarios, command_line)
+    from harness.bed.session import run_all  # noqa: PLC0415 - half a second, which only the process in the lab spends
+
     return run_all(
         scenarios,
-        command_line=["exec", *argv],
+        chosen,
         out=arguments.out,
         quiet=arguments.quiet,
         summary=arguments.summary,
@@ -87,7 +78,7 @@ def exec_(argv: Sequence[str]) -> int:
         prometheus=arguments.prometheus,
         stream=stream,
         lifeline=arguments.stop_with_stdin,
-        command=tuple(command),
+        command=command,
     )
 
 

@@ -89,6 +89,9 @@ def browser(tmp_path: Path) -> Iterator["Chrome"]:
     driver = Chrome(options=options, service=ChromeService(shutil.which("chromedriver")))
     try:
         driver.set_page_load_timeout(20)
+        # The browser begins with a page of its own, whose complaints are not ours.
+        driver.get("about:blank")
+        driver.get_log("browser")
         yield driver
     finally:
         driver.quit()

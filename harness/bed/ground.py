@@ -18,15 +18,14 @@ from typing import Final, Literal, TypeVar
 import trio
 from pyroute2 import NetlinkError
 
+from harness.bed.choice import GroundName
 from harness.bed.errors import BedError
 from harness.bed.processes import Part, PartPlan, run_part
-from harness.net import namespace
 from harness.net.lab import INTERFACE, HostPlan, Lab, LabPlan
 from harness.net.netns import NetNamespace
 
 T = TypeVar("T")
 
-GroundName = Literal["netns", "loopback", "lab"]
 HostName = Literal["harness", "gateway", "callmanager", "phones", "directory"]
 
 IP_BIND_ADDRESS_NO_PORT: Final = 24
@@ -297,37 +296,6 @@ class Ground:
                 f"this kernel refuses nftables for bridges ({error}); it needs CONFIG_NF_TABLES_BRIDGE "
                 "(modprobe nf_tables)"
             ) from None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
-    """Which ground a run takes, and what to print about it."""
-
-    ground: GroundName
-    notice: str
-    """One line on why and what is lost; empty where there is nothing to say."""
-
-
-def choose(requested: Literal["auto", "netns", "loopback", "lab"]) -> Choice:
-    """Choose before anything is started; `netns` then needs `namespace.enter_lab` unless already inside.
-
-    Raises:
-        BedError: `netns` was asked for and is not possible; with the command that would allow it.
-    """
-    if requested in ("loopback", "lab"):
-        return Choice(ground=requested, notice="")
-    if namespace.inside():
-        return Choice(ground="netns", notice="")
-    found = namespace.available()
-    if found.possible:
-        return Choice(ground="netns", notice="")
-    if requested == "netns":
-        raise BedError(f"ground netns is not possible here: {found.why}. To allow it: {found.remedy}")
-    return Choice(
-        ground="loopback",
-        notice=f"ground: loopback, because {found.why}; lost: blocked ports, unbound clients' real addresses and, "
-        f"without capture right, the wire. To allow netns: {found.remedy}",
-    )
 
 
 @contextmanager

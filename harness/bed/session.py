@@ -1,6 +1,5 @@
 """A session: the scenarios of one command, one after the other, on the ground they need, judged as they end."""
 
-import sys
 import time
 import traceback
 from collections.abc import Sequence
@@ -12,9 +11,10 @@ from typing import Final
 
 import trio
 
+from harness.bed.choice import Choice
 from harness.bed.directory.software import require
 from harness.bed.errors import BedError, RosterError
-from harness.bed.ground import LOOPBACK, NETNS, Addresses, Choice, Ground, choose, stand
+from harness.bed.ground import LOOPBACK, NETNS, Addresses, Ground, stand
 from harness.bed.lab_ground import stand_in_lab
 from harness.bed.run import expected_packets, run
 from harness.bed.setup import Setup
@@ -23,7 +23,6 @@ from harness.conclusion import conclude, show, write_prometheus
 from harness.event_stream import EventStream
 from harness.interruption import interrupted_when_stdin_ends, terminated_as_interrupted
 from harness.live import Live
-from harness.net import namespace
 from harness.run_folder import RunFolder, RunFolderError, check_room
 from harness.scenario.model import Scenario
 from harness.scenario.outside import LAB
@@ -38,8 +37,8 @@ _WORST: Final = (70, 130, 4, 5, 6, 1, 3, 0)
 
 def run_all(
     scenarios: Sequence[Scenario],
+    choices: Sequence[Choice | BedError],
     *,
-    command_line: Sequence[str],
     out: Path,
     quiet: bool,
     command: tuple[str, ...] = (),
@@ -55,7 +54,7 @@ def run_all(
 
     Args:
         scenarios: what to run, in order.
-        command_line: the arguments of `pushlab`, to run them again inside the lab's namespaces.
+        choices: the ground of each, or why it has none.
         out: where run folders go.
         quiet: print nothing but errors.
         command: for `pushlab exec`.
@@ -68,11 +67,8 @@ def run_all(
     Returns:
         The worst run's exit code.
     """
-    chosen = [_chosen(scenario) for scenario in scenarios]
-    choices = [choice for choice in chosen if isinstance(choice, Choice)]
-    if any(choice.ground == "netns" for choice in choices) and not namespace.inside():
-        namespace.enter_lab([sys.executable, "-P", "-m", "harness.cli", *command_line])
-    for notice in dict.fromkeys(choice.notice for choice in choices if choice.notice):
+    notices_of_grounds = (choice.notice for choice in choices if isinstance(choice, Choice))
+    for notice in dict.fromkeys(filter(None, notices_of_grounds)):
         complain(notice)
     if lifeline:
         interrupted_when_stdin_ends()
@@ -80,7 +76,7 @@ def run_all(
         stream.session_started([scenario.name for scenario in scenarios])
     started = datetime.now(UTC)
     played: list[Played] = []
-    for scenario, choice in zip(scenarios, chosen, strict=True):
+    for scenario, choice in zip(scenarios, choices, strict=True):
         if isinstance(choice, BedError):
             complain(f"{scenario.name}: {choice}")
             came = Played(code=choice.exit_code, seconds=0.0, folder=None, why=str(choice))
@@ -116,13 +112,6 @@ def run_all(
     if stream is not None:
         stream.session_ended(worst, folder)
     return worst
-
-
-def _chosen(scenario: Scenario) -> Choice | BedError:
-    try:
-        return choose(scenario.ground)  # type: ignore[arg-type] # checked by its key
-    except BedError as error:
-        return error
 
 
 def _with_command(scenario: Scenario, command: tuple[str, ...]) -> Scenario:

@@ -47,6 +47,7 @@ def test_phones_that_are_not_associated_are_refused_and_named(pushlab: Pushlab) 
         assert row["phone"] in ended.stdout
 
 
+@pytest.mark.slow
 def test_with_the_gateway_s_url_nobody_asks_for_the_association(pushlab: Pushlab) -> None:
     ended = pushlab.run("not-associated-unasked", phones=20)
     assert ended.code == 0, ended.stdout + ended.stderr
@@ -55,7 +56,7 @@ def test_with_the_gateway_s_url_nobody_asks_for_the_association(pushlab: Pushlab
     assert ended.verdict["outcomes"] == {"delivered": 20}
 
 
-@pytest.mark.parametrize("tls", ["starttls", "ldaps"])
+@pytest.mark.parametrize("tls", ["starttls", pytest.param("ldaps", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_push_user_of_a_directory(pushlab: Pushlab, kind: str, tls: str) -> None:
     settings = ("--set", f"callmanager.directory.kind={kind}", "--set", f"callmanager.directory.tls={tls}")
@@ -67,6 +68,7 @@ def test_the_push_user_of_a_directory(pushlab: Pushlab, kind: str, tls: str) -> 
     assert json.loads((ended.folder / "manifest.json").read_text())["sha256"].keys() >= {"directory.log"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_user_who_is_missing_in_the_directory_is_refused_at_every_phone(pushlab: Pushlab, kind: str) -> None:
     ended = pushlab.run(
@@ -99,6 +101,7 @@ def test_association_counts_for_users_of_a_directory_too(pushlab: Pushlab) -> No
 
 
 @needs_slapd
+@pytest.mark.slow
 def test_a_directory_that_nobody_reaches_refuses_everybody(pushlab: Pushlab) -> None:
     settings = ("--set", "callmanager.directory.total_s=0.3", "--set", 'fault=[{kind="directory-blocked"}]')
     ended = pushlab.run("active-directory", *QUICK, *settings)

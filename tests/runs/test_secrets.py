@@ -59,12 +59,15 @@ def processes(inside: str) -> Iterator[tuple[str, bytes]]:
 @pytest.mark.parametrize(
     "scenario",
     [
-        "credential-mismatch",
-        "administration",
+        pytest.param("credential-mismatch", marks=pytest.mark.slow),
+        pytest.param("administration", marks=pytest.mark.slow),
         "port-blocked",
         pytest.param(
             "active-directory",
-            marks=pytest.mark.skipif(bool(missing("slapd")), reason=f"needs the Debian package {missing('slapd')}"),
+            marks=[
+                pytest.mark.slow,
+                pytest.mark.skipif(bool(missing("slapd")), reason=f"needs the Debian package {missing('slapd')}"),
+            ],
         ),
     ],
 )
@@ -117,6 +120,7 @@ def test_no_trace_of_the_password(pushlab: Pushlab, scenario: str) -> None:
         assert any(b"whether the push is genuine" in contents[name] for name in excerpts)
 
 
+@pytest.mark.slow
 def test_the_capture_has_no_tcp_payload(pushlab: Pushlab) -> None:
     ended = pushlab.run("burst-offload")
     import json

@@ -48,27 +48,9 @@ class TestInTheLab:
     @pytest.mark.parametrize(
         "scenario",
         [
-            "credential-mismatch",
-            "wrong-password",
-            "port-blocked",
-            "multicast-page",
-            "stale-authentication-url",
-            "administration",
-            "administration-mistyped",
-        ],
-    )
-    def test_bundled_scenarios_end_as_they_expect(self, pushlab: Pushlab, scenario: str) -> None:
-        options = ("--set", "application.at_s=0.5") if scenario == "credential-mismatch" else ()
-        ended = pushlab.run(scenario, *options, phones=40)
-        assert ended.code == 0, ended.stdout + ended.stderr
-
-    @pytest.mark.parametrize(
-        "scenario",
-        [
             pytest.param("callmanager-down", marks=pytest.mark.slow),  # its canaries wait in vain
-            "web-access-disabled",
             "lossy-network",
-            "lossy-network-strict",
+            pytest.param("lossy-network-strict", marks=pytest.mark.slow),
         ],
     )
     def test_scenarios_of_faulty_phones_end_as_they_expect(self, pushlab: Pushlab, scenario: str) -> None:
@@ -81,11 +63,6 @@ class TestInTheLab:
         # With their own audio: a second of it would be over before anything changes.
         words = [word for setting in UNHURRIED if setting.startswith("integrity.") for word in ("--set", setting)]
         ended = pushlab("run", scenario, "--phones", "30", *words)
-        assert ended.code == 0, ended.stdout + ended.stderr
-
-    @pytest.mark.parametrize("scenario", ["alert", "alert-strict", "alert-acknowledged"])
-    def test_alerts_end_as_they_expect(self, pushlab: Pushlab, scenario: str) -> None:
-        ended = pushlab("run", scenario, "--phones", "40")
         assert ended.code == 0, ended.stdout + ended.stderr
 
     @pytest.mark.slow
@@ -115,12 +92,14 @@ class TestInTheLab:
 
     def test_blocked_phones_are_named(self, pushlab: Pushlab) -> None:
         ended = pushlab.run("port-blocked", phones=40)
+        assert ended.code == 0, ended.stdout + ended.stderr
         with (ended.folder / "ledger.csv").open(encoding="utf-8", newline="") as file:
             deaf = [row["phone"] for row in csv.DictReader(file) if row["state"] == "no_audio"]
         assert len(deaf) == 2
         for name in deaf:
             assert name in ended.stdout
 
+    @pytest.mark.slow
     def test_phones_that_were_not_reset_are_named_and_go_to_callmanager_alone(self, pushlab: Pushlab) -> None:
         ended = pushlab.run("stale-authentication-url", phones=30)
         assert ended.code == 0, ended.stdout + ended.stderr
@@ -140,6 +119,7 @@ class TestInTheLab:
         assert "canary rtp" in ended.checks("inconclusive")
         assert "callmanager.authentications == 0" in ended.checks("inconclusive")
 
+    @pytest.mark.slow
     def test_a_missing_control_is_inconclusive(self, pushlab: Pushlab) -> None:
         ended = pushlab.run("burst-offload", "--set", 'fault=[{kind="control-blocked"}]')
         assert ended.code == 3
@@ -157,12 +137,14 @@ class TestInTheLab:
         ended = pushlab.variant("clean")
         assert ended.code == 0, ended.stdout + ended.stderr
 
+    @pytest.mark.slow
     def test_a_gateway_that_skips_the_last_phone_fails(self, pushlab: Pushlab) -> None:
         ended = pushlab.variant("skips-last-phone")
         assert ended.code == 1
         assert ended.verdict["outcomes"] == {"unreachable": 1, "delivered": 9}
         assert {"every-phone-one-end-state", "phones.delivered_fraction == 1"} <= ended.checks("fail")
 
+    @pytest.mark.slow
     def test_a_gateway_that_asks_callmanager_all_the_same_fails(self, pushlab: Pushlab) -> None:
         ended = pushlab.variant("asks-callmanager-first")
         assert ended.code == 1
@@ -172,7 +154,7 @@ class TestInTheLab:
         ("part", "code", "check"),
         [
             ("gateway", 1, "every-start-stopped"),
-            ("phones", 3, "every-start-stopped"),
+            pytest.param("phones", 3, "every-start-stopped", marks=pytest.mark.slow),
             pytest.param("callmanager", 3, "callmanager.authentications == 0", marks=pytest.mark.slow),
             pytest.param("capture", 3, "callmanager.authentications == 0", marks=pytest.mark.slow),
         ],
@@ -197,6 +179,7 @@ class TestInTheLab:
         assert failed.code == 1
         assert (failed.folder / "capture.pcap.gz").exists()
 
+    @pytest.mark.slow
     def test_readers_that_disagree_are_an_error(self, pushlab: Pushlab, monkeypatch: pytest.MonkeyPatch) -> None:
         ended = pushlab.run("burst-offload")
         assert judge(ended.folder).verdict.text == "pass"

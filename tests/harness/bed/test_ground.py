@@ -1,4 +1,4 @@
-"""Which ground is chosen, what it says about itself, and the loopback ground (the other one: tests/harness/net)."""
+"""What a ground says about itself, and the loopback ground (the other one: tests/harness/net)."""
 
 import dataclasses
 import socket
@@ -7,50 +7,7 @@ import pytest
 
 from harness.bed import ground as grounds
 from harness.bed.errors import BedError
-from harness.bed.ground import LOOPBACK, NETNS, choose, stand
-from harness.net import namespace
-from harness.net.namespace import Availability
-
-REFUSED = Availability(
-    possible=False, why="unshare(CLONE_NEWUSER): Operation not permitted", remedy="sudo sysctl -w x=1"
-)
-ALLOWED = Availability(possible=True, why="", remedy="")
-
-
-def _set(monkeypatch: pytest.MonkeyPatch, *, inside: bool, found: Availability) -> None:
-    monkeypatch.setattr(namespace, "inside", lambda: inside)
-    monkeypatch.setattr(namespace, "available", lambda: found)
-
-
-def test_auto_takes_netns_where_it_is_possible(monkeypatch: pytest.MonkeyPatch) -> None:
-    _set(monkeypatch, inside=False, found=ALLOWED)
-    assert choose("auto") == grounds.Choice(ground="netns", notice="")
-
-
-def test_inside_the_question_is_settled(monkeypatch: pytest.MonkeyPatch) -> None:
-    _set(monkeypatch, inside=True, found=REFUSED)
-    assert choose("auto").ground == choose("netns").ground == "netns"
-
-
-def test_auto_falls_back_with_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    _set(monkeypatch, inside=False, found=REFUSED)
-    choice = choose("auto")
-    assert choice.ground == "loopback"
-    assert "\n" not in choice.notice
-    assert REFUSED.why in choice.notice
-    assert choice.notice.endswith("To allow netns: sudo sysctl -w x=1")
-
-
-def test_netns_that_is_not_possible_is_an_error_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
-    _set(monkeypatch, inside=False, found=REFUSED)
-    with pytest.raises(BedError, match="sudo sysctl -w x=1") as caught:
-        choose("netns")
-    assert caught.value.exit_code == 5
-
-
-def test_loopback_asks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    _set(monkeypatch, inside=False, found=REFUSED)
-    assert choose("loopback") == grounds.Choice(ground="loopback", notice="")
+from harness.bed.ground import LOOPBACK, NETNS, stand
 
 
 def test_urls_hide_the_default_port() -> None:

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from harness.bed import session
+from harness.bed.choice import Choice
 from harness.bed.errors import BedError
-from harness.bed.ground import LOOPBACK, Choice, Ground
+from harness.bed.ground import LOOPBACK, Ground
 from harness.event_stream import EventStream
 from harness.run_folder import RunFolder
 from harness.scenario.file import parse
@@ -42,6 +43,9 @@ def verdict_of(name: str, verdict: str = "pass") -> dict[str, object]:
     }
 
 
+HERE = Choice(ground="loopback", notice="")
+
+
 @pytest.fixture
 def played(monkeypatch: pytest.MonkeyPatch) -> Callable[[Play], None]:
     """Puts a made-up play in the place of the bed and the judge."""
@@ -54,7 +58,6 @@ def played(monkeypatch: pytest.MonkeyPatch) -> Callable[[Play], None]:
         def stand(*_: object, **__: object) -> Iterator[Ground]:
             yield Ground(name="loopback", addresses=LOOPBACK, lab=None)
 
-        monkeypatch.setattr(session, "choose", lambda _: Choice(ground="loopback", notice=""))
         monkeypatch.setattr(session, "check_room", lambda *_: None)
         monkeypatch.setattr(session, "stand", stand)
         monkeypatch.setattr(session, "_run_and_judge", run_and_judge)
@@ -68,7 +71,7 @@ def passes(chosen: Scenario, folder: RunFolder) -> int:
 
 
 def run_all(out: Path, *scenarios: Scenario, junit: Path | None = None) -> int:
-    return session.run_all(scenarios, command_line=[], out=out, quiet=True, junit=junit)
+    return session.run_all(scenarios, [HERE] * len(scenarios), out=out, quiet=True, junit=junit)
 
 
 def suite(out: Path) -> dict[str, object]:
@@ -114,17 +117,11 @@ def test_a_bed_that_does_not_start_costs_its_own_scenario(
     assert "second: " in capfd.readouterr().err
 
 
-def test_a_ground_that_is_not_possible_costs_its_own_scenario(
-    tmp_path: Path, played: Callable[[Play], None], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def choose(ground: str) -> Choice:
-        if ground == "netns":
-            raise BedError("ground netns is not possible here")
-        return Choice(ground="loopback", notice="")
-
+def test_a_ground_that_is_not_possible_costs_its_own_scenario(tmp_path: Path, played: Callable[[Play], None]) -> None:
     played(passes)
-    monkeypatch.setattr(session, "choose", choose)
-    assert run_all(tmp_path, scenario("first", 'ground = "netns"'), scenario("second")) == 5
+    choices = [BedError("ground netns is not possible here"), HERE]
+    scenarios = [scenario("first", 'ground = "netns"'), scenario("second")]
+    assert session.run_all(scenarios, choices, out=tmp_path, quiet=True) == 5
     assert verdicts(tmp_path) == ["error", "pass"]
 
 
@@ -186,7 +183,7 @@ def test_the_stream_and_the_metrics_tell_of_each_scenario(
     lines: list[dict[str, object]] = []
     code = session.run_all(
         [scenario("first"), scenario("second")],
-        command_line=[],
+        [HERE, HERE],
         out=tmp_path,
         quiet=False,
         prometheus=tmp_path / "pushlab.prom",

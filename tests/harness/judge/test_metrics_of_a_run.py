@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from judge_synthetic import MS, SEND, Run, name_of
 
-from harness.judge import Judgement, judge
+from harness.judge import Judgement
 from harness.judge.metrics import _busy_s, _inside, _peak, distribution
 from harness.observe.records import Record
 from harness.scenario.metrics import known, names
@@ -123,19 +123,6 @@ def test_audio_before_a_phone_listens_is_clipped(judged: Callable[[Run], Judgeme
     figures = judged(run).metrics
     assert figures["rtp.clipped_ms.max"] == 20
     assert figures["rtp.clipped_ms.p50"] == 0
-
-
-def test_a_thousand_phones_are_judged_in_two_seconds_of_processor_time(tmp_path: object) -> None:
-    """Target: 1,000 phones, 250,000 packets. Here a tenth of it, within a fifth of the time: a machine may be busy."""
-    from pathlib import Path
-    from time import process_time
-
-    assert isinstance(tmp_path, Path)
-    folder = Run(phones=100, frames=250).write(tmp_path / "run")
-    judge(folder)
-    begin = process_time()
-    assert judge(folder).verdict.text == "pass"
-    assert process_time() - begin < 0.4 * 3
 
 
 @pytest.mark.parametrize(("kept", "verdict"), [(8, "pass"), (7, "fail")])

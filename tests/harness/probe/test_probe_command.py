@@ -133,7 +133,8 @@ def test_a_foreign_endpoint_is_not_sent_wrong_passwords_unasked(
     tmp_path: Path, callmanager: str, password_file: Path
 ) -> None:
     url = f"{callmanager}/CCMCIP/authenticate.asp"
-    ended = run_command(tmp_path, url, "--password-file", password_file, "--device", DEVICE)
+    words = ("--password-file", password_file, "--device", DEVICE, "--leave-out", "slow-client-closed")
+    ended = run_command(tmp_path, url, *words)
     assert ended.returncode == 1  # the mock answers HTTP/1.1 without Host
     assert "--yes-send-wrong-passwords" in ended.stderr
     verdict = json.loads((tmp_path / "runs" / "latest" / "verdict.json").read_text())

@@ -26,8 +26,7 @@ def page(browser: "Chrome", make_run: Callable[..., Path]) -> "Chrome":
 
 def test_nothing_is_asked_of_the_network_and_nothing_is_refused_by_the_policy(page: "Chrome") -> None:
     assert page.execute_script("return performance.getEntriesByType('resource').length") == 0
-    # The browser's own first page complains of slow networks now and then.
-    assert [entry for entry in page.get_log("browser") if not entry["message"].startswith("chrome://")] == []
+    assert page.get_log("browser") == []
 
 
 def test_filter_sort_and_state(page: "Chrome") -> None:
