@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import trio
 
@@ -46,10 +47,15 @@ def main(argv: Sequence[str] | None = None, gateway_class: type[Gateway] = Gatew
         return INTERRUPTED
 
 
+class _Parser(argparse.ArgumentParser):
+    """Takes options by their whole names only, and so do the parsers of its commands."""
+
+    def __init__(self, **options: Any) -> None:  # noqa: ANN401 - argparse's own
+        super().__init__(allow_abbrev=False, **options)
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        allow_abbrev=False, prog="pushlab gateway", description="The paging gateway alone."
-    )
+    parser: argparse.ArgumentParser = _Parser(prog="pushlab gateway", description="The paging gateway alone.")
     commands = parser.add_subparsers(dest="command", required=True)
     server = commands.add_parser("serve", help="answer phones and wait for pages")
     server.add_argument("--config", type=Path, required=True, metavar="FILE")
