@@ -11,8 +11,8 @@ from typing import Final
 from harness.judge.diaries import PushDiary
 from harness.judge.end_states import Rival
 from harness.judge.evidence import Evidence, place_of
-from harness.judge.integrity import AUDIO, Integrity
 from harness.judge.ledger import Row
+from harness.judge.sight import AUDIO, Integrity
 from harness.judge.verdict import Check, Kind, Verdict
 from harness.observe.records import Record
 from harness.scenario.faults import FAULTS, IMPAIRMENT, NOT_RESET, UNREMARKABLE, Carrier, FaultKind

@@ -6,27 +6,20 @@ inconclusive. Blindness may have a scope: a tap that dropped authentication requ
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Final
 
-from harness.capture.reader import UDP
-from harness.judge.evidence import IN_FLIGHT_NS, RTP_PORT, Evidence, host
+from harness.judge.controls import canary, control, something_seen
+from harness.judge.evidence import Evidence
+from harness.judge.sight import AUDIO, TIMES, Integrity
+from harness.judge.taps import CLAUSES, capture_whole
 from harness.judge.verdict import Blindness, Check, Kind, Verdict
 from harness.scenario.faults import FAULTS, Carrier
 from harness.scenario.metrics import metric_of
 from harness.scenario.thresholds import Threshold
 
-CLAUSES: Final = ("rtp", "authentication-gateway", "authentication-callmanager")
-"""Questions that the taps answer (docs/design/parts.md)."""
-TIMES: Final = "times"
-"""Scope: its durations and moments are not its own doing; what it counted stands."""
-AUDIO: Final = "audio"
-"""Scope: the audio was sent late or with holes by a machine that could not keep pace, whoever looks at it."""
 OUTSIDE_NS: Final = 10_000_000_000
 """Parts start and end within the harness's own records, give or take seconds; another clock is years away."""
-_TIMES: Final = ("started_t_ns", "ended_t_ns")
-_ACCOUNTS: Final = ("received", "kept", "dropped", "left_out")
 _RESTS_ON: Final = {
     "capture": ("wire", ""),
     "lateness.pacer_ms": ("gateway", AUDIO),
@@ -42,35 +35,6 @@ which sends open loads, is always there."""
 _PART_OF: Final = {"gateway": "gateway", "phones": "phones", "callmanager": "callmanager", "wire": "capture"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Integrity:
-    """What is known of the witnesses' sight."""
-
-    blind: tuple[Blindness, ...]
-    checks: tuple[Check, ...]
-    present: frozenset[str]
-    """Witnesses that the scenario has."""
-
-    def why_blind(self, witnesses: Iterable[str], scopes: Iterable[str] = ()) -> str:
-        """Why a check that needs these witnesses, for these scopes, cannot be decided; empty where it can.
-
-        Args:
-            witnesses: who has to have seen; absent ones are left out, but not all of them may be absent.
-            scopes: clauses, `times` and `audio`, as far as the check rests on them.
-        """
-        needed = tuple(witnesses)
-        there = [witness for witness in needed if witness in self.present]
-        if needed and not there:
-            return f"the scenario has no witness {' or '.join(needed)}"
-        asked = set(scopes)
-        matters = [
-            b for b in self.blind if (b.witness in there or b.scope == AUDIO) and (not b.scope or b.scope in asked)
-        ]
-        # Of a witness that saw nothing at all, the rest follows from that.
-        wholly = {b.witness for b in matters if not b.scope}
-        return "; ".join(f"{b.witness} is blind: {b.why}" for b in matters if not b.scope or b.witness not in wholly)
-
-
 def integrity(evidence: Evidence, metrics: Mapping[str, float | int]) -> Integrity:
     """Look at every witness."""
     present = frozenset({*evidence.scenario.witnesses, "harness"})
@@ -78,11 +42,11 @@ def integrity(evidence: Evidence, metrics: Mapping[str, float | int]) -> Integri
     checks: list[Check] = []
     blind += _records_whole(evidence)
     blind += _parts_ended(evidence)
-    blind += _wire_whole(evidence)
+    blind += capture_whole(evidence)
     for found_blind, check in (
-        *(_canary(evidence, clause) for clause in _clauses(evidence)),
-        _control(evidence),
-        _something_seen(evidence),
+        *(canary(evidence, clause) for clause in _clauses(evidence)),
+        control(evidence),
+        something_seen(evidence),
         *(_limit(limit, metrics, evidence) for limit in evidence.scenario.integrity),
         *(_fault(evidence, fault) for fault in sorted({f.kind for f in evidence.scenario.faults})),
     ):
@@ -169,210 +133,6 @@ def _parts_ended(evidence: Evidence) -> list[Blindness]:
         if (skipped := record.whole("skipped"))
     ]
     return found
-
-
-def _wire_whole(evidence: Evidence) -> list[Blindness]:
-    wire = evidence.wire
-    found = [Blindness(witness="wire", why=problem) for problem in wire.problems]
-    if evidence.uncertainty_ns > IN_FLIGHT_NS:
-        # A clock that was set while the tap ran: within what it was set by, everything would be let pass.
-        why = f"its times may be off by {evidence.uncertainty_ns / 1e6:.0f} ms: a clock was set while it took packets"
-        found.append(Blindness(witness="wire", why=why, scope="rtp"))
-    problem = wire.facts.get("problem")
-    if isinstance(problem, str) and problem:
-        found.append(Blindness(witness="wire", why=problem))
-    for name, clause in clauses(wire.facts).items():
-        if unsaid := [word for word in _ACCOUNTS if not _is_count(clause.get(word))]:
-            # Nothing said is not nothing dropped.
-            why = f"the tap {name} does not say how many packets it {' and '.join(unsaid)}"
-            found.append(Blindness(witness="wire", why=why, scope=name))
-        dropped = _whole(clause, "dropped")
-        left_out = _whole(clause, "left_out")
-        if dropped:
-            found.append(Blindness(witness="wire", why=f"the tap {name} dropped {dropped} packets", scope=name))
-        if clause.get("accounted") is not True:
-            found.append(Blindness(witness="wire", why=f"the tap {name} did not account for all packets", scope=name))
-        if left_out:
-            found.append(Blindness(witness="wire", why=f"the tap {name} left out {left_out} packets", scope=name))
-    written = wire.facts.get("packets")
-    if wire.packets is not None and not _is_count(written):
-        found.append(Blindness(witness="wire", why="nobody says how many packets the capture was written with"))
-    elif wire.packets is not None and written != len(wire.packets):
-        why = f"the capture was written with {written} packets, {len(wire.packets)} are in it"
-        found.append(Blindness(witness="wire", why=why))
-    if wire.packets is not None and not all(_is_count(wire.facts.get(word)) for word in _TIMES):
-        found.append(Blindness(witness="wire", why="nobody says from when to when the taps saw"))
-    if wire.packets is not None:
-        found += [
-            Blindness(witness="wire", why=_no_tap(evidence, name), scope=name)
-            for name in CLAUSES
-            if name not in clauses(wire.facts)
-        ]
-    return found
-
-
-def _no_tap(evidence: Evidence, name: str) -> str:
-    return f"{name} does not pass this machine" if name in evidence.unseen else f"there was no tap {name}"
-
-
-def clauses(facts: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
-    """The taps of capture.json by name."""
-    given = facts.get("clauses")
-    if isinstance(given, list):
-        return {str(c.get("name")): c for c in given if isinstance(c, dict)}
-    if isinstance(given, dict):
-        return {str(name): c for name, c in given.items() if isinstance(c, dict)}
-    return {}
-
-
-def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
-
-
-def _whole(table: Mapping[str, Any], name: str) -> int:
-    value = table.get(name)
-    return value if isinstance(value, int) else 0
-
-
-def _canary(evidence: Evidence, clause: str) -> tuple[list[Blindness], Check]:
-    """A packet sent before and after must be in the capture: else nobody knows that the tap saw at all."""
-    missing = []
-    for when in ("before", "after"):
-        sent = [
-            record
-            for record in evidence.records.of("harness", "canary.sent")
-            if record.text("clause") == clause and record.text("when") == when
-        ]
-        if not sent:
-            missing.append(f"none was sent {when}")
-        elif not any(_on_wire(evidence, record.text("source"), record.text("destination")) for record in sent):
-            missing.append(f"the one sent {when} was not seen")
-    why = ", ".join(missing)
-    blind = [Blindness(witness="wire", why=f"canary {clause}: {why}", scope=clause)] if why else []
-    return blind, Check(
-        name=f"canary {clause}",
-        kind=Kind.CONTROL,
-        verdict=Verdict.INCONCLUSIVE if why else Verdict.PASS,
-        observed=2 - len(missing),
-        witnesses=("wire",),
-        why=why or "seen before and after the page",
-    )
-
-
-def _on_wire(evidence: Evidence, source: str, destination: str) -> bool:
-    packets = evidence.wire.packets
-    if packets is None:
-        return False
-    rows = packets.source == _number(host(source))
-    rows &= packets.destination == _number(host(destination))
-    for place, ports in ((source, packets.source_port), (destination, packets.destination_port)):
-        port = place.rpartition(":")[2]
-        if ":" in place and port.isdecimal():
-            rows &= ports == int(port)
-    return bool(rows.any())
-
-
-def _number(dotted: str) -> int:
-    parts = dotted.split(".")
-    if len(parts) != 4 or not all(part.isdecimal() and int(part) < 256 for part in parts):
-        return 0
-    return int.from_bytes(bytes(int(part) for part in parts), "big")
-
-
-def _control(evidence: Evidence) -> tuple[list[Blindness], Check | None]:
-    """The positive control: one push that CallManager must be asked about, seen exactly once by each witness."""
-    place = evidence.server_places.get("callmanager", "")
-    pushed = evidence.records.of("harness", "control.pushed")
-    control = evidence.control
-    scope = "authentication-callmanager"
-    if control is None or not pushed:
-        why = "there was no control phone" if control is None else "it was not pushed to"
-        witnesses = ("callmanager", "phones", "wire")
-        blind = [Blindness(witness=w, why=f"positive control: {why}", scope=scope) for w in witnesses]
-        if evidence.scenario.fleet.real:
-            return blind, _control_check(Verdict.NONE, "not asked: nobody pushes to a real phone beside the page", None)
-        return blind, _control_check(Verdict.INCONCLUSIVE, why, None)
-    seen = {
-        "callmanager": sum(
-            host(record.text("connection")) == control.address
-            for record in evidence.records.of("callmanager", "authentication.answered")
-        ),
-        "phones": sum(
-            record.phone == control.name and record.text("server") == place
-            for record in evidence.records.of("phones", "authentication.asked")
-        ),
-        "wire": sum(host(connection) == control.address for connection in evidence.all_syns.get("callmanager", ())),
-    }
-    counted = {w: n for w, n in seen.items() if w in evidence.scenario.witnesses}
-    wrong = {w: n for w, n in counted.items() if n != 1}
-    blind = [
-        Blindness(witness=witness, why=f"positive control: seen {count} times instead of once", scope=scope)
-        for witness, count in wrong.items()
-    ]
-    why = ", ".join(f"{w} saw it {n} times" for w, n in wrong.items()) or "seen exactly once by each witness"
-    return blind, _control_check(Verdict.INCONCLUSIVE if wrong else Verdict.PASS, why, min(counted.values(), default=0))
-
-
-def _control_check(verdict: Verdict, why: str, observed: int | None) -> Check:
-    return Check(
-        name="positive-control",
-        kind=Kind.CONTROL,
-        verdict=verdict,
-        observed=observed,
-        witnesses=("callmanager", "phones", "wire"),
-        why=why,
-    )
-
-
-def _something_seen(evidence: Evidence) -> tuple[list[Blindness], Check]:
-    """No pushes, no questions or no packets where some were due: nobody watched, or nothing was done."""
-    missing: list[tuple[str, str]] = []
-    received = any(r.push not in evidence.foreign_pushes for r in evidence.of("phones", "push.received"))
-    told_executed = any(r.text("outcome") == "executed" for r in evidence.of("gateway", "push.ended"))
-    if evidence.scenario.fleet.real:
-        if not evidence.of("gateway", "push.ended"):
-            missing.append(("gateway", "no push was sent"))
-    elif not received and not told_executed:
-        missing.append(("phones", _no_push(evidence)))
-    elif not received:
-        missing.append(("phones", "no push seen, though phones answered"))
-    elif not evidence.of("phones", "authentication.asked"):
-        missing.append(("phones", "no authentication request seen"))
-    answered = evidence.of("gateway", "authentication.answered")
-    at_gateway = any(
-        evidence.servers.get(r.text("server")) == "gateway"
-        and r.text("answer") in ("authorized", "refused", "redirected")
-        for r in evidence.of("phones", "authentication.answered")
-    )
-    if at_gateway and not answered and evidence.records.count("gateway"):
-        missing.append(("gateway", "no authentication request seen, though it answered some"))
-    streams = evidence.of("gateway", "stream.started")
-    if streams and "wire" in evidence.scenario.witnesses and not _rtp_seen(evidence):
-        missing.append(("wire", "no audio packet seen, though streams were started"))
-    blind = [Blindness(witness=witness, why=why, scope="rtp" if witness == "wire" else "") for witness, why in missing]
-    return blind, Check(
-        name="events-seen",
-        kind=Kind.CONTROL,
-        verdict=Verdict.INCONCLUSIVE if missing else Verdict.PASS,
-        observed=len(evidence.records.all),
-        witnesses=("gateway", "phones", "wire"),
-        why="; ".join(f"{witness}: {why}" for witness, why in missing) or "pushes, questions and packets were seen",
-    )
-
-
-def _no_push(evidence: Evidence) -> str:
-    for awaited in evidence.records.of("harness", "gateway.awaited"):
-        why = "its page was not started, it pushes to other phones, or the network lets none through"
-        return f"no push came from {evidence.gateway_address} within {awaited.number('wait_s') or 0:g} s: {why}"
-    return "no phone saw a push"
-
-
-def _rtp_seen(evidence: Evidence) -> bool:
-    packets = evidence.wire.packets
-    return packets is not None and bool(
-        ((packets.protocol == UDP) & (packets.destination_port == RTP_PORT)).sum()
-        > len([r for r in evidence.records.of("harness", "canary.sent") if r.text("clause") == "rtp"])
-    )
 
 
 def _limit(

@@ -14,10 +14,10 @@ from harness.capture.quality import mean_opinion_score
 from harness.judge.diaries import Attempt, PhoneStory
 from harness.judge.end_states import EndState, GatewaySays
 from harness.judge.evidence import Evidence, host
-from harness.judge.integrity import clauses
 from harness.judge.ledger import Row
 from harness.judge.load import load_figures
 from harness.judge.sendings import Sending
+from harness.judge.taps import clauses
 from harness.observe.records import Record
 from harness.scenario.metrics import PARTS
 

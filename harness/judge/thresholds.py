@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from harness.judge.integrity import AUDIO, TIMES, Integrity
+from harness.judge.sight import AUDIO, TIMES, Integrity
 from harness.judge.verdict import Check, Kind, Verdict
 from harness.scenario.metrics import metric_of
 from harness.scenario.model import Scenario

@@ -11,11 +11,11 @@ import numpy.typing as npt
 from harness.capture.rtp import Stream
 from harness.judge.end_states import Rival
 from harness.judge.evidence import Evidence, host
-from harness.judge.integrity import AUDIO
 from harness.judge.laws.law import EXAMPLES, Case, Finding, Law
 from harness.judge.ledger import Row
 from harness.judge.places import departures
 from harness.judge.sendings import Sending
+from harness.judge.sight import AUDIO
 from harness.judge.sound import Sound, frames_of, source_rate, source_sound, unlike
 from harness.judge.source import FRAME, mistakes, source_samples
 from harness.observe.records import Record

@@ -6,9 +6,9 @@ from typing import Final
 
 from harness.judge.diaries import PhoneStory
 from harness.judge.evidence import Evidence, Phone
-from harness.judge.integrity import Integrity
 from harness.judge.ledger import Row
 from harness.judge.sendings import Sending
+from harness.judge.sight import Integrity
 from harness.judge.verdict import Check, Kind, Verdict
 from harness.scenario.faults import FAULTS
 

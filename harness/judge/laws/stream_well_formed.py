@@ -11,8 +11,8 @@ from harness.capture.reader import Packets
 from harness.capture.rtp import BUNCHED_MS, Stream
 from harness.judge.end_states import PhoneTruth
 from harness.judge.evidence import RTP_PORT, Evidence
-from harness.judge.integrity import AUDIO
 from harness.judge.laws.law import Case, Finding, Law
+from harness.judge.sight import AUDIO
 
 CLOCK: Final = 0.001
 """Largest deviation of a stream's clock: 0.1 %, what a jitter buffer follows without a click (assumed)."""

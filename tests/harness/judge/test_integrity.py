@@ -10,9 +10,9 @@ from judge_synthetic import AUDIO, CONTROL, CONTROL_ADDRESS, MS, TIMES, Run, nam
 
 from harness.capture.dissection import CrossCheck, Disagreement
 from harness.judge import Judgement, Verdict, judge, judging
-from harness.judge.integrity import Integrity
 from harness.judge.laws import LAWS
 from harness.judge.laws.law import Case, Finding, Law
+from harness.judge.sight import Integrity
 from harness.judge.verdict import Blindness
 
 Judged = Callable[[Run], Judgement]

@@ -22,9 +22,9 @@ from harness.judge import judge
 from harness.judge import judging as judging_module
 from harness.judge import ledger as ledger_module
 from harness.judge.diaries import PhoneStory
-from harness.judge.integrity import Integrity
 from harness.judge.laws import LAWS, Case, Law
 from harness.judge.laws import executed_only_when_authorised as authorised_module
+from harness.judge.sight import Integrity
 from harness.judge.verdict import Blindness, Check, Judgement, Kind, Verdict
 from harness.judge.verdict import merge as right_merge
 
@@ -75,7 +75,7 @@ def no_canary_check(monkeypatch: Patch) -> None:
     def believes(_evidence: object, clause: str) -> tuple[list[Blindness], Check]:
         return [], Check(name=f"canary {clause}", kind=Kind.CONTROL, verdict=Verdict.PASS)
 
-    monkeypatch.setattr(integrity_module, "_canary", believes)
+    monkeypatch.setattr(integrity_module, "canary", believes)
 
 
 # --- HM3: times from when a push was sent, not from when it was due (coordinated omission)

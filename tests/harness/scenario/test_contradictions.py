@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.judge.integrity import CLAUSES
 from harness.judge.laws import LAWS
+from harness.judge.taps import CLAUSES
 from harness.run_folder import LATEST, SUITE
 from harness.scenario import check_names
 from harness.scenario.file import files_of, load, parse
