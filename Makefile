@@ -52,7 +52,7 @@ test-all: $(STAMP) system
 
 # Every wrong gateway against the bed, and right ones: docs/design/why-believe-the-verdict.md.
 mutants: $(STAMP)
-	$(BIN)/python -m tests.mutants --clean 20
+	$(BIN)/python -m tests.mutants --clean 20 --at-once 2
 
 # The documents as a site with search, which needs no server: open build/docs/index.html.
 docs: $(STAMP)

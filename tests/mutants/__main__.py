@@ -1,6 +1,6 @@
 """`python -m tests.mutants`: the table of wrong gateways. Exit code 1 when one survives or a right one fails.
 
-    python -m tests.mutants [NUMBER ...] [--clean N] [--work DIR]
+    python -m tests.mutants [NUMBER ...] [--clean N] [--at-once N] [--work DIR]
 """
 
 from __future__ import annotations
@@ -8,6 +8,10 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -15,7 +19,7 @@ from rich.table import Table
 
 from harness.net.namespace import available
 from tests.mutants.catalogue import MUTANTS, PAGE, Compared, InTests, Mutant, Probed
-from tests.mutants.running import PROBE, Outcome, caught, compare_clean, play, play_clean
+from tests.mutants.running import PROBE, Outcome, audio, caught, compare_clean, play, play_clean
 
 CLEAN_PHONES = 20
 NOT_STARTED = 5
@@ -26,6 +30,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__.partition("\n")[0])
     parser.add_argument("numbers", nargs="*", metavar="NUMBER", help="of the catalogue; all if none is named")
     parser.add_argument("--clean", type=int, default=20, metavar="N", help="runs of the right gateway (20)")
+    parser.add_argument("--at-once", type=int, default=1, metavar="N", help="runs beside each other (1)")
     parser.add_argument("--work", type=Path, metavar="DIR", help="where run folders go and stay")
     arguments = parser.parse_args(argv)
     unknown = set(arguments.numbers) - {mutant.number for mutant in MUTANTS}
@@ -38,10 +43,15 @@ def main(argv: list[str] | None = None) -> int:
     chosen = [mutant for mutant in MUTANTS if not arguments.numbers or mutant.number in arguments.numbers]
     with tempfile.TemporaryDirectory(prefix="pushlab-mutants-") as scratch:
         work = (arguments.work or Path(scratch)).absolute()
+        audio(work)
+        crew = ThreadPoolExecutor(max(arguments.at_once, 1))
+        cleans = _cleans(chosen, arguments.clean)
+        rights = crew.map(lambda clean: clean.play(work), cleans)
+        wrongs = crew.map(lambda mutant: play(mutant, work), chosen)
         table = Rows()
-        _cleans(chosen, arguments.clean, work, table)
-        for mutant in chosen:
-            found = play(mutant, work)
+        for clean, found in zip(cleans, rights, strict=True):
+            table.add_clean(clean.number, clean.what, found)
+        for mutant, found in zip(chosen, wrongs, strict=True):
             table.add(mutant.number, mutant.name, mutant.defect, _names(mutant), found, caught(mutant, found))
     table.print()
     return 1 if table.wrong else 0
@@ -51,28 +61,36 @@ def _names(mutant: Mutant | Probed | InTests | Compared) -> str:
     return mutant.caught_by if isinstance(mutant, InTests | Compared) else ", ".join(mutant.caught_by)
 
 
-def _cleans(chosen: list[Mutant | Probed | InTests | Compared], count: int, work: Path, table: Rows) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clean:
+    """One run of a right gateway."""
+
+    number: str
+    what: str
+    play: Callable[[Path], Outcome]
+
+
+def _cleans(chosen: Sequence[Mutant | Probed | InTests | Compared], count: int) -> list[Clean]:
     """The right gateway, and once at each setting that a wrong one is run at."""
-    for number in range(1, count + 1):
-        found = play_clean(work, scenario=PAGE, phones=CLEAN_PHONES)
-        table.add_clean(f"C{number:02}", "clean", found)
+    page = partial(play_clean, scenario=PAGE, phones=CLEAN_PHONES)
+    found = [Clean(number=f"C{number:02}", what="clean", play=page) for number in range(1, count + 1)]
     if not count:
-        return
-    seen = set()
+        return found
+    seen = {("clean", PAGE, ())}
     for mutant in chosen:
+        number = f"({mutant.number})"
         if isinstance(mutant, Compared):
-            found = compare_clean(mutant, work)
-            table.add_clean(f"({mutant.number})", mutant.caught_by, found)
+            found.append(Clean(number=number, what=mutant.caught_by, play=partial(compare_clean, mutant)))
         elif isinstance(mutant, Mutant | Probed):
             at = PROBE if isinstance(mutant, Probed) else (mutant.scenario, mutant.phones, mutant.settings)
             twin = mutant.twin if isinstance(mutant, Mutant) else "clean"
             scenario, phones, settings = at
-            key = (twin, scenario, settings)
-            if key in seen or key == ("clean", PAGE, ()):
+            if (twin, scenario, settings) in seen:
                 continue
-            seen.add(key)
-            found = play_clean(work, scenario=scenario, phones=phones, settings=settings, variant=twin)
-            table.add_clean(f"({mutant.number})", f"{twin}: {scenario} {' '.join(settings)}", found)
+            seen.add((twin, scenario, settings))
+            play_twin = partial(play_clean, scenario=scenario, phones=phones, settings=settings, variant=twin)
+            found.append(Clean(number=number, what=f"{twin}: {scenario} {' '.join(settings)}", play=play_twin))
+    return found
 
 
 class Rows:

@@ -8,6 +8,7 @@ import os
 import struct
 import subprocess
 import sys
+import tempfile
 import time
 import wave
 from collections.abc import Sequence
@@ -119,11 +120,10 @@ def _run_until_seen(
 
 def _run(name: str, scenario: str, phones: int, settings: Sequence[str], work: Path) -> dict[str, Any]:
     """One run of the bed; its verdict.json."""
-    out = work / name
+    out = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=work))
     gateway = ["gateway.kind=command", f"gateway.command={json.dumps([sys.executable, VARIANT, name])}"]
     own = [] if scenario == "alert" else [f"page.audio={audio(work)}"]
     late = [text for text in UNHURRIED if scenario != "alert" or not text.startswith("page.")]
-    (out / "latest").unlink(missing_ok=True)  # else a run that leaves none would be taken for this one
     options = [word for text in (*own, *gateway, *late, *settings) for word in ("--set", text)]
     ended = subprocess.run(
         [
