@@ -15,12 +15,16 @@ if TYPE_CHECKING:
     from selenium.webdriver import Chrome
 
 CLONE_NEWNET = 0x4000_0000
+_machines_network: int | None = None
+"""Descriptor of the network that a worker left for its own."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Put each of several workers into a network of its own, with a loopback that is up: ports are the tests' own."""
     if not hasattr(config, "workerinput") or os.geteuid() != 0:
         return
+    global _machines_network  # noqa: PLW0603 - of this process, as the network is
+    _machines_network = os.open("/proc/self/ns/net", os.O_RDONLY)
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.unshare(CLONE_NEWNET) != 0:
         raise OSError(ctypes.get_errno(), "unshare")
@@ -28,6 +32,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
     with IPRoute() as routes:
         routes.link("set", index=1, state="up")
+
+
+@pytest.fixture(scope="session")
+def in_the_machines_network() -> tuple[str, ...]:
+    """Begins a command line of a program that installs something: workers have a network of their own."""
+    if _machines_network is None:
+        return ()
+    return ("nsenter", f"--net=/proc/{os.getpid()}/fd/{_machines_network}")
 
 
 # Examples are not timed: a busy machine is no defect of a codec.

@@ -22,19 +22,25 @@ def _run(*argv: str | Path, cwd: Path, limit_s: int = INSTALL_S) -> subprocess.C
     return subprocess.run(argv, cwd=cwd, capture_output=True, text=True, timeout=limit_s, check=False)
 
 
-def test_the_wheel_runs_a_bundled_scenario(tmp_path: Path, skip_if_held_up: Callable[[Path], None]) -> None:
+def test_the_wheel_runs_a_bundled_scenario(
+    tmp_path: Path, skip_if_held_up: Callable[[Path], None], in_the_machines_network: tuple[str, ...]
+) -> None:
     found = available()
     if not found.possible:
         pytest.skip(f"namespaces: {found.why}; to allow them: {found.remedy}")
     source = tmp_path / "source"
     shutil.copytree(ROOT, source, ignore=shutil.ignore_patterns(".venv", ".git", "runs", "*cache*", "__pycache__"))
-    built = _run(sys.executable, "-m", "pip", "wheel", "--no-deps", "-w", tmp_path, source, cwd=tmp_path)
+
+    def pip(python: str | Path, *words: str | Path) -> subprocess.CompletedProcess[str]:
+        return _run(*in_the_machines_network, python, "-m", "pip", *words, cwd=tmp_path)
+
+    built = pip(sys.executable, "wheel", "--no-deps", "-w", tmp_path, source)
     assert built.returncode == 0, built.stderr
     (wheel,) = tmp_path.glob("pushlab-*.whl")
     place = tmp_path / "empty"
     place.mkdir()
     venv.create(place / "venv", with_pip=True)
-    installed = _run(place / "venv/bin/python", "-m", "pip", "install", "-q", wheel, cwd=place)
+    installed = pip(place / "venv/bin/python", "install", "-q", wheel)
     assert installed.returncode == 0, installed.stderr
     pushlab = place / "venv/bin/pushlab"
     listed = _run(pushlab, "scenarios", cwd=place, limit_s=RUN_S)

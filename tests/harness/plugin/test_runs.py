@@ -255,7 +255,12 @@ def test_ctrl_c_stops_the_run_in_order(project: pytest.Pytester, monkeypatch: py
     monkeypatch.setenv("FAKE_PUSHLAB_FOLDER", str(project.path))
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     project.makepyfile("def test_it(pushlab_run): pushlab_run('sleeps')")
-    with subprocess.Popen([sys.executable, "-m", "pytest", *ALONE], cwd=project.path) as ours:
+    with subprocess.Popen(
+        [sys.executable, "-m", "pytest", *ALONE],
+        cwd=project.path,
+        # Whoever started these tests in the background may have had it ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no thread runs here
+    ) as ours:
         deadline = time.monotonic() + 60
         while not (project.path / "started").exists() and time.monotonic() < deadline:
             time.sleep(0.05)
