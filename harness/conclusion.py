@@ -39,6 +39,7 @@ def conclude(folder: RunFolder, show_stage: Callable[[str], None] = complain) ->
         tell("writing the results")
         folder.file(VERDICT).write_text(json.dumps(verdict.to_json(), indent=1) + "\n", encoding="utf-8")
         folder.file(LEDGER).write_text(ledger_csv(verdict.ledger), encoding="utf-8")
+        folder.seal_results()
         write_reports(folder)
         write_prometheus([verdict.scenario], [folder.path], folder.file(METRICS))
     return verdict.exit_code

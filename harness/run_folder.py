@@ -42,6 +42,9 @@ EXCERPTS: Final = "evidence"
 
 EVIDENCE: Final = (SCENARIO, ROSTER, SITE, EVENTS, CAPTURE, CAPTURE_FACTS, *AUDIOS, *LOGS)
 
+JUDGED: Final = (VERDICT, LEDGER)
+"""Results that others are made from: what was judged is told from what was changed by hand."""
+
 NEEDED: Final = (SCENARIO, ROSTER, EVENTS)
 """Evidence of every run; the rest is there as far as the run got, or had a wire."""
 
@@ -81,6 +84,12 @@ class RunFolder:
         present = [self.path / name for name in EVIDENCE if (self.path / name).is_file()]
         self._write_manifest({"schema": 1, "sha256": {file.name: _digest(file) for file in present}})
 
+    def seal_results(self) -> None:
+        """Record the SHA-256 of verdict and ledger as they were judged, beside that of the evidence."""
+        if (self.path / MANIFEST).is_file():
+            manifest = json.loads((self.path / MANIFEST).read_text(encoding="utf-8"))
+            self._write_manifest(manifest | {"results": {name: _digest(self.path / name) for name in JUDGED}})
+
     def drop_capture(self) -> None:
         """Delete the capture of a judged run (`[capture] keep = "failing"`), and say so in the manifest."""
         manifest = json.loads((self.path / MANIFEST).read_text(encoding="utf-8"))
@@ -96,7 +105,7 @@ class RunFolder:
         Raises:
             RunFolderError: with every file that is missing, changed or not listed.
         """
-        listed, not_kept = self._manifest()
+        listed, not_kept, _ = self._manifest()
         if not_kept:
             raise RunFolderError(
                 f"{self.path}: {', '.join(not_kept)} was not kept, because the run went as expected and its scenario "
@@ -105,7 +114,9 @@ class RunFolder:
         self._compare(listed, not_kept)
 
     def verify_beside_results(self) -> None:
-        """Check the evidence there is, to show results: a capture that was not kept is no obstacle.
+        """Check the evidence there is and that verdict and ledger are as judged, to show results.
+
+        A capture that was not kept is no obstacle.
 
         A folder with results alone, as it may have been handed on, has nothing to check.
 
@@ -113,10 +124,17 @@ class RunFolder:
             RunFolderError: with every file that is missing, changed or not listed.
         """
         if (self.path / MANIFEST).exists() or any((self.path / name).exists() for name in EVIDENCE):
-            self._compare(*self._manifest())
+            listed, not_kept, judged = self._manifest()
+            self._compare(listed, not_kept)
+            changed = [name for name, digest in judged.items() if not _is(self.path / name, digest)]
+            if changed:
+                raise RunFolderError(
+                    f"{self.path}: {' and '.join(changed)} changed after the run was judged; "
+                    f"to judge it again: pushlab judge {self.path}"
+                )
 
-    def _manifest(self) -> tuple[dict[str, str], list[str]]:
-        """Digest of each file listed, and the files that were deleted after judging."""
+    def _manifest(self) -> tuple[dict[str, str], list[str], dict[str, str]]:
+        """Digest of each file listed, the files that were deleted after judging, digest of each result."""
         manifest = self.path / MANIFEST
         if not self.path.is_dir():
             raise RunFolderError(f"{self.path}: no such folder; give a run's folder such as runs/latest")
@@ -127,10 +145,11 @@ class RunFolder:
         try:
             written = json.loads(manifest.read_text(encoding="utf-8"))
             listed = {str(name): str(digest) for name, digest in written["sha256"].items()}
+            judged = {name: str(written["results"][name]) for name in JUDGED} if "results" in written else {}
             not_kept = [str(name) for name in written.get("not_kept", ()) if not (self.path / str(name)).is_file()]
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise RunFolderError(f"{manifest}: not a manifest ({error}); the folder cannot be trusted") from None
-        return listed, not_kept
+        return listed, not_kept, judged
 
     def _compare(self, listed: Mapping[str, str], not_kept: Sequence[str]) -> None:
         wrong = [f"{name} is listed and no evidence" for name in listed if name not in EVIDENCE]
@@ -139,7 +158,7 @@ class RunFolder:
             file = self.path / name
             if name in listed and not file.is_file():
                 wrong += [f"{name} is missing"] * (name not in not_kept)
-            elif name in listed and _digest(file) != listed[name]:
+            elif name in listed and not _is(file, listed[name]):
                 wrong.append(f"{name} was changed after the run")
             elif name not in listed and name not in NEEDED and file.exists():
                 wrong.append(f"{name} was added after the run")
@@ -220,6 +239,10 @@ def _link(link: Path, target: Path) -> None:
     fresh.unlink(missing_ok=True)
     fresh.symlink_to(os.path.relpath(target, link.parent))
     fresh.replace(link)
+
+
+def _is(file: Path, digest: str) -> bool:
+    return file.is_file() and _digest(file) == digest
 
 
 def _digest(file: Path) -> str:

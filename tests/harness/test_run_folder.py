@@ -74,6 +74,22 @@ def test_results_may_be_written_again(tmp_path: Path) -> None:
     folder.verify()
 
 
+@pytest.mark.parametrize("change", ["verdict.json", "ledger.csv", "gone"])
+def test_results_that_were_changed_by_hand_are_not_shown(tmp_path: Path, change: str) -> None:
+    folder = evidence(tmp_path)
+    for name in run_folder.JUDGED:
+        folder.file(name).write_text('{"metrics": {"phones.delivered": 9}}')
+    folder.seal_results()
+    folder.verify_beside_results()
+    if change == "gone":
+        folder.file(run_folder.LEDGER).unlink()
+    else:
+        folder.file(change).write_text('{"metrics": {"phones.delivered": 10}}')
+    with pytest.raises(RunFolderError, match=r"changed after the run was judged.*pushlab judge"):
+        folder.verify_beside_results()
+    folder.verify()
+
+
 @pytest.mark.parametrize("content", [b"", b"[]", b"{}", b"\xff"])
 def test_a_broken_manifest_is_no_manifest(tmp_path: Path, content: bytes) -> None:
     folder = evidence(tmp_path)
