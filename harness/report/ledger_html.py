@@ -119,7 +119,7 @@ def _shown(result: Result) -> Sequence[str]:
 def _row(row: Mapping[str, str], columns: Sequence[str]) -> Iterable[str]:
     yield "<tr>"
     for name in columns:
-        value = escape(row.get(name, ""))
+        value = escape(_told(name, row.get(name, "")))
         if name == "phone":
             yield f'<th scope="row" class="once mono">{value}</th>'
         elif name == "state":
@@ -128,6 +128,16 @@ def _row(row: Mapping[str, str], columns: Sequence[str]) -> Iterable[str]:
         else:
             yield f"<td class={'number' if name in NUMBERS else 'text' if name == 'why' else 'once'}>{value}</td>"
     yield "</tr>"
+
+
+def _told(name: str, value: str) -> str:
+    """A cell as the table shows it: times to a tenth of a millisecond, so that they stand below each other."""
+    if not name.endswith("_ms") or not value:
+        return value
+    try:
+        return f"{float(value):.1f}"
+    except ValueError:
+        return value
 
 
 def _which(row: Mapping[str, str]) -> str:

@@ -155,7 +155,8 @@
       } else if (name === "state") {
         cell.append(make("span", value, data.worked.includes(value) ? "verdict pass" : "verdict fail"));
       } else {
-        cell.textContent = value;
+        // As ledger_html._told: times to a tenth of a millisecond stand below each other.
+        cell.textContent = name.endsWith("_ms") && value && !isNaN(value) ? Number(value).toFixed(1) : value;
       }
       line.append(cell);
     }

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.report import ledger_html
 from harness.report.excerpts import stories_of
 from harness.report.html import page_of, script_json
 from harness.report.result import read_result
@@ -255,3 +256,16 @@ def test_blind_witnesses_and_the_command(make_run: Callable[..., Path]) -> None:
     page = written(make_run("blind", phones=10))
     assert "<li>wire: capture.dropped is 41, expected 0</li>" in page
     assert "pushlab run burst-offload --phones 10 --seed 1 --ground netns" in page
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("listening_ms", "2018.58", "2018.6"),
+        ("listening_ms", "", ""),
+        ("listening_ms", "<i>", "<i>"),
+        ("packets_heard", "288", "288"),
+    ],
+)
+def test_times_of_the_ledgers_table_stand_below_each_other(name: str, value: str, told: str) -> None:
+    assert ledger_html._told(name, value) == told
