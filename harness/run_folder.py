@@ -128,9 +128,10 @@ class RunFolder:
             self._compare(listed, not_kept)
             changed = [name for name, digest in judged.items() if not _is(self.path / name, digest)]
             if changed:
+                again = "without its capture it cannot be judged again: run the scenario again"
                 raise RunFolderError(
                     f"{self.path}: {' and '.join(changed)} changed after the run was judged; "
-                    f"to judge it again: pushlab judge {self.path}"
+                    + (again if not_kept else f"to judge it again: pushlab judge {self.path}")
                 )
 
     def _manifest(self) -> tuple[dict[str, str], list[str], dict[str, str]]:

@@ -100,7 +100,15 @@ def _control_check(verdict: Verdict, why: str, observed: int | None) -> Check:
 
 
 def something_seen(evidence: Evidence) -> tuple[list[Blindness], Check]:
-    """No pushes, no questions or no packets where some were due: nobody watched, or nothing was done."""
+    """No pushes, no questions or no packets where some were due: nobody watched, or nothing was done.
+
+    Where the phones provably watched, for the control's push is in their diaries, nothing was done: that is a failure.
+    """
+    if _pushed_to_nobody(evidence):
+        why = "no phone was pushed to, and phones saw the control's push"
+        ended = [record.whole("exit_status") for record in evidence.records.of("harness", "command.ended")]
+        why += f"; the command ended with exit status {ended[-1]}" if ended else ""
+        return [], _seen_check(evidence, Verdict.FAIL, why)
     missing: list[tuple[str, str]] = []
     received = any(r.push not in evidence.foreign_pushes for r in evidence.of("phones", "push.received"))
     told_executed = any(r.text("outcome") == "executed" for r in evidence.of("gateway", "push.ended"))
@@ -125,14 +133,39 @@ def something_seen(evidence: Evidence) -> tuple[list[Blindness], Check]:
     if streams and "wire" in evidence.scenario.witnesses and not _rtp_seen(evidence):
         missing.append(("wire", "no audio packet seen, though streams were started"))
     blind = [Blindness(witness=witness, why=why, scope="rtp" if witness == "wire" else "") for witness, why in missing]
-    return blind, Check(
+    why = "; ".join(f"{witness}: {why}" for witness, why in missing)
+    verdict = Verdict.INCONCLUSIVE if missing else Verdict.PASS
+    return blind, _seen_check(evidence, verdict, why or "pushes, questions and packets were seen")
+
+
+def _seen_check(evidence: Evidence, verdict: Verdict, why: str) -> Check:
+    return Check(
         name="events-seen",
         kind=Kind.CONTROL,
-        verdict=Verdict.INCONCLUSIVE if missing else Verdict.PASS,
+        verdict=verdict,
         observed=len(evidence.records.all),
         witnesses=("gateway", "phones", "wire"),
-        why="; ".join(f"{witness}: {why}" for witness, why in missing) or "pushes, questions and packets were seen",
+        why=why,
     )
+
+
+def _pushed_to_nobody(evidence: Evidence) -> bool:
+    """Whether the gateway of a run, which was to page, provably pushed to no phone, nor says that it tried.
+
+    One that nobody of the run starts may not have been started: of it nothing is known.
+    """
+    scenario, phone = evidence.scenario, evidence.control
+    if phone is None or scenario.gateway.external or scenario.fleet.real or "phones" not in scenario.witnesses:
+        return False
+    watched = any(
+        record.phone == phone.name and record.text("server") == evidence.server_places.get("callmanager")
+        for record in evidence.records.of("phones", "authentication.asked")
+    )
+    tried = evidence.of("gateway", "push.sent") or evidence.of("gateway", "push.ended")
+    received = any(record.push not in evidence.foreign_pushes for record in evidence.of("phones", "push.received"))
+    due = any(one.web_access and one.name not in evidence.excused for one in evidence.roster.values())
+    whole = "phones" in {record.text("part") for record in evidence.records.all if record.kind == "part.ended"}
+    return watched and whole and due and not tried and not received
 
 
 def _no_push(evidence: Evidence) -> str:

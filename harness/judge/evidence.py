@@ -217,6 +217,9 @@ class Evidence:
                 found[name] = frozenset()
                 continue
             server, _, port = place.rpartition(":")
+            if not _is_address(server) or not port.isdecimal():
+                found[name] = frozenset()
+                continue
             rows = (
                 (packets.protocol == TCP)
                 & (packets.destination == int(ipaddress.IPv4Address(server)))

@@ -13,6 +13,7 @@ from harness.judge.controls import canary, control, something_seen
 from harness.judge.evidence import Evidence
 from harness.judge.sight import AUDIO, TIMES, Integrity
 from harness.judge.taps import CLAUSES, capture_whole
+from harness.judge.thresholds import told
 from harness.judge.verdict import Blindness, Check, Kind, Verdict
 from harness.scenario.faults import FAULTS, Carrier
 from harness.scenario.metrics import metric_of
@@ -152,7 +153,7 @@ def _limit(
     elif limit.holds(observed):
         return [], _limit_check(limit, Verdict.PASS, observed, witness, "kept")
     else:
-        why = f"it is {observed:.6g}"
+        why = f"it is {told(observed, limit.bound)}"
     if limit.metric == "capture.dropped" and observed is not None:
         # Which tap dropped is known, and that tap alone is blind (`_wire_whole`).
         return [], _limit_check(limit, Verdict.INCONCLUSIVE, observed, witness, why)

@@ -62,7 +62,7 @@ def decide(
     elif observed is not None and threshold.holds(observed):
         verdict, why = Verdict.PASS, "holds"
     else:
-        verdict, why = Verdict.FAIL, f"it is {_shown(observed)}"
+        verdict, why = Verdict.FAIL, f"it is {told(observed, threshold.bound)}"
     return Check(
         name=threshold.name, kind=Kind.THRESHOLD, verdict=verdict, observed=observed, witnesses=witnesses, why=why
     )
@@ -79,5 +79,9 @@ def scopes_of(metric: str) -> tuple[str, ...]:
     return scopes
 
 
-def _shown(value: float | None) -> str:
-    return "unknown" if value is None else f"{value:.6g}"
+def told(value: float | None, bound: float) -> str:
+    """A figure, rounded, but never to a bound that it is not equal to."""
+    if value is None:
+        return "unknown"
+    digits = next(digits for digits in (6, 9, 12, 17) if digits == 17 or float(f"{value:.{digits}g}") != bound)
+    return f"{value:.{6 if value == bound else digits}g}"

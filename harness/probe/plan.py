@@ -41,9 +41,9 @@ class Care:
 
 OURS: Final = Care(per_s=0, wrong_passwords=400, lockout_failures=24, connections=200, resets=300)
 """An endpoint of the lab or of our own make: nobody is locked out, nobody else is served."""
-FOREIGN: Final = Care(per_s=20, wrong_passwords=100, lockout_failures=6, connections=20, resets=50)
+FOREIGN: Final = Care(per_s=20, wrong_passwords=100, lockout_failures=6, connections=14, resets=50)
 """Somebody's server. CallManager locks an account after 3 failed logons by default; a public default for other vendors
-is 5, so 6 tell."""
+is 5, so 6 tell. Beside the connections held open there are at most six more, the questions whether it still answers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

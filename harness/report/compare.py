@@ -220,7 +220,7 @@ def _present(a: Side, b: Side, tolerances: Tolerances) -> Sequence[str]:
     skipped = "phones.delivered_fraction" if a.phones == b.phones else "phones.delivered"
     wanted = [name for name in COMPARED if name != skipped or name in tolerances.metrics]
     wanted += [name for name in tolerances.metrics if name not in wanted]
-    found = [name for name in wanted if name in a.values or name in b.values]
+    found = [name for name in wanted if name in a.values or name in b.values or name in tolerances.metrics]
     # Pages end in one good state, alerts in others: those that no phone of either side could come to are no news.
     good = {name for name in found if name in _GOOD}
     idle = {name for name in good if not a.metrics.get(name) and not b.metrics.get(name)} - set(tolerances.metrics)
@@ -230,7 +230,9 @@ def _present(a: Side, b: Side, tolerances: Tolerances) -> Sequence[str]:
 def _row(metric: str, a: Side, b: Side, tolerances: Tolerances) -> Row:
     left, right = a.metrics.get(metric), b.metrics.get(metric)
     if left is None or right is None:
-        missing = "not measured" if right is None and metric in tolerances.metrics else ""
+        # A file of limits is for many scenarios: what neither side could measure is shown, and is no one's fault.
+        gated = metric in tolerances.metrics and not math.isinf(tolerances.metrics[metric])
+        missing = "not measured" if right is None and left is not None and gated else ""
         return Row(metric=metric, a=left, b=right, change="", interval=None, judgement=missing)
     sure = interval(a.values[metric], b.values[metric], seed=metric)
     way = direction(metric)

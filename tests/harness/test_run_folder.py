@@ -88,6 +88,9 @@ def test_results_that_were_changed_by_hand_are_not_shown(tmp_path: Path, change:
     with pytest.raises(RunFolderError, match=r"changed after the run was judged.*pushlab judge"):
         folder.verify_beside_results()
     folder.verify()
+    folder.drop_capture()
+    with pytest.raises(RunFolderError, match="run the scenario again"):
+        folder.verify_beside_results()
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"{}", b"\xff"])

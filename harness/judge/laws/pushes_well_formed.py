@@ -6,7 +6,7 @@ from harness.judge.diaries import RTP_GROUP_START, RTP_START, PushDiary
 from harness.judge.evidence import RTP_PORT, Evidence, is_group
 from harness.judge.laws.law import Case, Finding, Law
 
-OVERREACH: Final = ("Dial", "EditDial", "SendDigits", "Key", "SoftKey", "App", "Device", "RTPTx", "RTPMTx")
+OVERREACH: Final = ("Dial", "EditDial", "SendDigits", "Key", "SoftKey", "App", "Init", "Device", "RTPTx", "RTPMTx")
 """Items that place a call, press a key, open something or make a phone's microphone heard. No page needs one."""
 _STOP: Final = "Stop"
 

@@ -105,6 +105,31 @@ def test_nothing_seen_is_inconclusive(judged: Judged) -> None:
     assert found.outcomes == {"unreachable": 3}
 
 
+def _pushes_to_nobody(run: Run) -> None:
+    run.drop(lambda r: r["witness"] == "gateway" and r["kind"] != "part.ended")
+    run.drop(lambda r: r["witness"] == "phones" and r.get("phone", CONTROL) != CONTROL)
+    run.packets = [p for p in run.packets if p.payload == b"canary" or p.source == CONTROL_ADDRESS]
+
+
+def test_a_gateway_that_pushes_to_nobody_fails_where_phones_provably_watched(judged: Judged) -> None:
+    run = Run()
+    _pushes_to_nobody(run)
+    run.add(run.audio_end, "harness", "command.ended", exit_status=127)
+    found = judged(run)
+    assert verdicts(found)["positive-control"] == "pass"
+    (seen,) = (check for check in found.checks if check.name == "events-seen")
+    assert (seen.verdict, found.verdict) == (Verdict.FAIL, Verdict.FAIL)
+    assert seen.why.endswith("exit status 127")
+    assert found.outcomes == {"unreachable": 3}
+
+
+def test_a_gateway_that_pushes_to_nobody_is_not_judged_where_they_may_not_have_watched(judged: Judged) -> None:
+    run = Run()
+    _pushes_to_nobody(run)
+    run.drop(lambda r: r["witness"] == "phones" and r.get("phone") == CONTROL)
+    assert verdicts(judged(run))["events-seen"] == "inconclusive"
+
+
 def test_no_packet_on_the_wire_where_streams_were_started(judged: Judged) -> None:
     run = Run()
     run.packets = [p for p in run.packets if p.payload is None or p.payload == b"canary"]

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from judge_synthetic import Run
 
 from harness.judge import Judgement
+from harness.judge.thresholds import told
 from harness.judge.verdict import Verdict, merge
 
 VERDICTS = st.sampled_from(list(Verdict))
@@ -82,6 +83,22 @@ def test_expectation(
     assert judgement.as_expected is as_expected
     assert judgement.exit_code == exit_code
     assert bool(judgement.unexpected) is not as_expected or expect.endswith('"inconclusive"')
+
+
+def test_a_check_that_was_to_fail_and_was_not_asked_has_not_failed(judged: Callable[[Run], Judgement]) -> None:
+    name = "gateway-count-agrees"
+    thresholds = '[thresholds]\n"phones.delivered" = "== 2"\n'
+    expect = f'[expect]\nverdict = "fail"\nchecks = ["phones.delivered == 2", "{name}"]'
+    judgement = judged(Run(head='witnesses = ["phones", "callmanager", "wire"]', scenario=thresholds + expect))
+    assert {check.name: check.verdict for check in judgement.checks}[name] is Verdict.NONE
+    assert judgement.unexpected == (f"{name}: none, expected fail",)
+
+
+def test_a_figure_is_never_rounded_to_a_bound_that_it_is_not() -> None:
+    assert told(1158.269, 1158.27) == "1158.269"
+    assert told(0.9538461538, 1.0) == "0.953846"
+    assert told(2.0, 2.0) == "2"
+    assert told(None, 1.0) == "unknown"
 
 
 def test_a_pass_where_a_fail_was_expected_is_not_as_expected(judged: Callable[[Run], Judgement]) -> None:

@@ -242,6 +242,12 @@ class TestTolerances:
         comparison = compare(one, other, 0.1, push__answer_ms__p99=0.1)
         assert comparison.worse == ("push.answer_ms.p99",)
         assert "not measured" in " ".join(row.judgement for row in comparison.rows)
+        assert compare(one, other, 0.1, push__answer_ms__p99=math.inf).worse == ()
+
+    def test_what_was_asked_for_and_neither_side_has_is_shown_and_not_judged(self, make_run: MakeRun) -> None:
+        one, other = run_with(make_run, "a", push__per_s=1), run_with(make_run, "b", push__per_s=1)
+        (row,) = [row for row in compare(one, other, 0.1, rtp__gap_ms__max=0.1).rows if row.metric == "rtp.gap_ms.max"]
+        assert (row.a, row.b, row.judgement) == (None, None, "")
 
 
 def test_what_is_not_the_same_is_told_first(make_run: MakeRun) -> None:
