@@ -29,6 +29,10 @@ _UNBOUNDED_SHARES: Final = frozenset({"lateness.callmanager_model_fraction"})
 _ORDERED: Final = tuple(name for name in STATISTICS if name != "count")
 
 
+_OWN_PACE: Final = ("capture.", "lateness.", "loop.lag_ms.")
+"""Beginnings of the metrics that `[integrity]` takes: beyond such a limit a witness is blind, and a gateway excused."""
+
+
 def check_together(values: Mapping[str, Any], findings: Findings) -> None:
     """Note every contradiction of a scenario.
 
@@ -38,6 +42,10 @@ def check_together(values: Mapping[str, Any], findings: Findings) -> None:
     """
     if values["name"] in RESERVED:
         findings.wrong(("name",), f"{values['name']!r} is a folder of pushlab's own beside the runs; choose another")
+    for limit in values["integrity"]:
+        if not limit.metric.startswith(_OWN_PACE):
+            why = "says nothing of how well a part kept pace or saw: it belongs to [thresholds]"
+            findings.wrong(("integrity", limit.metric), f"{limit.metric!r} {why}")
     sound = []
     for table in ("thresholds", "integrity"):
         for threshold in values[table]:

@@ -45,6 +45,7 @@ def accept(text: str) -> None:
         ('[thresholds]\n"phones.delivered_fraction" = ">= 1.5"', "thresholds", "a share is from 0 to 1"),
         ('[thresholds]\n"push.answer_ms.p99" = ">= 0"', "thresholds", "can never fail"),
         ('[thresholds]\n"phones.delivered_fraction" = "<= 1"', "thresholds", "can never fail"),
+        ('[integrity]\n"phones.delivered" = "== 4"', 'integrity."phones.delivered"', "it belongs to [thresholds]"),
         ('[thresholds]\n"capture.dropped" = "> 5"', "thresholds", "together with '== 0' of [integrity]"),
         (
             '[thresholds]\n"push.answer_ms.p50" = "> 500"\n"push.answer_ms.p99" = "<= 500"',
