@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
+from harness.net.netns import CLONE_NEWNET
+
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
 
-CLONE_NEWNET = 0x4000_0000
 _machines_network: int | None = None
 """Descriptor of the network that a worker left for its own."""
 

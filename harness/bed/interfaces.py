@@ -6,34 +6,22 @@ from harness.bed.setup import RunSecrets, Setup
 
 def gateway_interface(setup: Setup, secrets: RunSecrets) -> JsonInterface:
     """The gateway's, by the token in its file."""
-    addresses = setup.ground.addresses
-    return JsonInterface(
-        host=setup.ground.host("harness"),
-        part="gateway",
-        address=addresses.gateway,
-        port=addresses.gateway_administration_port,
-        token=secrets.token.value,
-    )
+    at = setup.ground.addresses
+    return _interface(setup, "gateway", at.gateway, at.gateway_administration_port, secrets.token.value)
 
 
 def callmanager_interface(setup: Setup, secrets: RunSecrets) -> JsonInterface:
     """CallManager's administration."""
-    addresses = setup.ground.addresses
-    return JsonInterface(
-        host=setup.ground.host("harness"),
-        part="callmanager",
-        address=addresses.callmanager,
-        port=addresses.callmanager_administration_port,
-        token=secrets.callmanager_token.value,
-    )
+    at = setup.ground.addresses
+    token = secrets.callmanager_token.value
+    return _interface(setup, "callmanager", at.callmanager, at.callmanager_administration_port, token)
 
 
 def phones_interface(setup: Setup) -> JsonInterface:
     """The fleet's control, which asks for no token."""
-    addresses = setup.ground.addresses
-    return JsonInterface(
-        host=setup.ground.host("harness"),
-        part="phones",
-        address=addresses.phones,
-        port=addresses.phones_control_port,
-    )
+    at = setup.ground.addresses
+    return _interface(setup, "phones", at.phones, at.phones_control_port, "")
+
+
+def _interface(setup: Setup, part: str, address: str, port: int, token: str) -> JsonInterface:
+    return JsonInterface(host=setup.ground.host("harness"), part=part, address=address, port=port, token=token)

@@ -83,9 +83,7 @@ def run_all(
         else:
             meant = _with_command(scenario, command) if command else scenario
             in_terminal = bool(command) and stream is None
-            came = _one(
-                meant, choice.ground, out=out, quiet=quiet, in_terminal=in_terminal, stream=stream
-            )
+            came = _one(meant, choice.ground, out=out, quiet=quiet, in_terminal=in_terminal, stream=stream)
         played.append(came)
         if stream is not None:
             stream.run_ended(scenario.name, came.code, came.folder, came.why)

@@ -5,7 +5,7 @@ once, and a run in which nothing was seen shows nothing.
 """
 
 from harness.capture.reader import UDP
-from harness.judge.evidence import RTP_PORT, Evidence, host
+from harness.judge.evidence import RTP_PORT, Evidence, Phone, host
 from harness.judge.verdict import Blindness, Check, Kind, Verdict
 
 
@@ -56,7 +56,6 @@ def _number(dotted: str) -> int:
 
 def control(evidence: Evidence) -> tuple[list[Blindness], Check | None]:
     """The positive control: one push that CallManager must be asked about, seen exactly once by each witness."""
-    place = evidence.server_places.get("callmanager", "")
     pushed = evidence.records.of("harness", "control.pushed")
     phone = evidence.control
     scope = "authentication-callmanager"
@@ -72,10 +71,7 @@ def control(evidence: Evidence) -> tuple[list[Blindness], Check | None]:
             host(record.text("connection")) == phone.address
             for record in evidence.records.of("callmanager", "authentication.answered")
         ),
-        "phones": sum(
-            record.phone == phone.name and record.text("server") == place
-            for record in evidence.records.of("phones", "authentication.asked")
-        ),
+        "phones": _asked_for_the_control(evidence, phone),
         "wire": sum(host(connection) == phone.address for connection in evidence.all_syns.get("callmanager", ())),
     }
     counted = {w: n for w, n in seen.items() if w in evidence.scenario.witnesses}
@@ -86,6 +82,13 @@ def control(evidence: Evidence) -> tuple[list[Blindness], Check | None]:
     ]
     why = ", ".join(f"{w} saw it {n} times" for w, n in wrong.items()) or "seen exactly once by each witness"
     return blind, _control_check(Verdict.INCONCLUSIVE if wrong else Verdict.PASS, why, min(counted.values(), default=0))
+
+
+def _asked_for_the_control(evidence: Evidence, phone: Phone) -> int:
+    """How often the control phone asked CallManager, by its own diary."""
+    place = evidence.server_places.get("callmanager", "")
+    asked = evidence.records.of("phones", "authentication.asked")
+    return sum(record.phone == phone.name and record.text("server") == place for record in asked)
 
 
 def _control_check(verdict: Verdict, why: str, observed: int | None) -> Check:
@@ -110,7 +113,7 @@ def something_seen(evidence: Evidence) -> tuple[list[Blindness], Check]:
         why += f"; the command ended with exit status {ended[-1]}" if ended else ""
         return [], _seen_check(evidence, Verdict.FAIL, why)
     missing: list[tuple[str, str]] = []
-    received = any(r.push not in evidence.foreign_pushes for r in evidence.of("phones", "push.received"))
+    received = _pushes_seen(evidence)
     told_executed = any(r.text("outcome") == "executed" for r in evidence.of("gateway", "push.ended"))
     if evidence.scenario.fleet.real:
         if not evidence.of("gateway", "push.ended"):
@@ -157,15 +160,15 @@ def _pushed_to_nobody(evidence: Evidence) -> bool:
     scenario, phone = evidence.scenario, evidence.control
     if phone is None or scenario.gateway.external or scenario.fleet.real or "phones" not in scenario.witnesses:
         return False
-    watched = any(
-        record.phone == phone.name and record.text("server") == evidence.server_places.get("callmanager")
-        for record in evidence.records.of("phones", "authentication.asked")
-    )
+    watched = _asked_for_the_control(evidence, phone) and evidence.of("phones", "part.ended")
     tried = evidence.of("gateway", "push.sent") or evidence.of("gateway", "push.ended")
-    received = any(record.push not in evidence.foreign_pushes for record in evidence.of("phones", "push.received"))
     due = any(one.web_access and one.name not in evidence.excused for one in evidence.roster.values())
-    whole = "phones" in {record.text("part") for record in evidence.records.all if record.kind == "part.ended"}
-    return watched and whole and due and not tried and not received
+    return bool(watched) and due and not tried and not _pushes_seen(evidence)
+
+
+def _pushes_seen(evidence: Evidence) -> bool:
+    """Whether any phone of the fleet saw a push of the page's."""
+    return any(record.push not in evidence.foreign_pushes for record in evidence.of("phones", "push.received"))
 
 
 def _no_push(evidence: Evidence) -> str:

@@ -155,7 +155,7 @@ def _limit(
     else:
         why = f"it is {told(observed, limit.bound)}"
     if limit.metric == "capture.dropped" and observed is not None:
-        # Which tap dropped is known, and that tap alone is blind (`_wire_whole`).
+        # Which tap dropped is known, and that tap alone is blind (`capture_whole`).
         return [], _limit_check(limit, Verdict.INCONCLUSIVE, observed, witness, why)
     blind = [Blindness(witness=witness, why=f"{limit.name}: {why}", scope=scope)]
     return blind, _limit_check(limit, Verdict.INCONCLUSIVE, observed, witness, why)

@@ -119,12 +119,11 @@ def _judgement(
 def _unexpected(checks: tuple[Check, ...], expected: Verdict, named: tuple[str, ...]) -> tuple[str, ...]:
     """Where the checks differ from `[expect]`: exactly the named ones have the verdict, all others pass."""
     found = [f"{name}: there is no such check" for name in named if name not in {check.name for check in checks}]
+    # What does not apply is no deviation, but a check that is to fail and was not asked has not failed.
+    others = {Verdict.PASS, Verdict.NONE} if named else {Verdict.PASS, Verdict.NONE, expected}
     for check in checks:
-        wanted = expected if check.name in named else Verdict.PASS
-        # What does not apply is no deviation, but a check that is to fail and was not asked has not failed.
-        free = check.verdict is Verdict.NONE if check.name not in named else False
-        free |= not named and check.verdict is expected
-        if check.verdict is not wanted and not free:
+        if check.verdict not in ({expected} if check.name in named else others):
+            wanted = expected if check.name in named else Verdict.PASS
             found.append(f"{check.name}: {check.verdict.text}, expected {wanted.text}")
     return tuple(found)
 

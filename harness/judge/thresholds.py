@@ -83,5 +83,5 @@ def told(value: float | None, bound: float) -> str:
     """A figure, rounded, but never to a bound that it is not equal to."""
     if value is None:
         return "unknown"
-    digits = next(digits for digits in (6, 9, 12, 17) if digits == 17 or float(f"{value:.{digits}g}") != bound)
-    return f"{value:.{6 if value == bound else digits}g}"
+    texts = (f"{value:.{digits}g}" for digits in (6, 9, 12, 17))  # 17 tell every number from every other
+    return next(text for text in texts if value == bound or float(text) != bound)

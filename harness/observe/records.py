@@ -15,8 +15,6 @@ MAX_LINE_BYTES: Final = 2**20
 """A record is a few hundred bytes; a fault that names 30,000 phones is half a megabyte."""
 MAX_PROBLEMS: Final = 100
 """Kept word for word; one is enough to blind a witness, and a damaged file would fill memory with them."""
-
-
 _decode: Final = json.JSONDecoder().decode
 """`json.loads` looks for other encodings first."""
 

@@ -27,8 +27,6 @@ _AMOUNT: Final = Interval(low=0)
 _UNBOUNDED_SHARES: Final = frozenset({"lateness.callmanager_model_fraction"})
 """An answer can be later than it was to take."""
 _ORDERED: Final = tuple(name for name in STATISTICS if name != "count")
-
-
 _OWN_PACE: Final = ("capture.", "lateness.", "loop.lag_ms.")
 """Beginnings of the metrics that `[integrity]` takes: beyond such a limit a witness is blind, and a gateway excused."""
 

@@ -59,8 +59,10 @@ def find(case: Case) -> Finding:
         for stream in streams:
             finding.looked_at += 1
             if id(stream) not in wrong:
-                wrong[id(stream)] = list(faults(evidence.wire.packets, stream))
-                wrong[id(stream)] += unsteadiness(evidence.wire.packets, stream) if timed else ()
+                wrong[id(stream)] = [
+                    *faults(evidence.wire.packets, stream),
+                    *(unsteadiness(evidence.wire.packets, stream) if timed else ()),
+                ]
             for why in wrong[id(stream)]:
                 finding.add(why, name)
     return finding
